@@ -1,0 +1,113 @@
+"""JSON as it arrives from outside: read tolerantly, changed by nothing.
+
+Python's own reader is the most tolerant there is, once four edges are covered: numbers of any
+length, bytes that are not UTF-8, characters no database keeps, and duplicate keys.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+Json = Any
+"""What `parse` returns: dict, list, str, Number, bool or None, nested. Numbers are never int or float."""
+
+
+class NotJson(ValueError):
+    """The bytes cannot be read as JSON at all; the message says why, without quoting the content."""
+
+
+class Number(str):
+    """A JSON number, kept exactly as it was written.
+
+    Zip codes, ids and limits arrive sometimes as numbers and sometimes as strings (talroo-contract §5),
+    so both are text here. It also makes a 6,000-digit number or `NaN` as harmless as any other text.
+    """
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A document and what was odd about reading it.
+
+    `notes` are short English sentences for the person who looks at the delivery; usually empty.
+    """
+
+    value: Json
+    notes: tuple[str, ...] = ()
+
+
+def parse(raw: bytes) -> Parsed:
+    """Read `raw` as JSON.
+
+    Raises `NotJson` where no document can be made of it: syntax, nesting too deep for the reader.
+    Invalid UTF-8 is read with replacement characters and duplicate keys by their last value, both noted.
+    """
+    notes: list[str] = []
+    text = _decode(raw, notes)
+    repeated: set[str] = set()
+
+    def pairs(items: list[tuple[str, Json]]) -> dict[str, Json]:
+        found = dict(items)
+        if len(found) != len(items):
+            seen: set[str] = set()
+            repeated.update(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        return found
+
+    try:
+        value = json.loads(
+            text, object_pairs_hook=pairs, parse_int=Number, parse_float=Number, parse_constant=Number, strict=False
+        )
+    except RecursionError:
+        raise NotJson("The body is nested too deeply to be read.") from None
+    except ValueError as problem:
+        reason = getattr(problem, "msg", "unreadable")
+        raise NotJson(f"The body is not JSON ({reason}, position {getattr(problem, 'pos', 0)}).") from None
+    if repeated:
+        names = ", ".join(sorted(clean(key)[:40] for key in repeated)[:5])
+        notes.append(f"Some keys came twice; the last value counts: {names}.")
+    return Parsed(value, tuple(notes))
+
+
+def _decode(raw: bytes, notes: list[str]) -> str:
+    raw = raw.removeprefix(_BYTE_ORDER_MARK)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    encoding = json.detect_encoding(raw)
+    if not encoding.startswith("utf-8"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+    notes.append("The body is not valid UTF-8; unreadable characters are shown as �.")
+    return raw.decode("utf-8", errors="replace")
+
+
+def clean(text: str) -> str:
+    """`text` as every database can keep it: NUL and lone surrogates become U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def text(value: Json) -> str | None:
+    """A scalar as the words to show, or None for null, objects and arrays.
+
+    Strings and numbers stay as they were written; booleans are `true` and `false`.
+    """
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None
+
+
+def mapping(value: Json) -> dict[str, Json]:
+    """`value` if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
