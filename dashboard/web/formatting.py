@@ -1,0 +1,165 @@
+"""How values read on the page: times in the viewer's zone, sizes, phone numbers, initials.
+
+The functions are plain: the moment, the zone and the value arrive as arguments. `register` ties them
+to Jinja's filters. Nothing stands for None: an empty string, so that a template needs no branch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Flask, has_request_context, request
+from markupsafe import Markup
+
+ZONE_COOKIE: Final = "tz"
+"""Set by static/js/app.js to an IANA name such as `America/Chicago`."""
+
+_ZONE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]{0,31}(?:/[A-Za-z0-9_+\-]{1,31}){0,2}", re.ASCII)
+_PHONE: Final = re.compile(r"[0-9 ()+.\-/]+", re.ASCII)
+_US_NUMBER: Final = re.compile(r"1?([2-9][0-9]{2})([2-9][0-9]{2})([0-9]{4})", re.ASCII)
+_NOT_DIGIT: Final = re.compile(r"[^0-9]", re.ASCII)
+_FEWEST_DIGITS: Final = 5
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+_SPANS: Final = ((_HOUR, _MINUTE, "min"), (_DAY, _HOUR, "h"), (14 * _DAY, _DAY, "day"))
+"""Below this many seconds, count in units of that many, under this name."""
+
+_SIZES: Final = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB"))
+
+
+def _utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+@lru_cache(maxsize=256)
+def zone_named(name: str) -> tzinfo:
+    """The time zone with this IANA name, or UTC: the cookie is the visitor's to write."""
+    if not _ZONE_NAME.fullmatch(name):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
+        return UTC
+
+
+def viewer_zone() -> tzinfo:
+    """The zone of whoever asked for this page; UTC outside a request and without the cookie."""
+    return zone_named(request.cookies.get(ZONE_COOKIE, "UTC")) if has_request_context() else UTC
+
+
+def span(moment: datetime, *, now: datetime) -> str:
+    """How far `moment` lies from `now`: `just now`, `3 min ago`, `in 2 h`, `5 days ago`; from 14 days on, its date."""
+    seconds = round((now - moment).total_seconds())
+    if abs(seconds) < _MINUTE:
+        return "just now" if seconds >= 0 else "in a moment"
+    for below, unit, name in _SPANS:
+        if abs(seconds) < below:
+            words = _counted(abs(seconds) // unit, name)
+            return f"{words} ago" if seconds > 0 else f"in {words}"
+    return day(moment)
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}s" if name == "day" and count > 1 else f"{count} {name}"
+
+
+def day(value: date) -> str:
+    """`21 Nov 2026`, of a date or of a datetime in its own zone."""
+    return f"{value.day} {value:%b %Y}"
+
+
+def clock_time(moment: datetime, *, now: datetime, zone: tzinfo) -> str:
+    """`today 12:04 CST`, `yesterday 12:04 CST`, else `Sat 21 Nov 2026, 12:04 CST`, all in `zone`."""
+    there = moment.astimezone(zone)
+    today = now.astimezone(zone).date()
+    near = {today: "today", today - timedelta(days=1): "yesterday"}.get(there.date())
+    name = there.tzname() or "UTC"
+    return f"{near} {there:%H:%M} {name}" if near else f"{there:%a} {day(there)}, {there:%H:%M} {name}"
+
+
+def full_time(moment: datetime, *, zone: tzinfo) -> str:
+    """`Sat 21 Nov 2026, 12:04:31 CST`: exact, for titles."""
+    there = moment.astimezone(zone)
+    return f"{there:%a} {day(there)}, {there:%H:%M:%S} {there.tzname() or 'UTC'}"
+
+
+def _time_element(kind: str, moment: datetime, words: str) -> Markup:
+    """A `<time>` that static/js/app.js can find by `kind` and rewrite in the browser's own zone."""
+    return Markup('<time datetime="{}" title="{}" data-{}>{}</time>').format(
+        moment.astimezone(UTC).isoformat(timespec="seconds"), full_time(moment, zone=viewer_zone()), kind, words
+    )
+
+
+def filesize(size: int | None) -> str:
+    """`732 bytes`, `138 KB`, `1.4 MB`: decimal units, as phones and macOS count."""
+    if size is None:
+        return ""
+    for unit, name in _SIZES:
+        if size >= unit:
+            scaled = size / unit
+            return f"{scaled:.1f} {name}" if scaled < 10 and name != "KB" else f"{scaled:.0f} {name}"
+    return f"{size} byte" if size == 1 else f"{size} bytes"
+
+
+def phone(value: str | None) -> str:
+    """A number of the US and its neighbours as `(512) 555-0123`; anything else as it was sent."""
+    number = _us_number(value or "")
+    return "({}) {}-{}".format(*number.groups()) if number else value or ""
+
+
+def _us_number(value: str) -> re.Match[str] | None:
+    return _US_NUMBER.fullmatch(_NOT_DIGIT.sub("", value)) if _PHONE.fullmatch(value.strip()) else None
+
+
+def tel(value: str | None) -> str:
+    """What belongs behind `tel:`: digits with at most a leading plus; empty where too few were sent.
+
+    An extension is left out: dialled as digits it would reach a stranger.
+    """
+    number = _us_number(value or "")
+    if number:
+        return "+1" + "".join(number.groups())
+    before_words = re.split(r"[A-Za-z#;,]", (value or "").strip(), maxsplit=1)[0]
+    digits = _NOT_DIGIT.sub("", before_words)
+    if len(digits) < _FEWEST_DIGITS:
+        return ""
+    return ("+" if before_words.startswith("+") else "") + digits
+
+
+def number(value: int | None) -> str:
+    """`1234` as `1,234`."""
+    return "" if value is None else f"{value:,}"
+
+
+def initials(name: str | None) -> str:
+    """The first letters of the first and last word of a name, for the little round sign; `?` without letters."""
+    letters = [word[0] for word in re.findall(r"[^\W\d_]+", name or "")]
+    return (letters[0] + letters[-1] if len(letters) > 1 else "".join(letters)).upper() or "?"
+
+
+def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
+    """Add the filters `ago`, `when`, `date`, `filesize`, `phone`, `tel`, `number`, `initials` to `app`.
+
+    `ago` and `when` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
+    Jinja escapes.
+    """
+
+    def ago(moment: datetime | None) -> str:
+        return _time_element("ago", moment, span(moment.astimezone(viewer_zone()), now=now())) if moment else ""
+
+    def when(moment: datetime | None) -> str:
+        return _time_element("when", moment, clock_time(moment, now=now(), zone=viewer_zone())) if moment else ""
+
+    def on_day(value: date | None) -> str:
+        there = value.astimezone(viewer_zone()) if isinstance(value, datetime) else value
+        return day(there) if there else ""
+
+    plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number, "initials": initials}
+    app.jinja_env.filters.update(plain, ago=ago, when=when, date=on_day)
