@@ -1,0 +1,67 @@
+"""The words and the pages of a PDF, by PDFium (child process)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final
+
+import pypdfium2
+from pypdfium2 import raw
+
+from dashboard.documents.child import Answer, Limits
+from dashboard.documents.problems import DAMAGED, LOCKED, NO_SUCH_PAGE, Unreadable
+from dashboard.documents.words import Enough, Words
+
+_TALLEST: Final = 4
+"""Times the width: a page as long as a street is shown small rather than whole."""
+
+
+def text(content: bytes, limits: Limits) -> Answer:
+    """The words of the first pages, a form feed between two. A page that cannot be read is left out."""
+    document = _opened(content)
+    pages, words = len(document), Words(limits.text_bytes)
+    words.shortened = pages > limits.text_pages
+    with contextlib.suppress(Enough):
+        for number in range(min(pages, limits.text_pages)):
+            if number:
+                words.add("\f")
+            words.add(_page_text(document, number, limits.text_bytes))
+    return words.answer(pages)
+
+
+def picture(content: bytes, limits: Limits, width: int, page: int) -> Answer:
+    """Page `page`, counted from 1, as a PNG `width` pixels wide."""
+    from dashboard.documents.pictures import as_png
+
+    document = _opened(content)
+    if not 1 <= page <= len(document):
+        raise Unreadable(NO_SUCH_PAGE, len(document))
+    sheet = document[page - 1]
+    across, down = sheet.get_size()
+    if not (across > 0 and down > 0):
+        raise Unreadable(DAMAGED, len(document))
+    # Half a pixel less, as the size is rounded up.
+    scale = min((width - 0.5) / across, (width * _TALLEST - 0.5) / down)
+    # Forms are not drawn: their scripts and fields are not the applicant's words.
+    bitmap = sheet.render(scale=scale, may_draw_forms=False, rev_byteorder=True)
+    return Answer(as_png(bitmap.to_pil(), limits.png_bytes), len(document))
+
+
+def _opened(content: bytes) -> Any:
+    try:
+        document = pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as problem:
+        locked = getattr(problem, "err_code", None) == raw.FPDF_ERR_PASSWORD
+        raise Unreadable(LOCKED if locked else DAMAGED) from problem
+    if not len(document):
+        raise Unreadable(DAMAGED)
+    return document
+
+
+def _page_text(document: Any, number: int, most: int) -> str:
+    try:
+        sheet = document[number]
+        words = sheet.get_textpage()
+        return str(words.get_text_range(0, min(words.count_chars(), most + 1)))
+    except pypdfium2.PdfiumError:
+        return ""

@@ -1,0 +1,71 @@
+"""Pictures made again, pixel by pixel, so that nothing of the file but its looks is passed on (child process)."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Final
+
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from dashboard.documents.child import Answer, Limits
+from dashboard.documents.problems import DAMAGED, TOO_LARGE, Unreadable
+
+# Only these decoders are tried: Pillow knows forty, some of which start other programs.
+_FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
+_ORIENTATION: Final = 0x0112
+_TURNED: Final = frozenset((5, 6, 7, 8))
+_TALLEST: Final = 4
+_SHRINK: Final = 0.7
+
+
+def picture(content: bytes, limits: Limits, width: int, page: int = 1) -> Answer:
+    """The first frame of a picture as a PNG at most `width` wide, turned as its camera was held."""
+    Image.MAX_IMAGE_PIXELS = limits.pixels
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    ImageFile.LOAD_TRUNCATED_IMAGES = True  # half a scan is better than none
+    try:
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        return Answer(as_png(_upright(image, width), limits.png_bytes))
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as bomb:
+        raise Unreadable(TOO_LARGE) from bomb
+    except UnidentifiedImageError as damage:
+        raise Unreadable(DAMAGED) from damage
+
+
+def _upright(image: Image.Image, width: int) -> Image.Image:
+    # Shrunk before it is turned: a camera's picture is large, and turning makes a second one.
+    box = (width, width * _TALLEST)
+    turned = image.getexif().get(_ORIENTATION) in _TURNED
+    orientation = image.getexif().get(_ORIENTATION)
+    image.thumbnail(box[::-1] if turned else box)
+    image.getexif()[_ORIENTATION] = orientation or 1
+    return ImageOps.exif_transpose(image)
+
+
+def as_png(image: Image.Image, most: int) -> bytes:
+    """`image` as a PNG of at most `most` bytes: smaller, where it must be."""
+    plain = _plain(image)
+    while True:
+        buffer = io.BytesIO()
+        plain.save(buffer, "PNG")
+        if buffer.tell() <= most:
+            return buffer.getvalue()
+        if min(plain.size) < 2:
+            raise Unreadable(TOO_LARGE)
+        plain = plain.resize((max(1, int(plain.width * _SHRINK)), max(1, int(plain.height * _SHRINK))))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The pixels alone, on white: no comments, profiles, positions or transparency."""
+    if image.mode.startswith("I;16"):
+        image = image.point(lambda value: value / 256).convert("L")
+    if image.mode in ("1", "L", "RGB"):
+        flat = image
+    else:
+        seen = image.convert("RGBA")
+        flat = Image.new("RGB", seen.size, "white")
+        flat.paste(seen, mask=seen.getchannel("A"))
+    bare = Image.new(flat.mode, flat.size)
+    bare.paste(flat)
+    return bare
