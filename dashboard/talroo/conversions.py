@@ -1,0 +1,55 @@
+"""Telling Talroo that a click became something: its ClickId conversions (talroo-contract §3)."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Collection
+from typing import Any, Final
+
+from dashboard.talroo import stage_events
+from dashboard.talroo.http import DEADLINE, Endpoint, Proof, Request
+
+PATHS: Final = {1: "/conversion.php", 2: "/conversion2.php", 3: "/conversion3.php"}
+"""Conversion event → the address that stands for it, under the base."""
+
+_CLICK_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+
+
+def valid_click_id(text: str | None) -> bool:
+    """Whether `text` can be a click id: 1 to 64 ASCII letters, digits and hyphens (a UUID, typically)."""
+    return text is not None and _CLICK_ID.fullmatch(text) is not None
+
+
+def parse_events(text: str, *, stages: Collection[str] | None = None) -> dict[str, int]:
+    """`hired=2,offer=1` as stage → event. Raises ValueError naming the part that is wrong; see `stage_events.parse`."""
+    return stage_events.parse(text, _event, stages=stages)
+
+
+class ConversionClient:
+    """Sends conversions to one base address. Safe to use from many threads at once.
+
+    `deadline`: seconds for a whole call; `options`: the rest of what `Endpoint` takes. Raises ValueError for an address
+    that cannot be used.
+    """
+
+    def __init__(self, base_url: str, *, deadline: float = DEADLINE, **options: Any) -> None:
+        self._endpoint = Endpoint(base_url, deadline=deadline, **options)
+
+    def send(self, tlr_sid: str, event: int, *, stop: threading.Event | None = None) -> Proof:
+        """Report `event` (1, 2 or 3) for a click id. Returns the proof of a 2XX, else raises a `TalrooError`.
+
+        Raises ValueError, with nothing sent, for a click id or an event that cannot be one.
+        """
+        if not valid_click_id(tlr_sid):
+            raise ValueError("not a click id")
+        if event not in PATHS:
+            raise ValueError("not a conversion event: 1, 2 or 3")
+        return self._endpoint.call(Request("GET", f"{PATHS[event]}?tlr_sid={tlr_sid}&Link=true"), stop=stop)
+
+
+def _event(text: str) -> int:
+    events = {str(event): event for event in PATHS}
+    if text not in events:
+        raise ValueError("the event must be 1, 2 or 3")
+    return events[text]
