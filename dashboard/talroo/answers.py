@@ -17,6 +17,7 @@ from dashboard.talroo.answer_sheet import Answer
 from dashboard.talroo.formats import complaints, hint
 from dashboard.talroo.wire import Json
 
+MAX_ID: Final = 500
 MAX_QUESTION: Final = 2_000
 MAX_ANSWER: Final = 20_000
 MAX_COMPACT: Final = 2_000
@@ -28,6 +29,7 @@ KINDS: Final = TYPED | CHOSEN | PRESENTATIONAL | {"file"}
 
 _TRUE: Final = frozenset({"true", "1"})
 _ISO_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_FILE_FIELDS: Final = frozenset({"fileName", "contentType", "contentSha256", "data"})
 _NO_NAME: Final = "File without a name"
 
 
@@ -98,25 +100,31 @@ def define(value: Json, place: str) -> Definition:
     """Read the definition of a question, whatever it is. `place` ("3", "3.2") names what has no name of its own."""
     fields = wire.mapping(value)
     key = raw_text(fields.get("id"))
-    name = shown(key, MAX_QUESTION) if key else ""
-    kind = (raw_text(fields.get("type")) or "").strip()
+    name = shown(key, MAX_ID) if key else ""
+    kind = kind_of(fields)
     options = {option.value: option for option in reversed(list(_options(fields.get("options"))))}
     return Definition(
         fields=fields,
         key=key,
         id=name or f"question-{place}",
-        kind=kind.lower() if kind.lower() in KINDS else shown(kind, 100),
+        kind=kind,
         text=_words(fields.get("question") if fields else value) or name or f"Question {place}",
         options=dict(reversed(options.items())),
         can_qualify=any(option.correct for option in options.values()),
     )
 
 
+def kind_of(fields: dict[str, Json]) -> str:
+    """The type of a question: one of `KINDS`, or as it was sent."""
+    kind = (raw_text(fields.get("type")) or "").strip()
+    return kind.lower() if kind.lower() in KINDS else shown(kind, 100)
+
+
 def reply(definition: Definition, value: Json) -> Reply:
     """The answer `value` to a question, in words."""
     if is_empty(value):
         return Reply(is_file=definition.kind == "file")
-    if definition.kind == "file" or looks_like_file(value):
+    if definition.kind == "file" or files_in(definition.kind, value):
         return _file_reply(value)
     if definition.options or definition.kind not in TYPED:
         return _chosen_reply(definition, value if isinstance(value, list) else [value])
@@ -134,7 +142,13 @@ def is_empty(value: Json) -> bool:
 
 def looks_like_file(value: Json) -> bool:
     """Whether an answer is a file object, under whatever type of question it came."""
-    return isinstance(value, dict) and "data" in value and bool(value.keys() & {"fileName", "contentSha256"})
+    return isinstance(value, dict) and len(value.keys() & _FILE_FIELDS) > 1
+
+
+def files_in(kind: str, value: Json) -> list[dict[str, Json]]:
+    """The file objects an answer is made of. To a `file` question every object is one."""
+    parts = value if isinstance(value, list) else [value]
+    return [part for part in parts if isinstance(part, dict) and part and (kind == "file" or looks_like_file(part))]
 
 
 def question_hint(definition: Definition) -> str:

@@ -15,13 +15,16 @@ from dashboard.talroo import wire
 from dashboard.talroo.answer_sheet import Question, State, Stray
 from dashboard.talroo.answers import (
     KINDS,
+    MAX_ID,
     PRESENTATIONAL,
     Definition,
     Reply,
     compact,
     define,
+    files_in,
     is_empty,
     is_true,
+    kind_of,
     looks_like_file,
     question_hint,
     raw_text,
@@ -74,7 +77,7 @@ def plant(root: Definition, answer: Json, place: str) -> tuple[Question, tuple[S
     """
     entries = entries_of(root.fields)
     nodes = [_Node(root, met=True), *(_node(entry, f"{place}.{n}") for n, entry in enumerate(entries, 1))]
-    by_key = isinstance(answer, dict) and _takes_keys(root, answer, entries)
+    by_key = answers_by_key(root.fields, answer)
     sent: dict[str, Json] = answer if by_key else {} if root.key is None else {root.key: answer}
     if not by_key and root.key is None:
         nodes[_ROOT].reply = reply(root, answer)
@@ -100,8 +103,11 @@ def _listed(value: Json) -> list[Json]:
     return listed[::-1] if isinstance(listed, list) else [] if is_empty(listed) else [listed]
 
 
-def _takes_keys(root: Definition, answer: Json, entries: Sequence[Json]) -> bool:
-    return root.kind == "hierarchical" or (bool(entries) and not looks_like_file(answer))
+def answers_by_key(fields: dict[str, Json], answer: Json) -> bool:
+    """Whether an answer is an object by question id, rather than the answer to the root alone."""
+    if not isinstance(answer, dict):
+        return False
+    return kind_of(fields) == "hierarchical" or (bool(_listed(fields)) and not looks_like_file(answer))
 
 
 def _node(entry: Json, place: str) -> _Node:
@@ -276,4 +282,4 @@ def _clause(condition: _Condition, parent: Definition | None) -> str:
 
 def _stray(root: Definition, key: str, value: Json) -> Stray:
     text = compact(value) if not is_empty(value) else ""
-    return Stray(shown(key, _LONGEST_NAME), text, root.text, is_file=looks_like_file(value))
+    return Stray(shown(key, MAX_ID), text, root.text, is_file=bool(files_in("", value)))

@@ -2,8 +2,10 @@
 
     read(data)              everything, for the application's page
     disqualification(data)  one line for the inbox, cheap enough for the moment of receiving
+    file_answers(data)      the files among the answers
+    has_answers(data)       whether there is anything to read
 
-Both take the parsed `data` object and whatever may stand in its place: they raise nothing and never recurse.
+All take the parsed `data` object and whatever may stand in its place: they raise nothing and never recurse.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import Final
 
 from dashboard.talroo import wire
 from dashboard.talroo.answer_sheet import Action, Answer, AnswerSheet, Question, State, Step, Stray, Summary
-from dashboard.talroo.answers import compact, define, is_empty, is_true, looks_like_file, raw_text, shown
-from dashboard.talroo.question_tree import entries_of, plant
+from dashboard.talroo.answers import MAX_ID, compact, define, files_in, is_empty, is_true, kind_of, raw_text, shown
+from dashboard.talroo.question_tree import answers_by_key, entries_of, plant
 from dashboard.talroo.wire import Json
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "Stray",
     "Summary",
     "disqualification",
+    "file_answers",
+    "has_answers",
     "read",
 ]
 
@@ -57,16 +61,46 @@ def disqualification(data: Json) -> str | None:
     return None
 
 
+def has_answers(data: Json) -> bool:
+    """Whether a delivery brought any questions at all: an incomplete application may bring none."""
+    items, leftovers, _ = _items(data)
+    return bool(items or leftovers)
+
+
+def file_answers(data: Json) -> Iterator[tuple[str, dict[str, Json]]]:
+    """(question id, file object) for every file that was answered; the id is the one the page's question carries."""
+    for number, item in enumerate(_items(data)[0], 1):
+        for name, kind, value in _containers(item, number):
+            for file in files_in(kind, value):
+                yield shown(name, MAX_ID), file
+
+
+def _containers(item: Json, number: int) -> Iterator[tuple[str, str, Json]]:
+    """(question id, type, answer) for the answers of an item that may hold files."""
+    fields, answer = _parts(item)
+    if answers_by_key(fields, answer):
+        entries = [wire.mapping(entry) for entry in entries_of(fields)]
+        kinds = {raw_text(entry.get("id")): kind_of(entry) for entry in entries}
+        yield from ((key, kinds.get(key, ""), value) for key, value in answer.items())
+    elif isinstance(answer, dict | list):
+        yield raw_text(fields.get("id")) or f"question-{number}", kind_of(fields), answer
+
+
 def _line(question: str, answer: str) -> str:
     answer = shown(answer, MAX_LINE - _LEAST_QUESTION - 3)
     return f"{shown(question, MAX_LINE - 3 - len(answer))} — {answer}"
 
 
 def _planted(item: Json, number: int) -> tuple[Question, tuple[Stray, ...]]:
-    """One item of the list: `{question, answer}`, or whatever stands there instead."""
+    fields, answer = _parts(item)
+    return plant(define(fields, str(number)), answer, str(number))
+
+
+def _parts(item: Json) -> tuple[dict[str, Json], Json]:
+    """The question and the answer of one item of the list. What is no item at all is an answer without a question."""
     if not isinstance(item, dict) or item.keys().isdisjoint(("question", "answer", "id")):
-        return plant(define({}, str(number)), item, str(number))
-    return plant(define(_definition(item), str(number)), item.get("answer"), str(number))
+        return {}, item
+    return _definition(item), item.get("answer")
 
 
 def _definition(item: dict[str, Json]) -> dict[str, Json]:
@@ -129,4 +163,4 @@ def _unwrapped(value: Json, name: str) -> tuple[list[Json], list[Stray]]:
 
 
 def _stray(key: str, value: Json) -> Stray:
-    return Stray(shown(key, 200), "" if is_empty(value) else compact(value), is_file=looks_like_file(value))
+    return Stray(shown(key, MAX_ID), "" if is_empty(value) else compact(value))
