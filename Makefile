@@ -18,7 +18,9 @@ test: setup-dev ## prove everything: lint, types, unit, PostgreSQL and browser t
 	@exec scripts/test
 
 setup: .venv/installed ## only make .venv with what runs
+	@:
 setup-dev: .venv/installed-dev ## only make .venv with what runs and what checks
+	@:
 
 lint: setup-dev ## only the static checks
 	@exec scripts/lint

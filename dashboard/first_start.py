@@ -59,7 +59,7 @@ def sandbox_settings(var: Path) -> dict[str, str]:
     kept = _read(var / "sandbox.json")
     port = kept.get("port") or 0
     if not is_free(port):
-        port = _free_port()
+        port = free_port()
     secret = kept.get("webhook_secret") or secrets.token_hex(32)
     client = kept.get("client_secret") or secrets.token_hex(16)
     _write_private(
@@ -118,7 +118,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -83,11 +83,12 @@ def web_command(port: int, workers: int, app: str = "wsgi:app") -> tuple[str, ..
 
     Bodies are read on blocking threads, so a slow sender holds one: there are many of them. Workers that still wait
     for such a sender two seconds after they were asked to stop are killed; what was acknowledged is committed.
+    Errors only are logged, because granian warns of that many threads at every start.
     """
     return (
         *_PYTHON, "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
         "--workers", str(workers), "--blocking-threads", "256", "--backpressure", "512", "--http", "1", "--no-ws",
-        "--workers-kill-timeout", "2", "--http1-header-read-timeout", "20000", "--log-level", "warning", app,
+        "--workers-kill-timeout", "2", "--http1-header-read-timeout", "20000", "--log-level", "error", app,
     )  # fmt: skip
 
 

@@ -1,0 +1,10 @@
+"""What every test may ask for. The fixtures themselves live beside what they are about."""
+
+from __future__ import annotations
+
+pytest_plugins = [
+    "tests.infrastructure.browser",
+    "tests.infrastructure.ordering",
+    "tests.infrastructure.postgres",
+    "tests.infrastructure.processes",
+]

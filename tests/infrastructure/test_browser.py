@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.infrastructure.browser import Visits
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "/calm": (200, "<!doctype html><link rel=icon href=data:,><title>Calm</title><p>Nothing to see"),
+    "/broken": (200, "<!doctype html><link rel=icon href=data:,><script>nothing.at_all()</script>"),
+    "/inline": (200, "<!doctype html><link rel=icon href=data:,><p style='color:red'>Red</p>"),
+    "/script": (200, "<!doctype html><link rel=icon href=data:,><noscript>No scripts here</noscript>"),
+    "/gone": (404, "<!doctype html><link rel=icon href=data:,>Gone"),
+}
+
+
+class Pages(BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, text = PAGES[self.path]
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        if self.path == "/inline":
+            self.send_header("Content-Security-Policy", "style-src 'self'")
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def complaints_about(browser, url, **how) -> str:
+    visits = Visits(browser)
+    visits.open(**how).goto(url)
+    return "\n".join(visits.close())
+
+
+def test_a_calm_page_has_nothing_to_complain_about(browser, address):
+    assert complaints_about(browser, f"{address}/calm") == ""
+
+
+def test_a_script_that_fails_is_a_complaint(browser, address):
+    assert "nothing is not defined" in complaints_about(browser, f"{address}/broken")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_violated_security_policy_is_a_complaint(browser, address, scripts):
+    assert "Content Security Policy" in complaints_about(browser, f"{address}/inline", scripts=scripts)
+
+
+def test_an_expected_complaint_is_none(browser, address):
+    assert "404" in complaints_about(browser, f"{address}/gone")
+    assert complaints_about(browser, f"{address}/gone", allow=("status of 404",)) == ""
+
+
+def test_a_page_comes_in_the_size_and_colours_asked_for(new_page, address):
+    page = new_page(width=390, theme="dark")
+    page.goto(f"{address}/calm")
+    assert page.evaluate("[innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]") == [390, True]
+
+
+def test_scripts_can_be_off(new_page, address):
+    page = new_page(scripts=False)
+    page.goto(f"{address}/script")
+    assert page.get_by_text("No scripts here").is_visible()
