@@ -1,0 +1,136 @@
+/* Small conveniences. Every page works without this file. */
+(() => {
+  "use strict";
+
+  // Times: the server writes them in the zone of the `tz` cookie; the first page of a new zone is put right here.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  const known = document.cookie.split("; ").find((pair) => pair.startsWith("tz="))?.slice(3);
+  if (known !== zone) {
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `tz=${zone}; path=/; max-age=31536000; SameSite=Lax${secure}`;
+  }
+
+  const parts = (moment, options) =>
+    Object.fromEntries(
+      new Intl.DateTimeFormat("en-US", { timeZone: zone, hourCycle: "h23", ...options }).formatToParts(moment)
+        .map((part) => [part.type, part.value]),
+    );
+  const WHOLE = {
+    weekday: "short", day: "numeric", month: "short", year: "numeric",
+    hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+  };
+  const dayOf = (part) => `${part.day} ${part.month} ${part.year}`;
+
+  function whenWords(moment, exact) {
+    const there = parts(moment, WHOLE);
+    const day = dayOf(there);
+    const time = `${there.hour}:${there.minute}`;
+    if (exact) return `${there.weekday} ${day}, ${time}:${there.second} ${there.timeZoneName}`;
+    const today = dayOf(parts(new Date(), WHOLE));
+    const yesterday = dayOf(parts(new Date(Date.now() - 86400e3), WHOLE));
+    const near = { [yesterday]: "yesterday", [today]: "today" }[day];
+    return near ? `${near} ${time} ${there.timeZoneName}` : `${there.weekday} ${day}, ${time} ${there.timeZoneName}`;
+  }
+
+  const SPANS = [[3600, 60, "min"], [86400, 3600, "h"], [14 * 86400, 86400, "day"]];
+
+  function agoWords(moment) {
+    const seconds = Math.round((Date.now() - moment) / 1000);
+    const distance = Math.abs(seconds);
+    if (distance < 60) return seconds >= 0 ? "just now" : "in a moment";
+    const span = SPANS.find(([below]) => distance < below);
+    if (!span) return dayOf(parts(moment, WHOLE));
+    const count = Math.floor(distance / span[1]);
+    const words = `${count} ${span[2]}${span[2] === "day" && count > 1 ? "s" : ""}`;
+    return seconds > 0 ? `${words} ago` : `in ${words}`;
+  }
+
+  function write(element, words) {
+    if (element.textContent !== words) element.textContent = words;
+  }
+
+  function refreshAgo() {
+    for (const element of document.querySelectorAll("time[data-ago]")) write(element, agoWords(new Date(element.dateTime)));
+  }
+
+  function moveToZone() {
+    for (const element of document.querySelectorAll("time[data-ago], time[data-when]")) {
+      const moment = new Date(element.dateTime);
+      element.title = whenWords(moment, true);
+      if ("when" in element.dataset) write(element, whenWords(moment, false));
+    }
+  }
+
+  if (known !== zone) moveToZone();
+  setInterval(() => { if (!document.hidden) refreshAgo(); }, 30000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshAgo(); });
+
+  // Filters: a changed choice is sent at once, and empty fields stay out of the address.
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-autosubmit]");
+    if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
+  });
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches("form[method=get]")) return;
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const total = document.getElementById("results")?.dataset.total;
+    const main = document.getElementById("main");
+    if (total === undefined) delete main.dataset.total;
+    else main.dataset.total = total;
+  });
+  // Signed out meanwhile, or an error: show that page instead of putting a piece of it into this one.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, pathInfo } = event.detail;
+    const elsewhere = xhr.responseURL && new URL(xhr.responseURL).pathname !== new URL(pathInfo.finalRequestPath, location).pathname;
+    if (!elsewhere && xhr.status < 400) return;
+    event.detail.shouldSwap = false;
+    location.assign(pathInfo.finalRequestPath);
+  });
+
+  // Keyboard.
+  const rowLinks = () => [...document.querySelectorAll(".rows tbody .row-link")];
+
+  function step(by) {
+    const links = rowLinks();
+    if (!links.length) return;
+    const row = document.activeElement.closest?.("tr");
+    const here = links.findIndex((link) => row?.contains(link));
+    const next = here < 0 ? 0 : Math.min(Math.max(here + by, 0), links.length - 1);
+    links[next].focus();
+    links[next].closest("tr").scrollIntoView({ block: "nearest" });
+  }
+
+  const KEYS = {
+    "/": () => { const search = document.querySelector("[data-search]"); search?.focus(); search?.select(); return search; },
+    j: () => { step(1); return true; },
+    k: () => { step(-1); return true; },
+    u: () => { const back = document.querySelector("a.back"); back?.click(); return back; },
+    "?": () => { document.getElementById("shortcuts").showModal(); return true; },
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
+    if (event.key === "Escape" && event.target.matches?.("[data-search]")) return event.target.blur();
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return undefined;
+    if (KEYS[event.key]()) event.preventDefault();
+    return undefined;
+  });
+
+  // Copying.
+  for (const button of document.querySelectorAll(".needs-js")) button.hidden = !navigator.clipboard;
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const label = button.querySelector("span");
+    const before = label.textContent;
+    try {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      label.textContent = "Copied";
+    } catch {
+      label.textContent = "Copy it by hand";
+    }
+    setTimeout(() => { label.textContent = before; }, 2000);
+  });
+})();
