@@ -57,8 +57,8 @@ def sandbox_settings(var: Path) -> dict[str, str]:
     The fake keeps its port from one start to the next, unless something else has taken it meanwhile.
     """
     kept = _read(var / "sandbox.json")
-    port = kept.get("port") or 0
-    if not is_free(port):
+    port = kept.get("port")
+    if not isinstance(port, int) or not is_free(port):
         port = free_port()
     secret = kept.get("webhook_secret") or secrets.token_hex(32)
     client = kept.get("client_secret") or secrets.token_hex(16)

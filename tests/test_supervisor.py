@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.processes import living
+
+pytestmark = pytest.mark.process
+
+PROGRAM = """
+import os, sys
+from dashboard.supervisor import Service, Supervisor
+services = [Service(name, (sys.executable, "-u", "-c", code), dict(os.environ)) for name, code in {services!r}.items()]
+problem = Supervisor(services, lambda: print("all started", flush=True), stop_within=1).run()
+print(problem or "stopped as asked", flush=True)
+"""
+SLEEPS = "import os, time; print('pid', os.getpid(), flush=True); time.sleep(60)"
+ENDS = "import time; time.sleep(0.5); raise SystemExit(7)"
+IS_DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPS
+
+Supervise = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def supervise() -> Iterator[Supervise]:
+    started: list[subprocess.Popen[str]] = []
+
+    def run(**services: str) -> subprocess.Popen[str]:
+        words = [sys.executable, "-u", "-c", PROGRAM.format(services=services)]
+        root = Path(__file__).resolve().parents[1]
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        started.append(subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield run
+    for program in started:
+        program.kill()
+        program.communicate()
+
+
+def pids(program: subprocess.Popen[str], wanted: int) -> list[int]:
+    """The process ids the services have written: each leads a group of its own."""
+    found: list[int] = []
+    while len(found) < wanted:
+        line = program.stdout.readline()
+        assert line, "the supervisor ended early"
+        if "pid" in line:
+            found.append(int(line.split()[-1]))
+    return found
+
+
+def wait_until_gone(groups: list[int], within: float = 5) -> None:
+    deadline = time.monotonic() + within
+    while any(living(group) for group in groups):
+        assert time.monotonic() < deadline, "a process was left behind"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_and_is_no_problem(supervise: Supervise, number):
+    program = supervise(one=SLEEPS, other=SLEEPS)
+    groups = pids(program, 2)
+    program.send_signal(number)
+    assert program.communicate(timeout=10)[0].endswith("stopped as asked\n")
+    wait_until_gone(groups)
+
+
+def test_when_one_ends_all_are_stopped_and_it_is_named(supervise: Supervise):
+    program = supervise(one=SLEEPS, weak=ENDS)
+    groups = pids(program, 1)
+    assert "weak ended by itself (exit status 7)" in program.communicate(timeout=10)[0]
+    wait_until_gone(groups)
+
+
+def test_a_process_deaf_to_the_request_is_killed_in_time(supervise: Supervise):
+    program = supervise(deaf=IS_DEAF)
+    groups = pids(program, 1)
+    began = time.monotonic()
+    program.terminate()
+    program.communicate(timeout=10)
+    assert time.monotonic() - began < 4
+    wait_until_gone(groups)
+
+
+def test_a_signal_before_anything_runs_stops_it_all_the_same(supervise: Supervise):
+    program = supervise(one=SLEEPS)
+    line = program.stdout.readline()
+    program.terminate()
+    rest = program.communicate(timeout=10)[0]
+    assert (line + rest).endswith("stopped as asked\n")
+
+
+def test_a_killed_supervisor_takes_its_processes_along(supervise: Supervise):
+    program = supervise(one=SLEEPS, deaf=SLEEPS)
+    groups = pids(program, 2)
+    program.kill()
+    wait_until_gone(groups)
