@@ -17,12 +17,17 @@ COMPLETED: Final = "platform:JobApplication:completed:v2"
 STARTED: Final = "platform:JobApplication:started:v1"
 
 _EVENT_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_BROWSERS: Final = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 "
-    "Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100101 Firefox/142.0",
-    "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
+_BROWSERS: Final = tuple(
+    f"Mozilla/5.0 ({device}) {engine}"
+    for device, engine in (
+        (
+            "iPhone; CPU iPhone OS 18_5 like Mac OS X",
+            "AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Safari/604.1",
+        ),
+        ("Linux; Android 15; Pixel 8", "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Mobile Safari/537.36"),
+        ("Windows NT 10.0; Win64; x64; rv:142.0", "Gecko/20100101 Firefox/142.0"),
+        ("X11; CrOS x86_64 14541.0.0", "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"),
+    )
 )
 
 
