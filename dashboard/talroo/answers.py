@@ -102,14 +102,16 @@ def define(value: Json, place: str) -> Definition:
     key = raw_text(fields.get("id"))
     name = shown(key, MAX_ID) if key else ""
     kind = kind_of(fields)
-    options = {option.value: option for option in reversed(list(_options(fields.get("options"))))}
+    options: dict[str, Option] = {}
+    for option in _options(fields.get("options")):
+        options.setdefault(option.value, option)
     return Definition(
         fields=fields,
         key=key,
         id=name or f"question-{place}",
         kind=kind,
         text=_words(fields.get("question") if fields else value) or name or f"Question {place}",
-        options=dict(reversed(options.items())),
+        options=options,
         can_qualify=any(option.correct for option in options.values()),
     )
 
