@@ -1,0 +1,173 @@
+"""What `make run` promises, tried in a copy of the checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from dashboard.first_start import TALROO_SETTINGS, free_port
+
+pytestmark = pytest.mark.process
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("SECRET_KEY", "DATABASE_URL", "FILES_URL", "PUBLIC_URL", "PORT", "MAKELEVEL", *TALROO_SETTINGS)
+
+
+class Launched:
+    """A running `python -m dashboard.launch` in a checkout, and what it has printed so far."""
+
+    def __init__(self, checkout: Path, **settings: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if name not in OURS}
+        self.checkout = checkout
+        self.port = free_port()
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dashboard.launch"],
+            cwd=checkout,
+            env={**environment, "PORT": str(self.port), **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout), daemon=True)
+        self._reader.start()
+
+    @property
+    def text(self) -> str:
+        return "".join(self.lines)
+
+    def wait_for(self, words: str, within: float = 60) -> None:
+        deadline = time.monotonic() + within
+        while words not in self.text:
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.05)
+
+    def ends(self, within: float) -> int:
+        status = self.process.wait(timeout=within)
+        self._reader.join(timeout=5)
+        return status
+
+    def log_in(self, role: str) -> tuple[str, str]:
+        found = re.search(rf"^ +{role} +(\S+@\S+) +(\S+)$", self.text, re.MULTILINE)
+        assert found, self.text
+        return found[1], found[2]
+
+    def kill(self) -> None:
+        for pid in processes_in(self.checkout):
+            os.kill(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(timeout=5)
+        self.process.stdout.close()
+
+
+def processes_in(folder: Path) -> dict[int, str]:
+    """Every process whose working directory is `folder`: pid → command line."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # ended while we looked, or a zombie
+            continue
+    return found
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    for name in ("dashboard", "templates", "static", "migrations"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("config.py", "wsgi.py"):
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture
+def launch(checkout: Path) -> Iterator:
+    launched: list[Launched] = []
+
+    def start(**settings: str) -> Launched:
+        launched.append(Launched(checkout, **settings))
+        return launched[-1]
+
+    yield start
+    for one in launched:
+        one.kill()
+
+
+def sign_in(port: int, email: str, password: str) -> requests.Response:
+    with requests.Session() as browser:
+        form = browser.get(f"http://127.0.0.1:{port}/login", timeout=10).text
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
+        assert token, form
+        typed = {"email": email, "password": password, "csrf_token": token[1]}
+        return browser.post(f"http://127.0.0.1:{port}/login", data=typed, timeout=10)
+
+
+def test_a_first_start_prepares_everything_and_its_log_ins_work(launch, checkout):
+    first = launch()
+    first.wait_for("Ctrl-C")
+    for role, page in {
+        "recruiter": "/applications",
+        "hr_admin": "/applications",
+        "it_admin": "/admin/deliveries",
+    }.items():
+        answer = sign_in(first.port, *first.log_in(role))
+        assert (answer.status_code, answer.url.partition(str(first.port))[2]) == (200, page)
+    assert stat.S_IMODE((checkout / "var").stat().st_mode) == 0o700
+    for name in ("secret_key", "sandbox.json", "sandbox-logins.json"):
+        assert stat.S_IMODE((checkout / "var" / name).stat().st_mode) == 0o600
+
+
+def test_sigterm_stops_everything_within_ten_seconds_and_the_next_start_shows_the_same_log_ins(launch, checkout):
+    first = launch()
+    first.wait_for("Ctrl-C")
+    assert len(processes_in(checkout)) >= 4
+    first.process.terminate()
+    assert first.ends(within=10) == 0
+    assert processes_in(checkout) == {}
+
+    second = launch()
+    second.wait_for("Ctrl-C")
+    assert second.log_in("hr_admin") == first.log_in("hr_admin")
+
+
+def test_when_the_worker_dies_everything_stops_and_it_is_said(launch, checkout):
+    running = launch()
+    running.wait_for("Ctrl-C")
+    (worker,) = [pid for pid, words in processes_in(checkout).items() if words.rstrip().endswith("wsgi worker")]
+    os.kill(worker, signal.SIGKILL)
+    assert running.ends(within=10) == 1
+    assert "worker ended by itself" in running.text
+    assert processes_in(checkout) == {}
+
+
+def test_with_talroo_configured_there_is_no_fake_and_log_ins_are_kept_nowhere(launch, checkout):
+    running = launch(TALROO_WEBHOOK_SECRETS="the real one")
+    running.wait_for("Ctrl-C")
+    _, password = running.log_in("recruiter")
+    assert not any("dashboard.sandbox" in words for words in processes_in(checkout).values())
+    kept = [path for path in (checkout / "var").iterdir() if path.is_file() and password.encode() in path.read_bytes()]
+    assert kept == []
+
+
+def test_a_wrong_setting_is_named_and_nothing_runs(launch, checkout):
+    running = launch(TALROO_SYNC_INTERVAL="often")
+    assert running.ends(within=20) == 1
+    assert "TALROO_SYNC_INTERVAL must be a whole number" in running.text
+    assert processes_in(checkout) == {}
