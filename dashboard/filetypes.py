@@ -48,7 +48,7 @@ PAGES: Final = FileType("application/vnd.apple.pages", "Pages document", "pages"
 ODT: Final = FileType(_OPEN + "text", "OpenDocument text", "odt", "text")
 ODS: Final = FileType(_OPEN + "spreadsheet", "OpenDocument spreadsheet", "ods")
 ODP: Final = FileType(_OPEN + "presentation", "OpenDocument presentation", "odp")
-DOC: Final = FileType("application/msword", "Word document (97–2003)", "doc", also=("dot",))
+DOC: Final = FileType("application/msword", "Word document (97–2003)", "doc", "text", also=("dot",))
 XLS: Final = FileType("application/vnd.ms-excel", "Excel workbook (97–2003)", "xls")
 PPT: Final = FileType("application/vnd.ms-powerpoint", "PowerPoint presentation (97–2003)", "ppt")
 MSG: Final = FileType("application/vnd.ms-outlook", "Outlook message", "msg")
@@ -326,3 +326,11 @@ def _without_claims(stem: str) -> str:
 def _shortened(stem: str, characters: int, octets: int) -> str:
     cut = stem[:characters].encode()[:octets].decode("utf-8", "ignore")
     return cut.rstrip(". ") or "file"
+
+
+_BY_MIME: Final = {file_type.mime: file_type for file_type in ALL}
+
+
+def by_mime(mime: str | None) -> FileType:
+    """The kind that `detect` named by this MIME type; `UNKNOWN` for anything else."""
+    return _BY_MIME.get(mime or "", UNKNOWN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import select
 import signal
@@ -17,8 +18,18 @@ from typing import IO, Any, Final
 
 from dashboard.documents import problems
 
+_log: Final = logging.getLogger(__name__)
+
 MIB: Final = 1024 * 1024
-_ROOT: Final = Path(__file__).resolve().parents[2]
+# `-m dashboard.documents.reader` would first run dashboard/__init__.py: Flask, the database and every screen, for
+# seconds and megabytes that belong to the file. So the child is given a package `dashboard` without its beginning.
+PACKAGE_ONLY: Final = """
+import sys, types
+dashboard = sys.modules["dashboard"] = types.ModuleType("dashboard")
+dashboard.__path__ = [sys.argv[1]]
+"""
+_PROGRAM: Final = PACKAGE_ONLY + "from dashboard.documents.reader import main; main(sys.argv[2])"
+PACKAGE: Final = str(Path(__file__).resolve().parents[1])
 _MAX_HEADER: Final = 1_000
 _CHUNK: Final = 64 * 1024
 
@@ -57,7 +68,8 @@ def ask(request: dict[str, Any], content: bytes, limits: Limits, *, at_most: int
             handed.write(content)
             handed.seek(0)
             return _converse(json.dumps({**request, "limits": asdict(limits)}), handed, Path(empty), limits, at_most)
-    except OSError:  # no process, no memory for one, no room on the disk: says nothing about the file
+    except OSError as refusal:  # no process, no memory for one, no room on the disk: says nothing about the file
+        _log.warning("No process could be started to read a file: %s", refusal.strerror)
         return Answer(problem=problems.BUSY)
 
 
@@ -79,15 +91,15 @@ def _converse(question: str, handed: IO[bytes], empty: Path, limits: Limits, at_
 
 
 def _start(question: str, handed: IO[bytes], empty: Path) -> subprocess.Popen[bytes]:
-    # -P and -s: modules come from this checkout and the virtual environment only; -B: the child may not write.
+    # -I: modules come from the virtual environment and, by the program above, this package; -B: nothing may be written.
     # It limits itself as its first act: preexec_fn is not safe in a process with threads.
-    return subprocess.Popen(  # noqa: S603 — our own interpreter and module; the file is data on stdin
-        [sys.executable, "-P", "-s", "-B", "-X", "utf8", "-m", "dashboard.documents.reader", question],
+    return subprocess.Popen(  # noqa: S603 — our own interpreter and program; the file is data on stdin
+        [sys.executable, "-I", "-B", "-X", "utf8", "-c", _PROGRAM, PACKAGE, question],
         stdin=handed,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=empty,
-        env={"PYTHONPATH": str(_ROOT), "HOME": str(empty), "TMPDIR": str(empty), "LANG": "C.UTF-8"},
+        env={"HOME": str(empty), "TMPDIR": str(empty), "LANG": "C.UTF-8"},
         start_new_session=True,
     )
 

@@ -1,6 +1,6 @@
 """The child process: limits itself, reads one file from stdin, answers on stdout, ends.
 
-Started by `child.py` as `python -m dashboard.documents.reader '{"verb": …}'`. The answer is a line of JSON
+Started by `child.py`, which hands `main` a line of JSON: `{"verb", "mime", "limits", …}`. The answer is a line of JSON
 `{"size", "pages", "problem", "shortened"}` and then `size` bytes: UTF-8 text or a PNG.
 """
 
@@ -25,6 +25,7 @@ _READERS: Final = {
     ("text", filetypes.PDF): "pdf:text",
     ("text", filetypes.DOCX): "office:word_text",
     ("text", filetypes.DOCM): "office:word_text",
+    ("text", filetypes.DOC): "old_word:text",
     ("text", filetypes.ODT): "office:open_text",
     ("text", filetypes.RTF): "plain:rich_text",
     ("text", filetypes.TEXT): "plain:text",
@@ -102,7 +103,3 @@ def _write(out: int, answer: Answer) -> NoReturn:
     while rest:
         rest = rest[os.write(out, rest) :]
     os._exit(0)  # nothing to tidy up, and a library's tidying up may crash
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
