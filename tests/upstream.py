@@ -5,7 +5,7 @@
         assert [request.target for request in upstream.requests] == [...]
 
 The script is used up connection by connection; after it every request gets the default, at first "ok". A step is a name
-from `FAULTS`, three digits for a bare status, or an `Answer` of your own.
+from `FAULTS`, three digits for a bare status, an `Answer` of your own, or bytes that are said as they are.
 
 Two steps happen before anybody can be counted: "refused" (the port is bound, nobody listens) and "no_connection" (the
 listener's queue is full, so Linux drops the SYN and the caller waits). They begin when their turn comes and end after
@@ -67,7 +67,7 @@ class Seen:
     at: float
 
 
-Step = str | Answer
+Step = str | Answer | bytes
 _UNREACHABLE: Final = ("refused", "no_connection")
 
 
@@ -214,8 +214,8 @@ class Upstream:
     def _serve(self, connection: socket.socket, step: Step) -> None:
         connection.settimeout(10)
         with contextlib.suppress(*_PROBLEMS), connection:
-            if step == "silent_handshake":
-                self._closing.wait(60)
+            if isinstance(step, str) and step in _BEFORE_A_REQUEST:
+                _BEFORE_A_REQUEST[step](Turn(connection, self._closing, self._drip))
                 return
             with self._tls.wrap_socket(connection, server_side=True) if self._tls else connection as talking:
                 self._note(talking)
@@ -223,7 +223,10 @@ class Upstream:
 
     def _note(self, talking: socket.socket) -> None:
         with talking.makefile("rb") as stream:
-            method, target, _ = stream.readline(65536).decode("latin-1").split(" ", 2)
+            first = stream.readline(65536).decode("latin-1")
+            if not first.endswith("\n"):
+                raise ConnectionAbortedError("the caller left before it had asked")
+            method, target, _ = first.split(" ", 2)
             headers: dict[str, str] = {}
             while (line := stream.readline(65536).decode("latin-1").strip()) != "":
                 name, _, value = line.partition(":")
@@ -303,8 +306,14 @@ FAULTS: Final[Mapping[str, Callable[[Turn], None]]] = {
 }
 
 
+_BEFORE_A_REQUEST: Final[Mapping[str, Callable[[Turn], None]]] = {
+    "silent_handshake": lambda turn: turn.say_and_wait(),
+    "no_handshake": lambda turn: turn.say(b"this is not TLS\r\n"),
+}
+
+
 def _known(step: Step) -> None:
-    known = isinstance(step, Answer) or step in FAULTS or step in (*_UNREACHABLE, "silent_handshake")
+    known = isinstance(step, Answer | bytes) or step in FAULTS or step in (*_UNREACHABLE, *_BEFORE_A_REQUEST)
     if not known and not (isinstance(step, str) and step.isdecimal() and len(step) == 3):
         raise ValueError(f"no such step: {step!r}")
 
@@ -312,6 +321,9 @@ def _known(step: Step) -> None:
 def _play(step: Step, turn: Turn) -> None:
     if isinstance(step, str) and step in FAULTS:
         FAULTS[step](turn)
+        return
+    if isinstance(step, bytes):
+        turn.say(step)
         return
     answer = step if isinstance(step, Answer) else Answer(int(step), {}, f"answer {step}".encode())
     turn.say(answer.head() + answer.body)

@@ -7,6 +7,8 @@ deadline, or when the process is told to stop, it shuts that socket down. Whatev
 
 from __future__ import annotations
 
+import logging
+import os
 import socket
 import ssl
 import threading
@@ -52,6 +54,7 @@ class Watch:
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._guard: socket.socket | None = None
+        self._talking: socket.socket | None = None
         self._found: SimpleQueue[_Found | OSError] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="talroo-call-watch", daemon=True)
 
@@ -66,6 +69,14 @@ class Watch:
         _current.reset(self._token)
         if self._guard is not None:
             self._guard.close()
+        if self._talking is not None and (descriptor := self._talking.detach()) >= 0:
+            # Some answers make urllib3 drop the socket instead of closing it (two different Content-Lengths, for one).
+            os.close(descriptor)
+
+    def made(self, connected: socket.socket) -> None:
+        """Take note that requests can be written on `connected`, TLS included, and see that it is closed in the end."""
+        self._talking = connected
+        self.connected = self.cut is None
 
     def elapsed(self) -> float:
         """Seconds since the watch was made."""
@@ -160,7 +171,19 @@ class Watch:
             _shut(guard)
 
 
-_current: ContextVar[Watch] = ContextVar("talroo_call_watch")
+_current: ContextVar[Watch | None] = ContextVar("talroo_call_watch", default=None)
+
+
+def _watch() -> Watch:
+    watch = _current.get()
+    if watch is None:
+        raise RuntimeError("a watched connection belongs to a call")
+    return watch
+
+
+# When an answer's headers are odd, urllib3 logs the whole address, and ours carry click ids.
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(lambda record: _current.get() is None)
 
 
 def _shut(guard: socket.socket) -> None:
@@ -174,12 +197,11 @@ class _Watched(HTTPConnection):
     """A connection that the watch of the running call knows from before it is made."""
 
     def _new_conn(self) -> socket.socket:
-        return _current.get().connect(self.host, self.port or self.default_port)
+        return _watch().connect(self.host, self.port or self.default_port)
 
     def connect(self) -> None:
         super().connect()
-        watch = _current.get()
-        watch.connected = watch.cut is None
+        _watch().made(self.sock)
 
 
 class _WatchedTLS(_Watched, HTTPSConnection):
