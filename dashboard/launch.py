@@ -49,6 +49,7 @@ def main() -> int:
 def run(environ: Mapping[str, str], root: Path, var: Path) -> int:
     """Everything `make run` does with these settings in the checkout `root`, whose data lives in `var`."""
     os.chdir(root)
+    os.umask(0o077)
     port = _port(environ)
     first_start.private_folder(var)
     complete = first_start.with_defaults(environ, var, port)

@@ -1,6 +1,6 @@
 """The signature on what Talroo posts to us (talroo-contract §1, Signature).
 
-    X-Talroo-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">
+X-Talroo-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">
 """
 
 from __future__ import annotations
@@ -68,37 +68,18 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class Header:
+    """A header that can be right: the literal `t`, and the digests of its `v1` values."""
+
     seconds: str
     digests: tuple[bytes, ...]
 
 
-def verify(
-    body: bytes, header: str | None, secrets: Sequence[str], *, now: float, tolerance: int, max_age: int
-) -> Verdict:
-    """Check `body`, byte for byte, against `header`.
+def read(header: str | None) -> Header:
+    """The header, as far as it can be checked without a body: quick, and in bounded time.
 
-    `secrets` newest first; `now` in unix seconds; `tolerance` and `max_age` in seconds.
-    Raises a `SignatureError`: `SignatureMissing`, `SignatureMalformed`, `SignatureMismatch`, `SignatureExpired`.
+    Raises `SignatureMissing`, `SignatureMalformed`.
     """
-    parsed = _read(header)
-    number = _matching_secret(body, parsed, secrets)
-    if number is None:
-        raise SignatureMismatch("The signature does not match the body.")
-    signed_at = int(parsed.seconds)
-    age = now - signed_at
-    if abs(age) > max_age:
-        raise SignatureExpired("The signature is too old, or too far in the future.", signed_at=signed_at)
-    timing = Timing.FRESH if abs(age) <= tolerance else Timing.LATE if age > 0 else Timing.CLOCK
-    return Verdict(signed_at, timing, number)
-
-
-def sign(secret: str, body: bytes, *, at: int) -> str:
-    """The header value Talroo would send for `body` at unix second `at`."""
-    return f"t={at},v1={_digest(secret, str(at), body).hex()}"
-
-
-def _read(header: str | None) -> _Header:
     if not header:
         raise SignatureMissing(f"The {HEADER} header is missing.")
     if len(header) > MAX_HEADER_LENGTH or not header.isascii():
@@ -115,10 +96,35 @@ def _read(header: str | None) -> _Header:
             digests.append(bytes.fromhex(value))
     if seconds is None or not digests:
         raise SignatureMalformed(f"The {HEADER} header needs `t=` and a `v1=` of 64 hex digits.")
-    return _Header(seconds, tuple(digests[:MAX_SIGNATURES]))
+    return Header(seconds, tuple(digests[:MAX_SIGNATURES]))
 
 
-def _matching_secret(body: bytes, header: _Header, secrets: Iterable[str]) -> int | None:
+def verify(
+    body: bytes, header: Header | str | None, secrets: Sequence[str], *, now: float, tolerance: int, max_age: int
+) -> Verdict:
+    """Check `body`, byte for byte, against `header`.
+
+    `header`: as it came, or already `read`. `secrets` newest first. `now`, `tolerance` and `max_age` in seconds.
+    Raises a `SignatureError`: `SignatureMissing`, `SignatureMalformed`, `SignatureMismatch`, `SignatureExpired`.
+    """
+    parsed = header if isinstance(header, Header) else read(header)
+    number = _matching_secret(body, parsed, secrets)
+    if number is None:
+        raise SignatureMismatch("The signature does not match the body.")
+    signed_at = int(parsed.seconds)
+    age = now - signed_at
+    if abs(age) > max_age:
+        raise SignatureExpired("The signature is too old, or too far in the future.", signed_at=signed_at)
+    timing = Timing.FRESH if abs(age) <= tolerance else Timing.LATE if age > 0 else Timing.CLOCK
+    return Verdict(signed_at, timing, number)
+
+
+def sign(secret: str, body: bytes, *, at: int) -> str:
+    """The header value Talroo would send for `body` at unix second `at`."""
+    return f"t={at},v1={_digest(secret, str(at), body).hex()}"
+
+
+def _matching_secret(body: bytes, header: Header, secrets: Iterable[str]) -> int | None:
     # Talroo's Java sample trims the body before signing and its Python sample does not: both count.
     trimmed = body.strip(_ASCII_WHITE_SPACE)
     candidates = (body,) if len(trimmed) == len(body) else (body, trimmed)

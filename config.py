@@ -1,0 +1,203 @@
+"""The settings: read from the environment (and a `.env` file beside this one) once, and checked whole.
+
+Every problem is named at once, by setting, so that one start shows everything there is to mend.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+ROOT: Final = Path(__file__).resolve().parent
+VAR: Final = ROOT / "var"
+STAGES: Final = ("new", "reviewed", "contacted", "interview", "offer", "hired", "rejected")
+
+
+class SettingsError(Exception):
+    """One line per wrong setting, each naming the setting and what it should be."""
+
+
+# --- one reader per shape of setting: text in, value out; ValueError says what is expected ------------------------
+
+
+def _text(raw: str) -> str:
+    return raw
+
+
+def _names(raw: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(raw: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", raw, re.ASCII) or not least <= int(raw) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(raw)
+
+    return read
+
+
+def _secret(raw: str) -> str:
+    if len(raw.encode()) < 32:
+        raise ValueError(
+            "must be 32 bytes or more (make one: python3 -c 'import secrets; print(secrets.token_hex(32))')"
+        )
+    return raw
+
+
+def _web_address(raw: str) -> str:
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// address without query")
+    return raw.rstrip("/")
+
+
+def _origins(raw: str) -> tuple[str, ...]:
+    return tuple(_web_address(origin) for origin in _names(raw))
+
+
+def _path(raw: str) -> str:
+    if not raw.startswith("/"):
+        raise ValueError("must start with /")
+    return raw
+
+
+def _database(raw: str) -> str:
+    if raw.startswith("postgresql://"):
+        return "postgresql+psycopg://" + raw.removeprefix("postgresql://")
+    if not raw.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+    return raw
+
+
+def _files(raw: str) -> str:
+    if not raw.startswith(("file:///", "s3://")):
+        raise ValueError("must start with file:/// (an absolute path) or s3://")
+    return raw
+
+
+def _mail(raw: str) -> str:
+    if urlsplit(raw).scheme not in ("smtp", "smtps") or not urlsplit(raw).hostname:
+        raise ValueError("must look like smtp://user:password@host:port?tls=true")
+    return raw
+
+
+def _pairs(raw: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in _names(raw):
+        stage, equals, event = (part.strip() for part in pair.partition("="))
+        if not equals or not event or stage not in STAGES:
+            raise ValueError(f"has {pair!r}: each pair is stage=event, and a stage is one of {', '.join(STAGES)}")
+        found[stage] = event
+    return found
+
+
+def _conversion_events(raw: str) -> dict[str, int]:
+    pairs = _pairs(raw)
+    if wrong := [event for event in pairs.values() if event not in ("1", "2", "3")]:
+        raise ValueError(f"has event {wrong[0]!r}: Talroo knows conversion events 1, 2 and 3")
+    return {stage: int(event) for stage, event in pairs.items()}
+
+
+_DAY: Final = 86_400
+
+
+def _setting(read: Callable[[str], Any], default: Any) -> Any:
+    return field(default=default, metadata={"read": read})
+
+
+def _computed(read: Callable[[str], Any], make: Callable[[], Any]) -> Any:
+    return field(default_factory=make, metadata={"read": read})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings, named as in the environment but in lower case. Times in seconds, sizes in bytes."""
+
+    secret_key: str = field(metadata={"read": _secret})
+    database_url: str = _computed(_database, lambda: f"sqlite:///{VAR}/dashboard.db")
+    files_url: str = _computed(_files, lambda: f"file://{VAR}/files")
+    public_url: str = _setting(_web_address, "http://127.0.0.1:8000")
+    talroo_webhook_secrets: tuple[str, ...] = _setting(_names, ())
+    talroo_signature_tolerance: int = _setting(_whole(0, 30 * _DAY), 300)
+    talroo_signature_max_age: int = _setting(_whole(0, 365 * _DAY), 3 * _DAY)
+    talroo_client_id: str | None = _setting(_text, None)
+    talroo_client_secret: str | None = _setting(_text, None)
+    talroo_api_url: str = _setting(_web_address, "https://api.talroo.com/v5")
+    talroo_applications_path: str = _setting(_path, "/applications")
+    talroo_sync_interval: int = _setting(_whole(0, 30 * _DAY), 900)
+    talroo_conversion_url: str = _setting(_web_address, "https://www.jobs2careers.com")
+    talroo_conversion_events: Mapping[str, int] = _computed(_conversion_events, lambda: {"hired": 2})
+    talroo_conversion_hold: int = _setting(_whole(0, 30 * _DAY), 60)
+    talroo_disposition_url: str = _setting(_web_address, "https://api.talroo.com/disposition/v1/events")
+    talroo_disposition_events: Mapping[str, str] = _computed(_pairs, dict)
+    mail_url: str | None = _setting(_mail, None)
+    mail_from: str | None = _setting(_text, None)
+    click_destinations: tuple[str, ...] = _setting(_origins, ())
+    click_api_token: str | None = _setting(_text, None)
+    metrics_token: str | None = _setting(_text, None)
+    web_workers: int = _setting(_whole(1, 64), 2)
+    max_application_bytes: int = _setting(_whole(1024, 2**31), 52_428_800)
+    talroo_call_deadline: int = _setting(_whole(1, 120), 15)
+    trusted_proxies: int = _setting(_whole(0, 10), 0)
+    dashboard_sandbox_url: str | None = _setting(_web_address, None)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Read every setting; a variable that is set but blank counts as not set.
+
+        Without `environ`: the process's environment over the `.env` file beside this one.
+        Raises `SettingsError` naming every wrong one.
+        """
+        if environ is None:
+            environ = {**{k: v or "" for k, v in dotenv_values(ROOT / ".env").items()}, **os.environ}
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for setting in fields(cls):
+            name = setting.name.upper()
+            raw = environ.get(name, "").strip()
+            if not raw:
+                continue
+            try:
+                values[setting.name] = setting.metadata["read"](raw)
+            except ValueError as problem:
+                problems.append(f"{name} {problem}.")
+        if "secret_key" not in values and not any(line.startswith("SECRET_KEY") for line in problems):
+            problems.append("SECRET_KEY is not set: sessions cannot be signed without it; it needs 32 bytes or more.")
+        problems += _contradictions(cls, values)
+        if problems:
+            raise SettingsError("\n".join(problems))
+        return cls(**values)
+
+    @property
+    def sandbox(self) -> bool:
+        """True where a fake Talroo, started by the launcher, stands in for the real one."""
+        return self.dashboard_sandbox_url is not None
+
+    @property
+    def postback_url(self) -> str:
+        """What goes into `<postUrl>` of the employer's feed."""
+        return f"{self.public_url}/talroo/applications"
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+
+def _contradictions(cls: type[Config], values: Mapping[str, Any]) -> list[str]:
+    def chosen(name: str) -> Any:
+        return values.get(name, next(f.default for f in fields(cls) if f.name == name))
+
+    found = []
+    if chosen("talroo_signature_max_age") < chosen("talroo_signature_tolerance"):
+        found.append("TALROO_SIGNATURE_MAX_AGE must not be smaller than TALROO_SIGNATURE_TOLERANCE.")
+    if ("talroo_client_id" in values) != ("talroo_client_secret" in values):
+        found.append("TALROO_CLIENT_ID and TALROO_CLIENT_SECRET belong together: set both or neither.")
+    return found

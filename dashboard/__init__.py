@@ -1,0 +1,30 @@
+"""The recruiter dashboard. `create_app` puts it together; everything else says in its own file what it is."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from config import ROOT, Config
+from dashboard import cli, web
+from dashboard.database import keep_promises
+from dashboard.extensions import csrf, db, login_manager
+from dashboard.services.files import open_store
+
+__all__ = ["create_app"]
+
+
+def create_app(config: Config) -> Flask:
+    """The application for these settings. Opens the file store; asks the database nothing yet."""
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app.config.from_mapping(web.flask_settings(config), SETTINGS=config)
+    app.extensions["file_store"] = open_store(config.files_url)
+
+    db.init_app(app)
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    with app.app_context():
+        keep_promises(db.engine)
+
+    web.init_app(app)
+    cli.init_app(app)
+    return app

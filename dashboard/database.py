@@ -1,0 +1,111 @@
+"""How the two databases are made to keep the same promises: what is committed is on disk, and no update is lost."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import DeclarativeBase, Session
+
+BUSY_TIMEOUT_MS: Final = 5_000
+WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS: Final = 16_384
+"""64 MB. The worker checkpoints every few seconds, so that no acknowledgement waits for it; this is the safety net."""
+
+
+class Base(DeclarativeBase):
+    """Every constraint has a name, because SQLite's batch migrations can only change what they can name."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes on both databases; SQLite would hand back naive ones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A datetime without time zone cannot be stored.")
+        utc = value.astimezone(UTC)
+        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def public_id() -> str:
+    """An id to show in addresses: 128 random bits, 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+PublicId: Final = String(32)
+
+
+def keep_promises(engine: Engine) -> None:
+    """Hook `engine` so that each connection is durable and writers queue instead of losing updates."""
+    if engine.dialect.name != "sqlite":
+        return
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # isolation_level None: Python's own transaction handling would begin late and deferred, and lose updates.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-8000",
+        f"wal_autocheckpoint={WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Any) -> None:
+    """Reading begins deferred, so that readers never wait; writing says so with `for_writing`."""
+    immediate = connection.get_execution_options().get("for_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN DEFERRED")
+
+
+def start_writing(session: Session) -> None:
+    """Begin the session's transaction as a writer: on SQLite it takes its turn now, not at its first write."""
+    session.connection(execution_options={"for_writing": True})
+
+
+def insert_or_ignore(session: Session, model: type[Base], *unique: str) -> Any:
+    """An INSERT that does nothing where a row with the same `unique` columns is: the database decides the race."""
+    dialect = session.get_bind().dialect.name
+    statement = postgresql.insert(model) if dialect == "postgresql" else sqlite.insert(model)
+    return statement.on_conflict_do_nothing(index_elements=[*unique])
+
+
+def is_storage_failure(problem: BaseException) -> bool:
+    """Whether the database or the disk could not do its work now, so that the same thing may succeed later.
+
+    Everything else (a value a column refuses, a broken constraint) would fail again.
+    """
+    if isinstance(problem, OSError | OperationalError | InterfaceError | InternalError | PoolTimeout):
+        return True
+    return type(problem) is DatabaseError

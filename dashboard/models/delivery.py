@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+
+from dashboard.database import Base, PublicId, UTCDateTime, public_id
+from dashboard.models.application import Application
+
+
+class Delivery(Base):
+    """What arrived: when, from where, with which verdict, and its bytes.
+
+    `body` holds references in place of file contents; `cuts` says where they stand (`talroo/cutting.py`).
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (Index("ix_delivery_status", "status", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(PublicId, default=public_id, unique=True)
+    key: Mapped[str] = mapped_column(String(300), unique=True)
+    """What makes a delivery the same one: `event:<id>`, else `sha256:<of the body>`."""
+    source: Mapped[str] = mapped_column(String(20))
+    """`pushed` (webhook) or `pulled` (Platform API)."""
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    timing: Mapped[str] = mapped_column(String(20))
+    """`fresh`, `late`, `clock` or `expired`: the signature's time against ours."""
+    signature: Mapped[str | None] = mapped_column(String(2048))
+    query: Mapped[str | None] = mapped_column(Text)
+    content_type: Mapped[str | None] = mapped_column(String(255))
+    remote_addr: Mapped[str | None] = mapped_column(String(64))
+    event_id: Mapped[str | None] = mapped_column(String(255))
+    event_type: Mapped[str | None] = mapped_column(String(255))
+    event_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    body: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    cuts: Mapped[list[list[int | str]]] = mapped_column(JSON, default=list)
+    size: Mapped[int] = mapped_column(BigInteger)
+    """Of the exact body as signed, in bytes."""
+
+    status: Mapped[str] = mapped_column(String(20))
+    """`accepted`, `kept` (not understood, a person should look) or `quarantined` (too old)."""
+    reason: Mapped[str | None] = mapped_column(String(500))
+    notes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    talroo_id: Mapped[str | None] = mapped_column(String(255), index=True)
+    """`data.id`: which application it is about, known before that application's row is."""
+    duplicate_count: Mapped[int] = mapped_column(default=0)
+    last_duplicate_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    replayed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    application: Mapped[Application | None] = relationship(
+        primaryjoin=foreign(talroo_id) == Application.talroo_id, viewonly=True
+    )

@@ -1,0 +1,60 @@
+"""Who may do what. One table; a view that names no permission is closed to everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from dashboard.models.user import Role
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Permission(StrEnum):
+    APPLICATIONS = "applications"
+    """See applications and their files, move stages, mark hires."""
+    LEDGER = "ledger"
+    """See what was reported to Talroo, and retry it."""
+    INCOMPLETE = "incomplete"
+    DELIVERIES = "deliveries"
+    """See what Talroo sent, with verdicts, and replay it; not what stands in it."""
+    CONTENTS = "contents"
+    """See the contents of a delivery."""
+
+
+_RECRUITING: Final = frozenset({Permission.APPLICATIONS})
+
+GRANTED: Final = {
+    Role.RECRUITER: _RECRUITING,
+    Role.HR_ADMIN: _RECRUITING | {Permission.INCOMPLETE, Permission.DELIVERIES, Permission.CONTENTS},
+    Role.IT_ADMIN: frozenset({Permission.DELIVERIES}),
+}
+
+FIRST_PAGE: Final = {
+    Role.RECRUITER: "applications.index",
+    Role.HR_ADMIN: "applications.index",
+    Role.IT_ADMIN: "deliveries.index",
+}
+
+PUBLIC: Final = "public"
+SIGNED_IN: Final = "signed in"
+
+
+def needs(permission: Permission | str) -> Callable[[View], View]:
+    """Mark a view with what it takes to reach it: a `Permission`, `SIGNED_IN`, or `PUBLIC`."""
+
+    def mark(view: View) -> View:
+        view.needs = permission  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def allows(role: str | None, permission: str) -> bool:
+    """Whether somebody with `role` (None: signed out) may pass; unknown roles and permissions may not."""
+    if permission == PUBLIC:
+        return True
+    if role is None or role not in set(Role):
+        return False
+    return permission == SIGNED_IN or permission in GRANTED[Role(role)]

@@ -1,0 +1,292 @@
+"""What somebody asked to see, as values that become SELECTs. Building one never touches the database."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+
+from dashboard import search
+from dashboard.models import Application, Attachment, Delivery, Job
+from dashboard.stages import Stage
+
+PAGE_SIZE: Final = 50
+COUNT_LIMIT: Final = 1_000
+"""Counting further costs more than the number is worth: "1,000+"."""
+
+Row = TypeVar("Row")
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of a list. `next_cursor`: opaque, None on the last page; `total`: None above `COUNT_LIMIT`."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+    total: int | None
+
+    @property
+    def total_capped(self) -> bool:
+        return self.total is None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the last row's id, and its time in lists that are ordered by one."""
+
+    at: datetime
+    id: int
+
+    def cursor(self) -> str:
+        micros = (self.at - _EPOCH) // timedelta(microseconds=1)
+        return base64.urlsafe_b64encode(struct.pack(">qq", micros, self.id)).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, cursor: str) -> Position | None:
+        """The position a cursor names, or None where it names none."""
+        try:
+            micros, number = struct.unpack(">qq", base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            return cls(_EPOCH + timedelta(microseconds=micros), number)
+        except (ValueError, struct.error, binascii.Error, OverflowError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Which applications a recruiter asked to see. Dates are days in the viewer's zone, both inclusive."""
+
+    text: str = ""
+    stage: str = ""
+    job: str = ""
+    qualified: str = ""
+    applied_from: date | None = None
+    applied_to: date | None = None
+    zone: tzinfo = UTC
+    completed: bool = True
+    problems: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def read(cls, args: Mapping[str, str], zone: tzinfo = UTC, *, completed: bool = True) -> Inbox:
+        """From an address's query. What cannot be read is left out and named in `problems`, in words."""
+        problems: list[str] = []
+        return cls(
+            text=args.get("q", "").strip()[:200],
+            stage=_one_of(args, "stage", set(Stage), problems),
+            job=args.get("job", "").strip()[:255],
+            qualified=_one_of(args, "qualified", {"yes", "no"}, problems),
+            applied_from=_day(args, "from", problems),
+            applied_to=_day(args, "to", problems),
+            zone=zone,
+            completed=completed,
+            problems=tuple(problems),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        return replace(self, zone=UTC, completed=True) == Inbox()
+
+    @property
+    def args(self) -> dict[str, str]:
+        """The query of an address that asks for the same."""
+        named = {
+            "q": self.text,
+            "stage": self.stage,
+            "job": self.job,
+            "qualified": self.qualified,
+            "from": self.applied_from.isoformat() if self.applied_from else "",
+            "to": self.applied_to.isoformat() if self.applied_to else "",
+        }
+        return {name: value for name, value in named.items() if value}
+
+    def statement(self, dialect: str) -> Select[Any]:
+        """The applications asked for, in no order."""
+        found = select(Application).where(Application.completed.is_(self.completed), *self._conditions())
+        return search.narrow(found, self.text, dialect) if self.text else found
+
+    def _conditions(self) -> Iterator[ColumnElement[bool]]:
+        if self.stage:
+            yield Application.stage == self.stage
+        if self.job:
+            named = or_(Job.reference == self.job, Job.public_id == self.job, Job.title == self.job)
+            yield Application.job_id.in_(select(Job.id).where(named))
+        if self.qualified:
+            yield Application.qualified.is_(self.qualified == "yes")
+        if self.applied_from:
+            yield Application.applied_at >= self._midnight(self.applied_from)
+        if self.applied_to:
+            yield Application.applied_at < self._midnight(self.applied_to + timedelta(days=1))
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+
+def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[Application]:
+    """One page of applications, newest arrival first, with what a row shows."""
+    found = asked.statement(session.get_bind().dialect.name)
+    loaded = found.options(selectinload(Application.attachments))
+    rows, following = _page(session, loaded, cursor, Application.arrived_at, Application.id)
+    return Page(rows, following, _count(session, found.with_only_columns(literal(1))))
+
+
+def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
+    """All applications asked for, in batches, for a download."""
+    found = asked.statement(session.get_bind().dialect.name).options(selectinload(Application.attachments))
+    cursor: str | None = None
+    while True:
+        rows, cursor = _page(session, found, cursor, Application.arrived_at, Application.id, size)
+        yield rows
+        session.expunge_all()
+        if cursor is None:
+            return
+
+
+def other_counts(session: Session, applications: Iterable[Application]) -> dict[int, int]:
+    """How many other completed applications the same person has, by application id."""
+    applications = list(applications)
+    keys = {application.email_key for application in applications if application.email_key}
+    if not keys:
+        return {}
+    counted = dict(
+        session.execute(
+            select(Application.email_key, func.count())
+            .where(Application.email_key.in_(keys), Application.completed.is_(True))
+            .group_by(Application.email_key)
+        )
+        .tuples()
+        .all()
+    )
+    return {one.id: counted.get(one.email_key, 1) - 1 for one in applications}
+
+
+def others_of(session: Session, application: Application, limit: int = 50) -> Sequence[Application]:
+    """The same person's other applications: the same e-mail address, or the same phone and last name."""
+    same = []
+    if application.email_key:
+        same.append(Application.email_key == application.email_key)
+    if application.phone_key and application.last_name:
+        same.append(
+            (Application.phone_key == application.phone_key)
+            & (func.lower(Application.last_name) == application.last_name.lower())
+        )
+    if not same:
+        return ()
+    return session.scalars(
+        select(Application)
+        .where(or_(*same), Application.id != application.id, Application.completed.is_(True))
+        .order_by(Application.arrived_at.desc(), Application.id.desc())
+        .options(selectinload(Application.attachments))
+        .limit(limit)
+    ).all()
+
+
+def application(session: Session, public_id: str, *, completed: bool) -> Application | None:
+    return session.scalar(
+        select(Application).where(Application.public_id == public_id, Application.completed.is_(completed))
+    )
+
+
+def attachment(session: Session, public_id: str) -> Attachment | None:
+    return session.scalar(select(Attachment).where(Attachment.public_id == public_id))
+
+
+def job_choices(session: Session, limit: int = 500) -> list[tuple[str, str]]:
+    """Jobs to filter by: what goes into the address, and what people read."""
+    rows = session.execute(
+        select(Job.reference, Job.title, Job.company, Job.city).order_by(Job.title, Job.company, Job.city).limit(limit)
+    )
+    return [
+        (ref, " · ".join(part for part in (title or f"Job {ref}", company, city) if part))
+        for ref, title, company, city in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Which deliveries somebody asked to see."""
+
+    status: str = ""
+
+    def statement(self) -> Select[Any]:
+        found = select(Delivery)
+        return found.where(Delivery.status == self.status) if self.status else found
+
+
+def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> Page[Delivery]:
+    """One page of deliveries, newest first."""
+    rows, following = _page(session, asked.statement(), cursor, None, Delivery.id)
+    return Page(rows, following, _count(session, asked.statement().with_only_columns(literal(1))))
+
+
+def delivery(session: Session, public_id: str) -> Delivery | None:
+    return session.scalar(select(Delivery).where(Delivery.public_id == public_id))
+
+
+def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
+    """How many deliveries need a look, by status, counted to the limit."""
+    return {
+        status: _count(session, select(literal(1)).where(Delivery.status == status)) or COUNT_LIMIT
+        for status in statuses
+    }
+
+
+def _page(
+    session: Session,
+    statement: Select[Any],
+    cursor: str | None,
+    at: InstrumentedAttribute[datetime] | None,
+    number: InstrumentedAttribute[int],
+    size: int = PAGE_SIZE,
+) -> tuple[Sequence[Any], str | None]:
+    """Keyset paging, newest first by `at` (if given) and `number`: an index finds where the last page ended."""
+    position = Position.read(cursor) if cursor else None
+    if position and at is None:
+        statement = statement.where(number < position.id)
+    elif position and at is not None:
+        statement = statement.where(tuple_(at, number) < tuple_(literal(position.at, at.type), literal(position.id)))
+    order = (number.desc(),) if at is None else (at.desc(), number.desc())
+    rows = session.scalars(statement.order_by(*order).limit(size + 1)).unique().all()
+    if len(rows) <= size:
+        return rows, None
+    last = rows[size - 1]
+    return rows[:size], Position(_EPOCH if at is None else getattr(last, at.key), last.id).cursor()
+
+
+def _count(session: Session, statement: Select[Any]) -> int | None:
+    """How many rows there are, or None where they are more than `COUNT_LIMIT`."""
+    found = session.scalar(select(func.count()).select_from(statement.limit(COUNT_LIMIT + 1).subquery())) or 0
+    return found if found <= COUNT_LIMIT else None
+
+
+def _one_of(args: Mapping[str, str], name: str, allowed: set[Any], problems: list[str]) -> str:
+    value = args.get(name, "").strip()
+    if value and value not in allowed:
+        problems.append(f"“{value[:40]}” is no {name}; that filter was left out.")
+        return ""
+    return value
+
+
+def _day(args: Mapping[str, str], name: str, problems: list[str]) -> date | None:
+    value = args.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        if not _DATE.fullmatch(value):
+            raise ValueError
+        found = date.fromisoformat(value)
+        if not 1990 <= found.year <= 2200:
+            raise ValueError
+    except ValueError:
+        problems.append(f"“{value[:40]}” is no date; write {name} as 2026-01-31.")
+        return None
+    return found

@@ -1,0 +1,1 @@
+"""The verbs. Services add and flush; the edge commits. Time, senders and stores arrive as arguments."""

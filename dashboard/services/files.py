@@ -1,0 +1,101 @@
+"""The file store: contents kept once, under their SHA-256, and on disk before anybody is told so."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+
+class FileMissing(LookupError):
+    """The store does not hold this content; it should, so somebody has to look."""
+
+
+class FileStore(Protocol):
+    """Where contents live. All three methods raise `OSError` when the store cannot do its work."""
+
+    def put(self, sha256: str, content: bytes) -> None:
+        """Keep `content`; when this returns it survives a power cut. Keeping it twice is harmless."""
+
+    def get(self, sha256: str) -> bytes:
+        """The content. Raises `FileMissing`."""
+
+    def check(self) -> None:
+        """Return if the store can be written to."""
+
+
+def open_store(url: str) -> FileStore:
+    """The store at `file:///directory` or `s3://bucket/prefix`."""
+    parts = urlsplit(url)
+    if parts.scheme == "s3":
+        from dashboard.services.s3_files import S3Files  # obstore costs memory that most installations need not spend
+
+        return S3Files(url)
+    return LocalFiles(Path(unquote(parts.path)))
+
+
+class LocalFiles:
+    """Files in 256 directories by the first two hex digits of their name."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for number in range(256):
+            (root / f"{number:02x}").mkdir(exist_ok=True, mode=0o700)
+        _sync_directory(root)
+
+    def put(self, sha256: str, content: bytes) -> None:
+        path = self._path(sha256)
+        directory = path.parent
+        # Somebody else may have renamed it a moment ago and not yet synced the directory, so "there" is not "durable".
+        if not self._holds(path, len(content)):
+            temporary = directory / f".{sha256[:16]}.{secrets.token_hex(8)}"
+            try:
+                _write_durably(temporary, content)
+                temporary.rename(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        _sync_directory(directory)
+
+    def get(self, sha256: str) -> bytes:
+        try:
+            return self._path(sha256).read_bytes()
+        except FileNotFoundError:
+            raise FileMissing(sha256) from None
+
+    def check(self) -> None:
+        if not os.access(self._root, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "The file store cannot be written to.")
+
+    def _path(self, sha256: str) -> Path:
+        return self._root / sha256[:2] / sha256
+
+    @staticmethod
+    def _holds(path: Path, size: int) -> bool:
+        try:
+            return path.stat().st_size == size
+        except FileNotFoundError:
+            return False
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

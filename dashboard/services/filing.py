@@ -1,0 +1,185 @@
+"""An application from what deliveries tell of it: made once, filled in, never blanked out (talroo-contract §5)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from anyascii import anyascii
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from dashboard import search
+from dashboard.database import insert_or_ignore, public_id
+from dashboard.models import Application, Attachment, Job, StoredFile
+from dashboard.services.attachments import Attached
+from dashboard.stages import Stage
+from dashboard.talroo.payload import JobFacts, Submission
+
+MAX_FLAGS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """`created` is False where the application was there before."""
+
+    id: int
+    public_id: str
+    created: bool
+
+
+def file_application(
+    session: Session, submission: Submission, *, delivery_id: int, arrived_at: datetime, timing: str
+) -> Filed:
+    """Make the application `submission` tells of, or fill in the one that is there."""
+    job_id = _job(session, submission.job)
+    row = _new_row(submission, job_id=job_id, delivery_id=delivery_id, arrived_at=arrived_at, timing=timing)
+    # INSERT first, then look: two deliveries about one application may be on their way at the same moment.
+    made = session.execute(insert_or_ignore(session, Application, "talroo_id").returning(Application.id), row).scalar()
+    if made is None:
+        return _fill_in(session, submission, job_id=job_id, delivery_id=delivery_id, arrived_at=arrived_at)
+    search.index(session, made, search.application_words(submission.facts, submission.job))
+    return Filed(made, row["public_id"], created=True)
+
+
+def attach(session: Session, application_id: int, files: Iterable[Attached], *, at: datetime) -> None:
+    """Note the files of an application; the same content for the same question is noted once."""
+    files = tuple(files)
+    if not files:
+        return
+    known = set(
+        session.execute(
+            select(Attachment.question_id, Attachment.sha256).where(Attachment.application_id == application_id)
+        ).tuples()
+    )
+    # The newest row is the current file, and rows are numbered as they are inserted: the résumé goes last.
+    for file in sorted(files, key=lambda one: one.sent.question_id is None):
+        if (file.sent.question_id, file.sha256) in known:
+            continue
+        known.add((file.sent.question_id, file.sha256))
+        if file.sha256:
+            stored = {"sha256": file.sha256, "size": file.size, "mime": file.mime, "stored_at": at}
+            session.execute(insert_or_ignore(session, StoredFile, "sha256"), stored)
+        session.execute(insert(Attachment), _attachment_row(application_id, file, at))
+
+
+def reindex(session: Session, application: Application) -> None:
+    """Make the search words of `application` again, from its facts and the texts of its files."""
+    texts = session.scalars(
+        select(StoredFile.text)
+        .join(Attachment, Attachment.sha256 == StoredFile.sha256)
+        .where(Attachment.application_id == application.id, StoredFile.text.is_not(None))
+    )
+    search.index(session, application.id, search.application_words(application, application.job, texts))
+
+
+def email_key(email: str | None) -> str | None:
+    """E-mail folded for comparing; None where it is none."""
+    folded = (email or "").strip().lower()
+    return folded if "@" in folded else None
+
+
+def phone_key(phone: str | None) -> str | None:
+    """The last ten digits; None where there are fewer than seven."""
+    digits = "".join(character for character in anyascii(phone or "") if character.isdigit())
+    return digits[-10:] if len(digits) >= 7 else None
+
+
+def _new_row(
+    submission: Submission, *, job_id: int | None, delivery_id: int, arrived_at: datetime, timing: str
+) -> dict[str, Any]:
+    facts = submission.facts
+    return asdict(facts) | {
+        "public_id": public_id(),
+        "talroo_id": submission.talroo_id,
+        "job_id": job_id,
+        "email_key": email_key(facts.email),
+        "phone_key": phone_key(facts.phone),
+        "completed": submission.completed,
+        "disqualified_by": submission.disqualified_by,
+        "applied_at": facts.applied_at or facts.started_at or submission.as_of or arrived_at,
+        "arrived_at": arrived_at,
+        "as_of": submission.as_of,
+        "flags": list(submission.flags[:MAX_FLAGS]),
+        "is_late": timing == "late",
+        "stage": Stage.NEW.value,
+        "stage_version": 0,
+        "answers_from_id": delivery_id,
+    }
+
+
+def _fill_in(
+    session: Session, submission: Submission, *, job_id: int | None, delivery_id: int, arrived_at: datetime
+) -> Filed:
+    application = session.scalars(
+        select(Application)
+        .where(Application.talroo_id == submission.talroo_id)
+        .with_for_update(of=Application)
+        .execution_options(populate_existing=True)
+    ).one()
+    newer = _is_newer(submission, application)
+    _merge_facts(application, submission, newer=newer)
+    if job_id is not None and (newer or application.job_id is None):
+        application.job_id = job_id
+    if submission.has_answers and (newer or application.answers_from_id is None):
+        application.answers_from_id = delivery_id
+        application.disqualified_by = submission.disqualified_by
+    if submission.completed and not application.completed:
+        application.completed = True
+        application.arrived_at = arrived_at
+    if newer:
+        application.as_of = submission.as_of or application.as_of
+    application.flags = list(dict.fromkeys([*application.flags, *submission.flags]))[:MAX_FLAGS]
+    session.flush()
+    reindex(session, application)
+    return Filed(application.id, application.public_id, created=False)
+
+
+def _is_newer(submission: Submission, application: Application) -> bool:
+    """Whether what `submission` says counts for more than what we have.
+
+    A completed application is never overruled by an unfinished one, whatever their times.
+    """
+    if submission.completed != application.completed:
+        return submission.completed
+    return submission.as_of is None or application.as_of is None or submission.as_of >= application.as_of
+
+
+def _merge_facts(application: Application, submission: Submission, *, newer: bool) -> None:
+    for name, value in asdict(submission.facts).items():
+        if value is not None and (newer or getattr(application, name) is None):
+            setattr(application, name, value)
+    application.email_key = email_key(application.email)
+    application.phone_key = phone_key(application.phone)
+
+
+def _attachment_row(application_id: int, file: Attached, at: datetime) -> dict[str, Any]:
+    return {
+        "public_id": public_id(),
+        "application_id": application_id,
+        "question_id": file.sent.question_id,
+        "file_name": file.sent.file_name,
+        "declared_type": file.sent.declared_type,
+        "declared_sha256": file.sent.declared_sha256,
+        "sha256": file.sha256,
+        "size": file.size,
+        "verdict": file.verdict,
+        "arrived_at": at,
+    }
+
+
+def _job(session: Session, facts: JobFacts) -> int | None:
+    """The id of the job, made if it is new; None where nothing names one."""
+    reference = facts.reference or facts.title
+    if reference is None:
+        return None
+    identity = hashlib.sha256(f"{facts.company or ''}\0{reference}".encode()).hexdigest()
+    found = session.execute(select(Job.id, Job.title).where(Job.identity == identity)).one_or_none()
+    if found:
+        return int(found.id)
+    row = asdict(facts) | {"public_id": public_id(), "identity": identity, "reference": reference}
+    session.execute(insert_or_ignore(session, Job, "identity"), row)
+    return session.execute(select(Job.id).where(Job.identity == identity)).scalar_one()

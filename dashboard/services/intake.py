@@ -1,0 +1,255 @@
+"""One door for every application, pushed or pulled.
+
+What arrives is kept exactly, then understood as far as it can be, in one transaction. The caller commits,
+and only then tells Talroo that it was received (talroo-contract §1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import DataError, IntegrityError, StatementError
+from sqlalchemy.orm import Session
+
+from dashboard.database import insert_or_ignore, is_storage_failure, public_id, start_writing
+from dashboard.models import Application, Delivery
+from dashboard.services import filing
+from dashboard.services.attachments import Attached, receive_files
+from dashboard.services.files import FileStore
+from dashboard.talroo import cutting, payload, wire
+from dashboard.talroo.cutting import CutBody
+
+log = logging.getLogger(__name__)
+
+MAX_REASON: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something that came in, before anybody tried to understand it.
+
+    `raw`: the exact bytes that were signed. `source`: `pushed` or `pulled`. `timing`: see `Delivery.timing`.
+    """
+
+    raw: bytes
+    source: str
+    received_at: datetime
+    timing: str
+    signature: str | None = None
+    query: str | None = None
+    content_type: str | None = None
+    remote_addr: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an arrival: `accepted`, `duplicate` or `kept`, and the application's public id if there is one."""
+
+    status: str
+    application: str | None = None
+    reason: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        named = {"status": self.status, "application": self.application, "reason": self.reason}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """What could be made of an arrival without the database. `submission` is None where `reason` says why."""
+
+    parcel: CutBody
+    envelope: payload.Envelope
+    submission: payload.Submission | None
+    attached: tuple[Attached, ...]
+    reason: str | None
+    notes: tuple[str, ...]
+
+
+def receive(session: Session, arrival: Arrival, *, files: FileStore) -> Outcome:
+    """Keep `arrival` and file its application. The caller commits.
+
+    Files are durable in the store before the transaction begins. Whatever the content, it is kept; raises only
+    what `is_storage_failure` knows (the database or the store cannot keep it now) for the caller to answer 503.
+    """
+    understood = _understand(arrival, files)
+    try:
+        return _store(session, arrival, understood)
+    except (DataError, IntegrityError, StatementError, ValueError, TypeError, LookupError) as problem:
+        if is_storage_failure(problem):
+            raise
+        session.rollback()
+        # Whatever we failed to foresee about the content must not cost the applicant their application.
+        log.exception("an arrival could not be filed and is kept whole")
+        reason = f"The application could not be filed ({type(problem).__name__})."
+        return _store(session, arrival, _whole(arrival, reason))
+
+
+def quarantine(session: Session, arrival: Arrival) -> None:
+    """Keep what Talroo signed too long ago to be taken. It blocks no later delivery of the same event."""
+    understood = _whole(arrival, "The signature was right but too old, or too far in the future.")
+    start_writing(session)
+    _insert_delivery(session, arrival, understood, key=_digest_key(arrival.raw, "quarantine"), status="quarantined")
+
+
+def exact_body(delivery: Delivery, files: FileStore) -> bytes:
+    """The bytes as they were signed. Raises `FileMissing`, `OSError`."""
+    cuts = [cutting.Cut(int(offset), str(sha256)) for offset, sha256 in delivery.cuts]
+    return cutting.rebuild(delivery.body, cuts, files.get)
+
+
+def replay(session: Session, delivery: Delivery, *, files: FileStore, now: datetime) -> Outcome:
+    """Read a stored delivery again, as this version understands it. The caller has begun to write, and commits.
+
+    Raises `FileMissing` where a content it refers to is gone, `OSError`.
+    """
+    arrival = Arrival(exact_body(delivery, files), delivery.source, delivery.received_at, delivery.timing)
+    understood = _understand(arrival, files)
+    delivery.replayed_at = now
+    delivery.reason = understood.reason
+    if understood.submission is None:
+        return Outcome("kept", reason=understood.reason)
+    delivery.status = "accepted"
+    delivery.talroo_id = understood.submission.talroo_id
+    delivery.event_id, delivery.event_type = understood.envelope.event_id, understood.envelope.event_type
+    delivery.event_at = understood.envelope.event_at
+    delivery.body = understood.parcel.body
+    delivery.cuts = [[cut.offset, cut.sha256] for cut in understood.parcel.cuts]
+    delivery.notes = list(understood.notes + understood.submission.flags)
+    session.flush()
+    return _file(session, understood.submission, understood.attached, delivery.id, arrival)
+
+
+# --- understanding: no database -----------------------------------------------------------------------------------
+
+
+def _understand(arrival: Arrival, files: FileStore) -> _Understood:
+    parcel = cutting.cut(arrival.raw)
+    try:
+        parsed = wire.parse(parcel.body)
+    except wire.NotJson as problem:
+        return _whole(arrival, str(problem))
+    envelope = payload.envelope(parsed.value)
+    try:
+        submission = payload.submission(envelope)
+    except payload.NotUnderstood as problem:
+        return _whole(arrival, str(problem), envelope, parsed.notes)
+    received = receive_files(submission.files, parcel)
+    if len(received.references) < len(parcel.contents):
+        # Base64 that is not a file's content (an answer under a key called "data") belongs back into the body.
+        return _understand_whole(arrival, parcel.keeping(received.references), files)
+    return _understood(parcel, envelope, submission, received.keep(files), parsed.notes)
+
+
+def _understand_whole(arrival: Arrival, parcel: CutBody, files: FileStore) -> _Understood:
+    parsed = wire.parse(parcel.body)
+    envelope = payload.envelope(parsed.value)
+    submission = payload.submission(envelope)
+    return _understood(parcel, envelope, submission, receive_files(submission.files, parcel).keep(files), parsed.notes)
+
+
+def _understood(
+    parcel: CutBody,
+    envelope: payload.Envelope,
+    submission: payload.Submission,
+    attached: tuple[Attached, ...],
+    notes: tuple[str, ...],
+) -> _Understood:
+    return _Understood(parcel, envelope, submission, attached, None, notes)
+
+
+def _whole(
+    arrival: Arrival, reason: str, envelope: payload.Envelope | None = None, notes: tuple[str, ...] = ()
+) -> _Understood:
+    """Not an application: the body stays in one piece."""
+    nothing = payload.Envelope(None, None, None, {})
+    return _Understood(CutBody(arrival.raw, (), {}), envelope or nothing, None, (), reason[:MAX_REASON], notes)
+
+
+# --- storing: one transaction ---------------------------------------------------------------------------------------
+
+
+def _store(session: Session, arrival: Arrival, understood: _Understood) -> Outcome:
+    event_id = understood.envelope.event_id
+    key = f"event:{event_id}" if event_id else _digest_key(arrival.raw)
+    status = "accepted" if understood.submission else "kept"
+    start_writing(session)
+    delivery_id = _insert_delivery(session, arrival, understood, key=key, status=status)
+    if delivery_id is None:
+        return _duplicate(session, arrival, understood, key)
+    if understood.submission is None:
+        return Outcome("kept", reason=understood.reason)
+    return _file(session, understood.submission, understood.attached, delivery_id, arrival)
+
+
+def _file(
+    session: Session,
+    submission: payload.Submission,
+    attached: tuple[Attached, ...],
+    delivery_id: int,
+    arrival: Arrival,
+) -> Outcome:
+    filed = filing.file_application(
+        session, submission, delivery_id=delivery_id, arrived_at=arrival.received_at, timing=arrival.timing
+    )
+    filing.attach(session, filed.id, attached, at=arrival.received_at)
+    return Outcome("accepted", application=filed.public_id)
+
+
+def _insert_delivery(
+    session: Session, arrival: Arrival, understood: _Understood, *, key: str, status: str
+) -> int | None:
+    """The new row's id, or None where a delivery with this key is already there."""
+    submission = understood.submission
+    row: dict[str, Any] = {
+        "public_id": public_id(),
+        "key": key,
+        "source": arrival.source,
+        "received_at": arrival.received_at,
+        "timing": arrival.timing,
+        "signature": arrival.signature,
+        "query": arrival.query,
+        "content_type": arrival.content_type,
+        "remote_addr": arrival.remote_addr,
+        "event_id": understood.envelope.event_id,
+        "event_type": understood.envelope.event_type,
+        "event_at": understood.envelope.event_at,
+        "body": understood.parcel.body,
+        "cuts": [[cut.offset, cut.sha256] for cut in understood.parcel.cuts],
+        "size": len(arrival.raw),
+        "status": status,
+        "reason": understood.reason,
+        "notes": list(understood.notes + (submission.flags if submission else ())),
+        "talroo_id": submission.talroo_id if submission else None,
+        "duplicate_count": 0,
+    }
+    found: int | None = session.execute(insert_or_ignore(session, Delivery, "key").returning(Delivery.id), row).scalar()
+    return found
+
+
+def _duplicate(session: Session, arrival: Arrival, understood: _Understood, key: str) -> Outcome:
+    """Acknowledge again what is already here; other bytes under a known event id are kept beside it."""
+    first = session.execute(
+        select(Delivery.id, Delivery.body, Delivery.cuts, Application.public_id)
+        .outerjoin(Application, Application.talroo_id == Delivery.talroo_id)
+        .where(Delivery.key == key)
+    ).one()
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id == first.id)
+        .values(duplicate_count=Delivery.duplicate_count + 1, last_duplicate_at=arrival.received_at)
+    )
+    same = first.body == understood.parcel.body and first.cuts == [[c.offset, c.sha256] for c in understood.parcel.cuts]
+    if not same:
+        other = _whole(arrival, "An event with this id came before with other content.", understood.envelope)
+        _insert_delivery(session, arrival, other, key=_digest_key(arrival.raw), status="kept")
+    return Outcome("duplicate", application=first.public_id)
+
+
+def _digest_key(raw: bytes, scheme: str = "sha256") -> str:
+    return f"{scheme}:{hashlib.sha256(raw).hexdigest()}"

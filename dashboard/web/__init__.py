@@ -1,0 +1,58 @@
+"""The edge: a blueprint a screen. Views are thin: find, permit, call one verb, commit, answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import import_module
+from typing import Any, Final
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config import Config
+from dashboard.services.accounts import SESSION_LIFE
+from dashboard.web import edge, errors, formatting, security
+
+SCREENS: Final = ("receiving", "session", "applications", "files", "incomplete", "deliveries", "health")
+
+
+def flask_settings(config: Config) -> dict[str, Any]:
+    """What Flask and its extensions want to be told, derived from our settings."""
+    sqlite = config.database_url.startswith("sqlite")
+    return {
+        "SECRET_KEY": config.secret_key,
+        "SQLALCHEMY_DATABASE_URI": config.database_url,
+        # PostgreSQL may have been restarted since a connection was last used; a file cannot.
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": 8,
+            "max_overflow": 8,
+            "pool_timeout": 15,
+            "pool_pre_ping": not sqlite,
+            "connect_args": {} if sqlite else {"connect_timeout": 5},
+        },
+        "SESSION_COOKIE_NAME": "dashboard_session",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": config.is_https,
+        "PERMANENT_SESSION_LIFETIME": timedelta(seconds=SESSION_LIFE.total_seconds()),
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_SSL_STRICT": False,
+        "SEND_FILE_MAX_AGE_DEFAULT": 3600,
+        "MAX_FORM_MEMORY_SIZE": 500_000,
+        "TEMPLATES_AUTO_RELOAD": False,
+    }
+
+
+def init_app(app: Flask) -> None:
+    """Screens, guards, headers, filters and error pages."""
+    proxies = edge.settings(app).trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    formatting.register(app)
+    security.init_app(app)
+    errors.init_app(app)
+    for name in SCREENS:
+        app.register_blueprint(import_module(f"dashboard.web.{name}").bp)
+    app.add_url_rule("/", "home", edge.home)

@@ -1,0 +1,62 @@
+"""What every view reaches for: the settings, the store, the database as a writer, who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from flask import Flask, current_app, redirect, request, url_for
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from config import Config
+from dashboard.database import start_writing
+from dashboard.extensions import db
+from dashboard.models import Role
+from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
+from dashboard.queries import Page
+from dashboard.services.files import FileStore
+
+
+def settings(app: Flask | None = None) -> Config:
+    return cast("Config", (app or current_app).config["SETTINGS"])
+
+
+def file_store() -> FileStore:
+    return cast("FileStore", current_app.extensions["file_store"])
+
+
+def reading() -> Session:
+    """The request's database session."""
+    return cast("Session", db.session)
+
+
+def writing() -> Session:
+    """The request's database session as a writer from its first statement on.
+
+    Finding out who is asking has read already; on SQLite a transaction that read first can lose its turn to write.
+    """
+    db.session.rollback()
+    session = reading()
+    start_writing(session)
+    return session
+
+
+def remote_address() -> str:
+    """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
+    return (request.remote_addr or "unknown")[:64]
+
+
+def following(endpoint: str, args: Mapping[str, str], page: Page[Any]) -> str | None:
+    """The address of the page after `page`, with the same filters; None on the last."""
+    return url_for(endpoint, _external=False, **args, after=page.next_cursor) if page.next_cursor else None
+
+
+def first_page() -> str:
+    return url_for(FIRST_PAGE[Role(current_user.role)])
+
+
+@needs(SIGNED_IN)
+def home() -> Response:
+    return redirect(first_page())

@@ -1,0 +1,81 @@
+"""What people and machines are told when something cannot be done."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from flask import Flask, jsonify, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from dashboard.database import is_storage_failure
+from dashboard.extensions import db
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER: Final = 60
+"""Seconds after which trying again is worth while when the database or the disk could not do its work."""
+
+MESSAGES: Final = {
+    400: ("This request could not be understood", "Go back and try again."),
+    401: ("Please sign in", "Your session has ended, or this address needs one."),
+    403: ("Not for your role", "Ask an administrator if you need this page for your work."),
+    404: ("There is nothing here", "The address may be mistyped, or what it named is gone."),
+    405: ("Not possible here", "This address does not take that kind of request."),
+    413: ("Too large", "What was sent is larger than the dashboard takes."),
+    429: ("Too many tries", "Wait a little, then try again."),
+    500: (
+        "Something went wrong on our side",
+        "It has been written down. Try again; if it stays, tell whoever runs this dashboard.",
+    ),
+    503: (
+        "Not available right now",
+        "The database or the file store did not answer. Nothing was lost; try again in a minute.",
+    ),
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _known)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(Exception, _unknown)
+
+
+def page(code: int, title: str, message: str) -> Response:
+    """An error for whoever asked: a page for people, JSON for machines."""
+    if request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html") == "text/html":
+        body: Response | str = render_template("errors/error.html", code=code, title=title, message=message)
+        response = Response(body, mimetype="text/html") if isinstance(body, str) else body
+    else:
+        response = jsonify(error=title, detail=message)
+    response.status_code = code
+    return response
+
+
+def _known(problem: HTTPException) -> Response:
+    code = problem.code or 500
+    if code < 400:
+        return problem.get_response()
+    title, message = MESSAGES.get(code, (problem.name, "Go back and try again."))
+    response = page(code, title, message)
+    for name, value in problem.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            response.headers[name] = value
+    return response
+
+
+def _stale_form(_problem: CSRFError) -> Response:
+    return page(400, "This form is out of date", "Go back, reload the page and send it again. Nothing was changed.")
+
+
+def _unknown(problem: Exception) -> Response:
+    db.session.rollback()
+    if is_storage_failure(problem):
+        log.error("storage failure", exc_info=problem)
+        response = page(503, *MESSAGES[503])
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+        return response
+    log.error("unforeseen error", exc_info=problem)
+    return page(500, *MESSAGES[500])

@@ -1,0 +1,105 @@
+"""Who is asking, whether they may, and the headers that keep a page to itself."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Flask, abort, current_app, redirect, request, url_for
+from flask_login import UserMixin, current_user
+from werkzeug.wrappers import Response
+
+from dashboard.clock import utcnow
+from dashboard.extensions import db, login_manager
+from dashboard.models import User
+from dashboard.permissions import PUBLIC, allows
+from dashboard.services import accounts
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+
+
+class SignedIn(UserMixin):  # type: ignore[misc]
+    """The user of this request. `get_id` is the session's token, so that revoking its row signs out."""
+
+    def __init__(self, user: User, token: str) -> None:
+        self.id, self.email, self.role, self.role_label = user.id, user.email, user.role, user.role_label
+        self.token = token
+
+    def get_id(self) -> str:
+        return self.token
+
+
+def init_app(app: Flask) -> None:
+    login_manager.session_protection = None  # our sessions are rows, and a phone changes its address all day
+    login_manager.user_loader(_signed_in)
+    app.before_request(_guard)
+    app.after_request(_protect)
+    app.context_processor(_globals)
+
+
+def _signed_in(token: str) -> SignedIn | None:
+    user = accounts.signed_in(db.session(), token, now=utcnow())
+    return SignedIn(user, token) if user else None
+
+
+def _guard() -> Response | None:
+    """Deny by default: a view without a permission is reached by nobody."""
+    if request.endpoint is None or request.endpoint == "static":
+        return None
+    needed = getattr(current_app.view_functions[request.endpoint], "needs", None)
+    if needed == PUBLIC:
+        return None
+    if not current_user.is_authenticated:
+        return _ask_to_sign_in()
+    if needed is None or not allows(current_user.role, needed):
+        abort(403)
+    return None
+
+
+def _ask_to_sign_in() -> Response:
+    if not _wants_page():
+        abort(401)
+    if request.method != "GET":
+        return redirect(url_for("session.login"))
+    return redirect(url_for("session.login", next=request.full_path.rstrip("?")))
+
+
+def _wants_page() -> bool:
+    best = request.accept_mimetypes.best_match(["text/html", "application/json", "text/csv"], default="text/html")
+    return best == "text/html" and not request.path.endswith((".csv", ".json"))
+
+
+def _protect(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if current_app.config["SETTINGS"].is_https:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint != "static":
+        # People's data: a shared computer's back button must not show it after signing out.
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _globals() -> dict[str, Any]:
+    settings = current_app.config["SETTINGS"]
+    return {
+        "may": _may,
+        "sandbox": settings.sandbox,
+        "sandbox_url": settings.dashboard_sandbox_url,
+        "nav_badges": {"conversions": 0},
+    }
+
+
+def _may(permission: str) -> bool:
+    return current_user.is_authenticated and allows(current_user.role, permission)

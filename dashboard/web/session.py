@@ -1,0 +1,88 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask_login import current_user, login_user, logout_user
+from werkzeug.wrappers import Response
+
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.permissions import PUBLIC, SIGNED_IN, needs
+from dashboard.services import accounts
+from dashboard.web.edge import first_page, reading, remote_address, writing
+from dashboard.web.security import SignedIn
+
+bp = Blueprint("session", __name__)
+
+
+@bp.get("/login")
+@needs(PUBLIC)
+def login() -> Response | str:
+    if current_user.is_authenticated:
+        return redirect(_safe(request.args.get("next")) or first_page())
+    return render_template("session/login.html", next=_safe(request.args.get("next")))
+
+
+@bp.post("/login")
+@needs(PUBLIC)
+def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
+    email, password = request.form.get("email", "")[:320], request.form.get("password", "")
+    now, address = utcnow(), remote_address()
+    try:
+        accounts.check_throttle(reading(), email, address, now=now)
+    except accounts.SignInThrottled as throttled:
+        return _again(email, [], wait_seconds=throttled.seconds), 429, {"Retry-After": str(throttled.seconds)}
+    # Checked before the database is asked to write: argon2 takes its time, and deliveries must not wait for it.
+    user = accounts.authenticate(reading(), email, password)
+    if user is None:
+        accounts.note_failure(writing(), email, address, now=now)
+        db.session.commit()
+        return _again(email, ["The e-mail address or the password is not right."]), 401
+    user_id = user.id
+    writer = writing()
+    user = writer.get_one(type(user), user_id)
+    token = accounts.sign_in(writer, user, address=address, user_agent=str(request.user_agent), now=now)
+    signed_in = SignedIn(user, token)
+    db.session.commit()
+    session.clear()
+    login_user(signed_in)
+    session.permanent = True
+    return redirect(_safe(request.form.get("next")) or first_page())
+
+
+@bp.post("/logout")
+@needs(SIGNED_IN)
+def logout() -> Response:
+    accounts.sign_out(writing(), current_user.token, now=utcnow())
+    db.session.commit()
+    logout_user()
+    session.clear()
+    flash("You are signed out.", "success")
+    return redirect(url_for("session.login"))
+
+
+def _again(email: str, errors: list[str], wait_seconds: int | None = None) -> str:
+    return render_template(
+        "session/login.html",
+        email=email,
+        errors=errors,
+        wait_seconds=wait_seconds,
+        next=_safe(request.form.get("next")),
+    )
+
+
+def _safe(target: str | None) -> str | None:
+    """`target` if it is a path on this site. Browsers read `\\` as `/` and drop tabs and line breaks."""
+    if (
+        not target
+        or not target.startswith("/")
+        or target.startswith("//")
+        or "\\" in target
+        or not target.isprintable()
+    ):
+        return None
+    parts = urlsplit(target)
+    return target if not parts.scheme and not parts.netloc else None
