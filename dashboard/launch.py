@@ -76,7 +76,8 @@ def services(config: Config, environ: Mapping[str, str], port: int, var: Path) -
     postback = f"http://127.0.0.1:{port}/talroo/applications"
     state = str(var / "sandbox-state.json")
     fake = (*_PYTHON, "dashboard.sandbox", "--port", fake_port, "--postback-url", postback, "--state", state)
-    return [web, worker, Service("talroo", fake, dict(environ))]
+    # It tells of every delivery: that would scroll the log-ins off the screen before anybody has read them.
+    return [web, worker, Service("talroo", fake, dict(environ), log=var / "sandbox.log")]
 
 
 def web_command(port: int, workers: int, app: str = "wsgi:app") -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from honcho.manager import Manager
@@ -29,11 +30,27 @@ _PR_SET_PDEATHSIG: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process to run: its name in the output, its words and its whole environment."""
+    """One process to run: its name in the output, its words and its whole environment.
+
+    With `log`, its output goes there, anew at each start, instead of between the others' lines.
+    """
 
     name: str
     words: Sequence[str]
     environment: dict[str, str]
+    log: Path | None = None
+
+    @property
+    def command(self) -> str:
+        redirected = f" >{shlex.quote(str(self.log))} 2>&1" if self.log else ""
+        return f"exec {shlex.join(self.words)}{redirected}"
+
+    @property
+    def last_words(self) -> str:
+        """The end of its log, for when it ended by itself; empty without one."""
+        if not self.log or not self.log.exists():
+            return ""
+        return "".join(f"\n  {line}" for line in self.log.read_text(errors="replace").splitlines()[-5:])
 
 
 def die_with_parent(number: int = signal.SIGTERM) -> None:
@@ -73,15 +90,17 @@ class Supervisor(Manager):  # type: ignore[misc]
         self._on_start = started
         self._stop_within = stop_within
         self.first_to_end: str | None = None
+        self._services = {service.name: service for service in services}
         for service in services:
-            self.add_process(service.name, f"exec {shlex.join(service.words)}", env=service.environment)
+            self.add_process(service.name, service.command, env=service.environment)
 
     def run(self) -> str | None:
-        """Run until everything has stopped. None where that was asked for, else why it happened, in one line."""
+        """Run until everything has stopped. None where that was asked for, else why it happened."""
         self.loop()
         if self.first_to_end is None:
             return None
-        return f"{self.first_to_end} ended by itself (exit status {self.returncode}), so everything was stopped."
+        why = f"{self.first_to_end} ended by itself (exit status {self.returncode}), so everything was stopped."
+        return why + self._services[self.first_to_end].last_words
 
     def terminate(self) -> None:
         """Ask every process to stop, once, and kill what has not stopped in time."""

@@ -79,6 +79,18 @@ def test_when_one_ends_all_are_stopped_and_it_is_named(supervise: Supervise):
     wait_until_gone(groups)
 
 
+def test_what_goes_to_a_log_is_shown_when_its_process_ends_by_itself(tmp_path):
+    words = (sys.executable, "-c", "print('the port is taken'); raise SystemExit(3)")
+    supervisor = f"""
+import os, pathlib
+from dashboard.supervisor import Service, Supervisor
+print(Supervisor([Service("fake", {words!r}, dict(os.environ), pathlib.Path({str(tmp_path / "log")!r}))], int).run())
+"""
+    done = subprocess.run([sys.executable, "-c", supervisor], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.splitlines()[-1] == "  the port is taken"
+    assert "fake ended by itself (exit status 3)" in done.stdout.splitlines()[-2]
+
+
 def test_a_process_deaf_to_the_request_is_killed_in_time(supervise: Supervise):
     program = supervise(deaf=IS_DEAF)
     groups = pids(program, 1)
