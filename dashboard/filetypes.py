@@ -71,7 +71,7 @@ ZIP: Final = FileType("application/zip", "ZIP archive", "zip")
 GZIP: Final = FileType("application/gzip", "Archive (gzip)", "gz")
 SEVEN_ZIP: Final = FileType("application/x-7z-compressed", "Archive (7z)", "7z")
 RAR: Final = FileType("application/vnd.rar", "Archive (RAR)", "rar")
-PROGRAM: Final = FileType("application/octet-stream", "Program", "bin", dangerous=True)
+PROGRAM: Final = FileType("application/x-executable", "Program", "bin", dangerous=True)
 EMPTY: Final = FileType("application/x-empty", "Empty file", "txt")
 UNKNOWN: Final = FileType("application/octet-stream", "File of an unknown kind", "bin")
 

@@ -105,6 +105,12 @@ def test_every_prefix_of_every_known_file_is_something():
             assert detect(content[length:]) in filetypes.ALL
 
 
+def test_a_type_is_found_again_by_what_was_written_down():
+    assert all(filetypes.by_mime(found.mime) is found for found in filetypes.ALL)
+    assert filetypes.by_mime(None) is filetypes.UNKNOWN
+    assert filetypes.by_mime("application/x-from-the-future") is filetypes.UNKNOWN
+
+
 def test_what_may_run_is_never_previewed_as_a_picture():
     assert all(found.previewable != "picture" for found in filetypes.ALL if found.dangerous)
 

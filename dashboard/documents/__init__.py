@@ -30,8 +30,9 @@ class Extraction:
     """The words of a file.
 
     `text` has no control characters but tab, line feed and form feed (between the pages of a PDF), and at most
-    `Limits.text_bytes` of UTF-8; `shortened` where there was more. `pages`: the count, for a PDF. `problem`: why there
-    is no text. `temporary`: nothing is known about the file, as no process could be started: ask again later.
+    `Limits.text_bytes` of UTF-8; `shortened` where there was more. `pages`: the count, for a PDF.
+    `problem`: why there is no text; None for pictures and scans, which are sound without any.
+    `temporary`: nothing is known about the file, as no process could be started: ask again later.
     """
 
     text: str = ""
@@ -53,7 +54,11 @@ class Rendering:
 
 def extract_text(content: bytes, file_type: FileType, *, limits: Limits = _LIMITS) -> Extraction:
     """The words of `content`, which `filetypes.detect` found to be a `file_type`. Never raises for a file's sake."""
+    if file_type.mime.startswith("image/") and file_type.previewable:
+        return Extraction()
     answer = ask({"verb": "text", "mime": file_type.mime}, content, limits, at_most=limits.text_bytes)
+    if answer.problem == problems.WORDLESS and file_type.previewable == "picture":
+        return Extraction(pages=answer.pages)
     if answer.problem:
         return Extraction("", answer.pages, _sentence(answer, file_type), temporary=answer.problem == problems.BUSY)
     text = _UNSTORABLE.sub("", answer.payload.decode("utf-8", "replace"))

@@ -18,7 +18,7 @@ _SENTENCES: Final = {
     DAMAGED: "This {noun} is damaged and cannot be opened.",
     LOCKED: "This {noun} is protected with a password.",
     WORDLESS: "This {noun} holds no text; its words may be in a picture.",
-    UNSUPPORTED: "This {noun} cannot be shown here. Download it to open it.",
+    UNSUPPORTED: "This {noun} cannot be shown here.",
     TOO_LARGE: "This {noun} is too large to be shown here.",
     TOO_SLOW: "This {noun} takes too long to open and is not shown here.",
     CRASHED: "This {noun} is damaged or too large, and is not shown here.",

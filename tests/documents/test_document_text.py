@@ -5,7 +5,7 @@ import pytest
 from dashboard import filetypes
 from dashboard.documents import Extraction, Limits, extract_text
 from dashboard.filetypes import detect
-from tests.documents.made_documents import assembled, doc, docx, odt, paragraph, pdf, zipped
+from tests.documents.made_documents import assembled, doc, docx, odt, paragraph, pdf, picture, zipped
 
 
 def read(content: bytes, **limits) -> Extraction:
@@ -35,8 +35,7 @@ def test_a_pdf_of_ten_thousand_pages_is_read_in_time():
         ]
     )
     found = read(content)
-    assert found.problem == "This PDF holds no text; its words may be in a picture."
-    assert found.pages == 10_000
+    assert found == Extraction("", 10_000)
 
 
 def test_a_pdf_that_lies_about_its_page_count_is_no_trouble():
@@ -189,11 +188,23 @@ def test_a_long_text_is_cut_at_its_limit_in_bytes():
     assert len(found.text.encode()) == 200_000
 
 
+def test_a_scan_has_no_words_and_no_problem():
+    assert read(pdf("")) == Extraction("", 1)
+
+
+def test_a_picture_has_no_words_and_no_problem():
+    assert read(picture("PNG")) == Extraction()
+
+
+def test_a_word_document_of_pictures_says_why_it_seems_empty():
+    assert read(docx("<w:p/>")).problem == "This Word document holds no text; its words may be in a picture."
+
+
 def test_a_file_of_white_space_holds_no_text():
     assert read(b" \n \n ").problem == "This plain text holds no text; its words may be in a picture."
 
 
-@pytest.mark.parametrize("kind", [filetypes.XLS, filetypes.ZIP, filetypes.UNKNOWN, filetypes.EMPTY, filetypes.PNG])
+@pytest.mark.parametrize("kind", [filetypes.XLS, filetypes.ZIP, filetypes.UNKNOWN, filetypes.EMPTY, filetypes.HEIC])
 def test_what_has_no_reader_says_so_without_a_guess(kind):
     found = extract_text(b"anything", kind)
     assert found.text == ""
