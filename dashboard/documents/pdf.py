@@ -17,15 +17,16 @@ _TALLEST: Final = 4
 
 
 def text(content: bytes, limits: Limits) -> Answer:
-    """The words of the first pages, a form feed between two. A page that cannot be read is left out."""
+    """The words of the first pages, a form feed between two. A page that cannot be read is left out, unless all are."""
     document = _opened(content)
     pages, words = len(document), Words(limits.text_bytes)
     words.shortened = pages > limits.text_pages
+    first = range(min(pages, limits.text_pages))
+    said = [_page_text(document, number, limits.text_bytes) for number in first]
+    if all(page is None for page in said):
+        raise Unreadable(DAMAGED, pages)
     with contextlib.suppress(Enough):
-        for number in range(min(pages, limits.text_pages)):
-            if number:
-                words.add("\f")
-            words.add(_page_text(document, number, limits.text_bytes))
+        words.add("\f".join(page or "" for page in said))
     return words.answer(pages)
 
 
@@ -58,10 +59,10 @@ def _opened(content: bytes) -> Any:
     return document
 
 
-def _page_text(document: Any, number: int, most: int) -> str:
+def _page_text(document: Any, number: int, most: int) -> str | None:
     try:
         sheet = document[number]
         words = sheet.get_textpage()
         return str(words.get_text_range(0, min(words.count_chars(), most + 1)))
     except pypdfium2.PdfiumError:
-        return ""
+        return None
