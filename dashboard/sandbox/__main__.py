@@ -52,7 +52,9 @@ def serve(talroo: FakeTalroo) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dashboard.sandbox", description="A fake Talroo on loopback.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8001, help="port to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, choices=range(65536), metavar="PORT", default=8001, help="port to listen on (%(default)s)"
+    )
     parser.add_argument("--postback-url", help="where the dashboard takes applications; without it, none are delivered")
     parser.add_argument(
         "--interval", type=_interval, default=(20.0, 60.0), help="seconds between new ones: 30, or 20-60"

@@ -156,8 +156,14 @@ class Deliverer:
         _LOG.info("delivered %s: %s", waiting.event["id"], status or "no answer")
         if taken and not waiting.streamed:
             self.progress.delivered.add(waiting.event["id"])
-            self.progress.write()
+            self._remember()
         return taken
+
+    def _remember(self) -> None:
+        try:
+            self.progress.write()
+        except OSError as problem:
+            _LOG.warning("progress is not kept: %s", problem)
 
     def _post(self, session: requests.Session, event: Payload) -> int | None:
         body = json.dumps(event, ensure_ascii=False).encode()
@@ -176,7 +182,7 @@ class Deliverer:
         # The start is part of the seed: without a state file, a second start must not repeat the first one's stream.
         rng = random.Random(f"{self.progress.seed}:{self.progress.began}:{self.progress.streamed}")
         self.progress.streamed += 1
-        self.progress.write()
+        self._remember()
         event = next_application(rng, datetime.now(UTC).replace(microsecond=0))
         self.happened(event)
         return _Waiting(event, streamed=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -60,8 +61,8 @@ class FakeTalroo:
         self._deliverer = postback_url and Deliverer(
             postback_url, secret, self.events, self.received, progress, pace or Pace(), self._happened
         )
-        self._server = ThreadingHTTPServer((host, port), partial(_Handler, self))
-        self._server.daemon_threads = True
+        progress.write()
+        self._server = _Server((host, port), partial(_Handler, self))
         self._thread: threading.Thread | None = None
         self.port: int = self._server.server_address[1]
         self.url = f"http://{host}:{self.port}"
@@ -118,6 +119,17 @@ def _listed(events: list[Payload], seed: int, now: datetime) -> list[Payload]:
     """What the Platform API knows: unlike the events, each application once."""
     pushed = {found["data"]["id"]: found["data"] for found in events if found["type"] not in (STARTED, WITHDRAWN)}
     return [*pushed.values(), *never_pushed(seed, now), *incomplete_applications(seed, now, events)]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def server_bind(self) -> None:
+        # The library's own asks DNS for this machine's name, which may take seconds and leaves loopback.
+        TCPServer.server_bind(self)
+        host, self.server_port = self.server_address[:2]
+        self.server_name = str(host)
 
 
 class _Handler(BaseHTTPRequestHandler):
