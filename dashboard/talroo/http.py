@@ -144,7 +144,7 @@ class Endpoint:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         parts = _checked(base_url)
-        self._base = base_url.rstrip("/")
+        self._base = base_url
         self._deadline = deadline
         self._abort_after = abort_after
         self._now = now
@@ -177,7 +177,9 @@ class Endpoint:
         headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
-        return requests.Request(request.method, self._base + request.target, headers, data=request.body).prepare()
+        # The address itself is called exactly as configured; only what is joined to it decides about the slash between.
+        base = self._base.rstrip("/") if request.target else self._base
+        return requests.Request(request.method, base + request.target, headers, data=request.body).prepare()
 
     def _exchange(self, request: requests.PreparedRequest, watch: Watch, answer: _Answer) -> None:
         # The adapter without a Session around it: no redirects, cookies, .netrc or proxies of the environment at all.
