@@ -192,7 +192,7 @@ def _break_circles(nodes: list[_Node]) -> None:
 
 
 def _settle(nodes: list[_Node]) -> list[int]:
-    """Decide every node's state, parents before children; the order of the page."""
+    """Decide every node's state; the order in which that was done, parents before children."""
     for number, node in enumerate(nodes[1:], 1):
         nodes[node.parent].children.append(number)
     nodes[_ROOT].state = State.ANSWERED if _is_answered(nodes[_ROOT]) else State.EMPTY
@@ -201,7 +201,7 @@ def _settle(nodes: list[_Node]) -> list[int]:
     while ahead:
         number = ahead.pop()
         order.append(number)
-        ahead.extend(reversed(nodes[number].children))
+        ahead.extend(nodes[number].children)
         if number != _ROOT:
             _decide(nodes[number], nodes[nodes[number].parent])
     return order

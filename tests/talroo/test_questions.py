@@ -95,6 +95,11 @@ def test_what_stands_in_place_of_the_list_is_shown_with_a_note():
     assert "as they came" in found.notes[0]
 
 
+def test_a_lone_question_without_an_answer_is_read():
+    (question,) = questions.read({"questionsAndAnswers": {"question": {"id": "q", "question": "What?"}}}).questions
+    assert (question.text, question.state) == ("What?", State.EMPTY)
+
+
 def test_a_bare_word_in_place_of_the_list_is_shown():
     assert questions.read({"questionsAndAnswers": "blue"}).strays[0].text == "blue"
 
@@ -203,9 +208,22 @@ def test_text_in_place_of_a_file_is_shown_short_with_a_note():
     assert "not a file" in question.notes[0]
 
 
+def test_a_file_among_other_things_is_found_and_the_rest_shown():
+    question = only(item([{"fileName": "a.pdf", "data": "QQ=="}, "see above"], "file"))
+    assert [answer.text for answer in question.answers] == ["a.pdf", "see above"]
+    assert "not a file" in question.notes[0]
+
+
+def test_one_field_alone_does_not_make_a_file():
+    question = only(item({"data": "plain"}))
+    assert (question.is_file, question.answers[0].text) == (False, "data: plain")
+
+
 def test_a_file_question_left_empty_is_empty():
     question = only(item(None, "file"))
     assert (question.state, question.is_file) == (State.EMPTY, True)
+    assert not only(item(None)).is_file
+    assert not by_id(sheet(forklift(None)))["since"].is_file
 
 
 @pytest.mark.parametrize("kind", ["pagebreak", "information", "PageBreak"])
@@ -285,6 +303,13 @@ def test_long_text_is_cut_and_says_so():
     assert "30,000 characters" in question.notes[0]
 
 
+@pytest.mark.parametrize("kind", ["text", "unheard-of"])
+def test_text_that_just_fits_is_whole(kind):
+    question = only(item("x" * MAX_ANSWER, kind))
+    assert question.answers[0].text == "x" * MAX_ANSWER
+    assert not [note for note in question.notes if "characters" in note]
+
+
 @pytest.mark.parametrize("nothing", [None, "", [], {}, "  ", [None]])
 def test_no_answer_in_any_form_is_empty(nothing):
     question = only(item(nothing))
@@ -350,6 +375,15 @@ def test_an_answer_that_breaks_its_format_is_shown_with_a_note(answer, fields, p
 )
 def test_an_answer_that_keeps_its_format_has_no_note(answer, fields):
     assert only(item(answer, **fields)).notes == ()
+
+
+def test_a_format_counts_for_an_unknown_kind_but_not_for_choices():
+    unknown = only(item("many", "rating", format="integer", max=5))
+    assert unknown.hint == "A whole number, at most 5"
+    assert unknown.notes == ("The answer is not a whole number.", UNKNOWN_KIND)
+    chosen = only(item("1", "select", options=YES_NO, format="decimal", limit=0.5, max=0))
+    assert (chosen.hint, chosen.notes) == ("", ())
+    assert only(item(["many", "more"], "rating", format="integer")).notes == (UNKNOWN_KIND,)
 
 
 # --- qualifying -------------------------------------------------------------------------------------------------
@@ -578,6 +612,34 @@ def test_a_question_with_sub_questions_is_a_hierarchy_whatever_its_kind():
 
 def test_a_hierarchy_whose_root_has_no_id_takes_a_bare_answer():
     assert only(forklift("1", id=None)).answers == (Answer("Yes"),)
+
+
+def test_a_hierarchy_whose_root_has_no_id_keeps_an_object_as_strays():
+    found = sheet(forklift({"licence": "1", "teach": "1"}, id=None))
+    assert found.questions[0].state is State.EMPTY
+    assert [stray.key for stray in found.strays] == ["licence"]
+    assert states(found)["teach"] == "answered"
+
+
+def test_a_sub_question_with_the_id_of_its_root_takes_nothing_from_it():
+    twin = entry("licence", "Again?", "licence", "0")
+    root, *_, last = sheet(forklift({"licence": "1"}, twin)).every_question()
+    assert (root.state, root.answers) == (State.ANSWERED, (Answer("Yes"),))
+    assert (last.text, last.state) == ("Again?", State.NOT_SHOWN)
+
+
+def test_a_condition_that_names_no_value_leaves_the_matter_open():
+    vague = entry("vague", "?", "", "") | {"condition": {"id": "licence"}}
+    question = by_id(sheet(forklift({"licence": "1", "vague": "1"}, vague)))["vague"]
+    assert (question.state, question.notes) == (State.ANSWERED, (NO_CONDITION,))
+    assert question.condition == "Asked only if “Do you have a forklift licence?” has a certain answer"
+    half = vague | {"condition": [{"id": "licence"}, {"id": "licence", "value": "0"}]}
+    assert by_id(sheet(forklift({"licence": "1", "vague": "1"}, half)))["vague"].notes == (UNEXPECTED,)
+
+
+def test_information_in_a_hidden_branch_does_not_count():
+    more = entry("info", "By the way", "licence", "1", type="information")
+    assert sheet(forklift({"licence": "0", "learn": "1"}, more)).summary == Summary(2, 0, 2)
 
 
 # --- walking ----------------------------------------------------------------------------------------------------

@@ -117,6 +117,32 @@ def test_a_value_that_is_no_choice_says_so():
     assert words(soup(item("maybe", "select", options=YES_NO)).select_one(".answer")) == "maybe Not among the choices"
 
 
+def test_the_choices_are_told_where_they_matter():
+    def choices(*args: Any, **fields: Any) -> list[str]:
+        return [words(tag) for tag in soup(item(*args, **fields)).select(".choices")]
+
+    assert choices("1", "select", options=YES_NO) == []
+    assert choices("y", "select", options=ADULT) == []
+    assert choices("n", "select", options=ADULT) == ["Choices: Yes · No"]
+    assert choices("maybe", "select", options=YES_NO) == ["Choices: Yes · No"]
+    assert choices(None, "select", options=YES_NO) == ["Choices: Yes · No"]
+    assert choices(["1"], "multiselect", options=YES_NO) == ["Choices: Yes · No"]
+    (many,) = choices(None, "select", options=[{"value": f"v{n}"} for n in range(25)])
+    assert many.endswith("v19 · and 5 more")
+
+
+def test_what_could_be_typed_is_told_where_it_matters():
+    assert not soup(item("7", format="integer")).select(".hint")
+    assert words(soup(item("x", format="integer")).select_one(".hint")) == "A whole number"
+    assert words(soup(item(None, format="integer")).select_one(".hint")) == "A whole number"
+
+
+def test_a_question_that_was_not_asked_says_so_even_outside_a_fold():
+    found = soup(tree({"a": "0", "c": "1"}))
+    assert not found.select("details")
+    assert "Not asked" in [words(tag) for tag in marked(found, "b").find_all("p", recursive=False)]
+
+
 def test_a_missing_required_answer_is_noted():
     found = soup(item(None, required=True))
     assert words(found.select_one(".note")) == "Required, but no answer came."
