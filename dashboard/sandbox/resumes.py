@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from dashboard.sandbox.people import Person
-from dashboard.sandbox.trades import SCHOOLS, TRADES, Trade
+from dashboard.sandbox.trades import ANY_DUTIES, SCHOOLS, TRADES, Trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,14 @@ def compose(person: Person, trade_name: str, rng: random.Random, *, this_year: i
 
 
 def _history(trade: Trade, rng: random.Random, this_year: int, positions: int) -> Iterator[Position]:
-    # Dealt out in turn, so that a short career repeats no duty and a long one not at once.
-    duties = cycle(rng.sample(trade.duties, len(trade.duties)))
+    # Dealt out in turn, the trade's own first, so that a short career repeats nothing and a long one hardly.
+    ordinary = rng.sample(ANY_DUTIES, len(ANY_DUTIES))
+    duties = cycle((*rng.sample(trade.duties, len(trade.duties)), *ordinary))
     titles = cycle(rng.sample(trade.titles, len(trade.titles)))
     until = this_year
     for number in range(positions):
         since = until - rng.randrange(1, 4)
         years = f"{since} – {'present' if number == 0 else until}"
-        chosen = tuple(islice(duties, 2 if positions < 4 else rng.randrange(2, 5)))
+        chosen = tuple(islice(duties, 2 if positions < 3 else rng.randrange(2, 4)))
         yield Position(next(titles), trade.workplaces[number % len(trade.workplaces)], years, chosen)
         until = since

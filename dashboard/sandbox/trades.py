@@ -139,6 +139,20 @@ TRADES: Final = {
     ),
 }
 
+ANY_DUTIES: Final = (
+    "Covered for colleagues at short notice; never missed a shift without calling.",
+    "Showed new people the ropes in their first two weeks.",
+    "Kept the work area clean and reported anything unsafe before it hurt somebody.",
+    "Wrote the hand-over for the next shift every day.",
+    "Counted stock and ordered what ran low.",
+    "Was asked to stay on after the trial month.",
+    "Worked weekends and holidays throughout.",
+    "Helped Spanish-speaking customers and colleagues when nobody else could.",
+    "Employee of the month, twice.",
+    "Drove the company van for pick-ups, with a clean record.",
+)
+"""What can be said of any work: so that a long career need not repeat itself."""
+
 SCHOOLS: Final = (
     "Fallbrook High School, diploma",
     "Cedar Bend Community College, one year",
