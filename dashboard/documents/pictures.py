@@ -15,6 +15,8 @@ from dashboard.documents.problems import DAMAGED, TOO_LARGE, Unreadable
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 _ORIENTATION: Final = 0x0112
 _TURNED: Final = frozenset((5, 6, 7, 8))
+# Without shades in between, Pillow shrinks by leaving pixels out: a scan's letters would fall apart.
+_SMOOTHED: Final = {"1": "L", "P": "RGBA", "PA": "RGBA"}
 _TALLEST: Final = 4
 _SHRINK: Final = 0.7
 
@@ -36,10 +38,13 @@ def picture(content: bytes, limits: Limits, width: int, page: int = 1) -> Answer
 def _upright(image: Image.Image, width: int) -> Image.Image:
     # Shrunk before it is turned: a camera's picture is large, and turning makes a second one.
     box = (width, width * _TALLEST)
-    turned = image.getexif().get(_ORIENTATION) in _TURNED
-    orientation = image.getexif().get(_ORIENTATION)
-    image.thumbnail(box[::-1] if turned else box)
-    image.getexif()[_ORIENTATION] = orientation or 1
+    if image.format != "JPEG":  # which can be read small at once; and Pillow turns a TIFF by itself as it is read
+        image.load()
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    if image.mode in _SMOOTHED:
+        image = image.convert(_SMOOTHED[image.mode])
+    image.thumbnail(box[::-1] if orientation in _TURNED else box)
+    image.getexif()[_ORIENTATION] = orientation
     return ImageOps.exif_transpose(image)
 
 

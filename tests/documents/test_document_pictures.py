@@ -88,6 +88,24 @@ def test_pictures_of_every_depth_are_drawn(mode):
     assert opened(drawn(buffer.getvalue())).size == (20, 10)
 
 
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "1"), ("PNG", "P"), ("TIFF", "1")])
+def test_a_scan_in_black_and_white_stays_legible_when_it_is_shrunk(kind, mode):
+    lines = Image.new("L", (1800, 1800), 255)
+    for row in range(0, 1800, 2):
+        lines.paste(0, (0, row, 1800, row + 1))
+    buffer = io.BytesIO()
+    lines.convert(mode).save(buffer, kind, **({"compression": "group4"} if kind == "TIFF" else {}))
+    grey = opened(drawn(buffer.getvalue())).convert("L").getpixel((450, 450))
+    assert 60 < grey < 200
+
+
+@pytest.mark.parametrize("mode", ["1", "RGB"])
+def test_a_fax_lying_on_its_side_is_turned_upright_once(mode):
+    buffer = io.BytesIO()
+    Image.new(mode, (400, 200), 1).save(buffer, "TIFF", tiffinfo={274: 6})
+    assert opened(drawn(buffer.getvalue())).size == (200, 400)
+
+
 def claiming(width: int, height: int) -> bytes:
     """A PNG of a few bytes that says it is `width` by `height`, and inflates to zeros."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
