@@ -75,18 +75,25 @@
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
   });
   document.addEventListener("htmx:afterSettle", () => {
-    const total = document.getElementById("results")?.dataset.total;
+    if (!document.getElementById("results")) return;
+    const total = document.getElementById("results").dataset.total;
     const main = document.getElementById("main");
     if (total === undefined) delete main.dataset.total;
     else main.dataset.total = total;
   });
   // Signed out meanwhile, or an error: show that page instead of putting a piece of it into this one.
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { xhr, pathInfo } = event.detail;
+    const { xhr, pathInfo, target } = event.detail;
     const elsewhere = xhr.responseURL && new URL(xhr.responseURL).pathname !== new URL(pathInfo.finalRequestPath, location).pathname;
     if (!elsewhere && xhr.status < 400) return;
     event.detail.shouldSwap = false;
-    location.assign(pathInfo.finalRequestPath);
+    if (target.id === "results") location.assign(pathInfo.finalRequestPath);
+    else if (elsewhere) location.reload();
+  });
+  // What looks again by itself waits while somebody fills in a form in it.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const element = event.detail.elt;
+    if (element.getAttribute("hx-trigger")?.startsWith("every") && element.querySelector("details[open]")) event.preventDefault();
   });
 
   // Keyboard.
