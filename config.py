@@ -146,6 +146,7 @@ class Config:
     web_workers: int = _setting(_whole(1, 64), 2)
     max_application_bytes: int = _setting(_whole(1024, 2**31), 52_428_800)
     talroo_call_deadline: int = _setting(_whole(1, 120), 15)
+    talroo_lease: int | None = _setting(_whole(1, 3600), None)
     trusted_proxies: int = _setting(_whole(0, 10), 0)
     dashboard_sandbox_url: str | None = _setting(_web_address, None)
 

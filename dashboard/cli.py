@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, ScriptInfo
 
 from dashboard.clock import utcnow
 from dashboard.extensions import db
@@ -17,7 +18,8 @@ users = AppGroup("users", help="The people who may sign in.")
 
 
 def init_app(app: Flask) -> None:
-    app.cli.add_command(users)
+    for command in (users, worker):
+        app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.
         from flask_migrate import Migrate
@@ -27,6 +29,21 @@ def init_app(app: Flask) -> None:
 
 def _is_command_line() -> bool:
     return any("flask" in part for part in sys.argv[:1]) or "pytest" in sys.modules
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do everything that is due now, then end.")
+@click.pass_context
+def worker(context: click.Context, *, once: bool) -> None:
+    """Run all background work: reports to Talroo, reading files. Several may run."""
+    from dashboard.worker import Worker, run_until_signalled
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    working = Worker.of(context.find_object(ScriptInfo).load_app())  # type: ignore[union-attr]
+    if once:
+        working.once()
+    else:
+        run_until_signalled(working)
 
 
 def fail(message: str) -> None:

@@ -23,7 +23,7 @@ class Permission(StrEnum):
     """See the contents of a delivery."""
 
 
-_RECRUITING: Final = frozenset({Permission.APPLICATIONS})
+_RECRUITING: Final = frozenset({Permission.APPLICATIONS, Permission.LEDGER})
 
 GRANTED: Final = {
     Role.RECRUITER: _RECRUITING,

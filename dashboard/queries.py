@@ -2,64 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select
+from sqlalchemy.orm import Session, selectinload
 
 from dashboard import search
 from dashboard.models import Application, Attachment, Delivery, Job
+from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
 from dashboard.stages import Stage
 
-PAGE_SIZE: Final = 50
-COUNT_LIMIT: Final = 1_000
-"""Counting further costs more than the number is worth: "1,000+"."""
-
-Row = TypeVar("Row")
-
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
-    """One page of a list. `next_cursor`: opaque, None on the last page; `total`: None above `COUNT_LIMIT`."""
-
-    rows: Sequence[Row]
-    next_cursor: str | None
-    total: int | None
-
-    @property
-    def total_capped(self) -> bool:
-        return self.total is None
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page ended: the last row's id, and its time in lists that are ordered by one."""
-
-    at: datetime
-    id: int
-
-    def cursor(self) -> str:
-        micros = (self.at - _EPOCH) // timedelta(microseconds=1)
-        return base64.urlsafe_b64encode(struct.pack(">qq", micros, self.id)).decode().rstrip("=")
-
-    @classmethod
-    def read(cls, cursor: str) -> Position | None:
-        """The position a cursor names, or None where it names none."""
-        try:
-            micros, number = struct.unpack(">qq", base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            return cls(_EPOCH + timedelta(microseconds=micros), number)
-        except (ValueError, struct.error, binascii.Error, OverflowError):
-            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +39,11 @@ class Inbox:
         problems: list[str] = []
         return cls(
             text=args.get("q", "").strip()[:200],
-            stage=_one_of(args, "stage", set(Stage), problems),
+            stage=one_of(args, "stage", set(Stage), problems),
             job=args.get("job", "").strip()[:255],
-            qualified=_one_of(args, "qualified", {"yes", "no"}, problems),
-            applied_from=_day(args, "from", problems),
-            applied_to=_day(args, "to", problems),
+            qualified=one_of(args, "qualified", {"yes", "no"}, problems),
+            applied_from=day(args, "from", problems),
+            applied_to=day(args, "to", problems),
             zone=zone,
             completed=completed,
             problems=tuple(problems),
@@ -135,8 +92,8 @@ def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[Appli
     """One page of applications, newest arrival first, with what a row shows."""
     found = asked.statement(session.get_bind().dialect.name)
     loaded = found.options(selectinload(Application.attachments))
-    rows, following = _page(session, loaded, cursor, Application.arrived_at, Application.id)
-    return Page(rows, following, _count(session, found.with_only_columns(literal(1))))
+    rows, following = rows_after(session, loaded, cursor, Application.arrived_at, Application.id)
+    return Page(rows, following, count(session, found.with_only_columns(literal(1))))
 
 
 def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
@@ -144,7 +101,7 @@ def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[S
     found = asked.statement(session.get_bind().dialect.name).options(selectinload(Application.attachments))
     cursor: str | None = None
     while True:
-        rows, cursor = _page(session, found, cursor, Application.arrived_at, Application.id, size)
+        rows, cursor = rows_after(session, found, cursor, Application.arrived_at, Application.id, size)
         yield rows
         session.expunge_all()
         if cursor is None:
@@ -224,8 +181,8 @@ class Deliveries:
 
 def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> Page[Delivery]:
     """One page of deliveries, newest first."""
-    rows, following = _page(session, asked.statement(), cursor, None, Delivery.id)
-    return Page(rows, following, _count(session, asked.statement().with_only_columns(literal(1))))
+    rows, following = rows_after(session, asked.statement(), cursor, None, Delivery.id)
+    return Page(rows, following, count(session, asked.statement().with_only_columns(literal(1))))
 
 
 def delivery(session: Session, public_id: str) -> Delivery | None:
@@ -235,40 +192,12 @@ def delivery(session: Session, public_id: str) -> Delivery | None:
 def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
     """How many deliveries need a look, by status, counted to the limit."""
     return {
-        status: _count(session, select(literal(1)).where(Delivery.status == status)) or COUNT_LIMIT
+        status: count(session, select(literal(1)).where(Delivery.status == status)) or COUNT_LIMIT
         for status in statuses
     }
 
 
-def _page(
-    session: Session,
-    statement: Select[Any],
-    cursor: str | None,
-    at: InstrumentedAttribute[datetime] | None,
-    number: InstrumentedAttribute[int],
-    size: int = PAGE_SIZE,
-) -> tuple[Sequence[Any], str | None]:
-    """Keyset paging, newest first by `at` (if given) and `number`: an index finds where the last page ended."""
-    position = Position.read(cursor) if cursor else None
-    if position and at is None:
-        statement = statement.where(number < position.id)
-    elif position and at is not None:
-        statement = statement.where(tuple_(at, number) < tuple_(literal(position.at, at.type), literal(position.id)))
-    order = (number.desc(),) if at is None else (at.desc(), number.desc())
-    rows = session.scalars(statement.order_by(*order).limit(size + 1)).unique().all()
-    if len(rows) <= size:
-        return rows, None
-    last = rows[size - 1]
-    return rows[:size], Position(_EPOCH if at is None else getattr(last, at.key), last.id).cursor()
-
-
-def _count(session: Session, statement: Select[Any]) -> int | None:
-    """How many rows there are, or None where they are more than `COUNT_LIMIT`."""
-    found = session.scalar(select(func.count()).select_from(statement.limit(COUNT_LIMIT + 1).subquery())) or 0
-    return found if found <= COUNT_LIMIT else None
-
-
-def _one_of(args: Mapping[str, str], name: str, allowed: set[Any], problems: list[str]) -> str:
+def one_of(args: Mapping[str, str], name: str, allowed: set[Any], problems: list[str]) -> str:
     value = args.get(name, "").strip()
     if value and value not in allowed:
         problems.append(f"“{value[:40]}” is no {name}; that filter was left out.")
@@ -276,7 +205,7 @@ def _one_of(args: Mapping[str, str], name: str, allowed: set[Any], problems: lis
     return value
 
 
-def _day(args: Mapping[str, str], name: str, problems: list[str]) -> date | None:
+def day(args: Mapping[str, str], name: str, problems: list[str]) -> date | None:
     value = args.get(name, "").strip()
     if not value:
         return None

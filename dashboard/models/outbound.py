@@ -58,6 +58,11 @@ class Outbound(Base):
     state: Mapped[str] = mapped_column(String(20))
     due_at: Mapped[datetime] = mapped_column(UTCDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
+    """How many calls were begun, ever; numbers them."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """How many calls failed since it was queued or a person asked for another try; decides the next wait."""
+    alone: Mapped[bool] = mapped_column(default=False)
+    """Not to be sent with others: a batch that held it was refused, and it may be the reason."""
     first_attempt_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     uncertain: Mapped[int] = mapped_column(default=0)
@@ -74,7 +79,7 @@ class Outbound(Base):
         """One of interface.md's states: held, pending, sending, sent, retrying, parked, cancelled, unsendable."""
         if self.state != State.WAITING:
             return self.state
-        if self.attempts:
+        if self.failures:
             return "retrying"
         return "held" if self.due_at > now else "pending"
 

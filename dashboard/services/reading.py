@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dashboard.models import Application, Delivery, StageChange
+from dashboard.models import Application, Click, Delivery, StageChange
 from dashboard.talroo import payload, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
 
@@ -49,6 +49,13 @@ def timeline(session: Session, application: Application) -> list[Entry]:
         for change in changes
     )
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def click(session: Session, application: Application) -> Click | None:
+    """The click through `/click` that this application came from, if one is stored."""
+    if not application.tlr_sid:
+        return None
+    return session.scalar(select(Click).where(Click.tlr_sid == application.tlr_sid))
 
 
 def _deliveries(session: Session, application: Application) -> Sequence[Delivery]:

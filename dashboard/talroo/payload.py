@@ -152,7 +152,7 @@ def _submission(data: Mapping[str, Json], *, completed: bool, as_of: datetime | 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where a fact stands in `data` (tried in order), what people call it, how it is read, how many characters are kept."""
+    """Where a fact stands in `data` (tried in order), what people call it, how it is read, how much of it is kept."""
 
     belongs_to: type[Facts] | type[JobFacts]
     name: str

@@ -13,7 +13,10 @@ from config import Config
 from dashboard.services.accounts import SESSION_LIFE
 from dashboard.web import edge, errors, formatting, security
 
-SCREENS: Final = ("receiving", "session", "applications", "files", "incomplete", "deliveries", "health")
+SCREENS: Final = (
+    *("receiving", "clicks", "session", "applications", "outcome", "files", "incomplete"),
+    *("conversions", "dispositions", "deliveries", "health"),
+)
 
 
 def flask_settings(config: Config) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dashboard.permissions import Permission, needs
 from dashboard.queries import Inbox
 from dashboard.services import reading as reading_verbs
 from dashboard.stages import Stage
-from dashboard.web import csv
+from dashboard.web import csv, outcome
 from dashboard.web.edge import following, reading, settings
 from dashboard.web.formatting import viewer_zone
 
@@ -59,9 +59,9 @@ def show(public_id: str) -> str:
     application = queries.application(session, public_id, completed=True) or abort(404)
     return render_template(
         "applications/show.html",
-        application=application,
         sheet=reading_verbs.answers(application),
-        stages=list(Stage),
+        click=reading_verbs.click(session, application),
+        **outcome.context(application),
         others=queries.others_of(session, application),
         timeline=reading_verbs.timeline(session, application),
     )

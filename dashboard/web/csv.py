@@ -48,6 +48,28 @@ APPLICATION_COLUMNS: Final[Columns] = {
 }
 
 
+def ledger_columns(now: datetime) -> Columns:
+    """The ledger's columns, with states as they are at `now`."""
+    return {
+        "person": lambda row: row.application.name if row.application else None,
+        "job": lambda row: row.application.job_title if row.application else None,
+        "stage": lambda row: row.stage,
+        "event": lambda row: row.event,
+        "state": lambda row: row.shown_state(now),
+        "attempts": lambda row: row.attempts,
+        "uncertain attempts": lambda row: row.uncertain,
+        "last status": lambda row: row.last_status,
+        "last answer": lambda row: row.last_answer,
+        "next try (UTC)": lambda row: row.due_at if row.state == "waiting" else None,
+        "decided (UTC)": lambda row: row.event_time,
+        "sent (UTC)": lambda row: row.sent_at,
+        "click id": lambda row: row.tlr_sid,
+        "application": lambda row: (
+            f"{settings().public_url}/applications/{row.application.public_id}" if row.application else None
+        ),
+    }
+
+
 def download(name: str, columns: Columns, rows: Iterable[Any]) -> Response:
     """A CSV file of `rows`, streamed. UTF-8 with a byte order mark, because Excel guesses wrong without one."""
     response = Response(stream_with_context(_pieces(columns, rows)), mimetype="text/csv")

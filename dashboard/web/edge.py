@@ -14,8 +14,8 @@ from config import Config
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Role
+from dashboard.paging import Page
 from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
-from dashboard.queries import Page
 from dashboard.services.files import FileStore
 
 

@@ -8,6 +8,7 @@ from flask import Flask, abort, current_app, redirect, request, url_for
 from flask_login import UserMixin, current_user
 from werkzeug.wrappers import Response
 
+from dashboard import ledger
 from dashboard.clock import utcnow
 from dashboard.extensions import db, login_manager
 from dashboard.models import User
@@ -97,8 +98,16 @@ def _globals() -> dict[str, Any]:
         "may": _may,
         "sandbox": settings.sandbox,
         "sandbox_url": settings.dashboard_sandbox_url,
-        "nav_badges": {"conversions": 0},
+        "nav_badges": _Badges(),
     }
+
+
+class _Badges:
+    """Numbers in the navigation, counted only when a page asks."""
+
+    @property
+    def conversions(self) -> int:
+        return ledger.failing(db.session())
 
 
 def _may(permission: str) -> bool:

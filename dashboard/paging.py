@@ -1,0 +1,84 @@
+"""Lists in pages: keyset paging, so that the last page is as quick as the first, and counts that stop in time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+PAGE_SIZE: Final = 50
+COUNT_LIMIT: Final = 1_000
+"""Counting further costs more than the number is worth: "1,000+"."""
+
+Row = TypeVar("Row")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of a list. `next_cursor`: opaque, None on the last page; `total`: None above `COUNT_LIMIT`."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+    total: int | None
+
+    @property
+    def total_capped(self) -> bool:
+        return self.total is None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the last row's id, and its time in lists that are ordered by one."""
+
+    at: datetime
+    id: int
+
+    def cursor(self) -> str:
+        micros = (self.at - _EPOCH) // timedelta(microseconds=1)
+        return base64.urlsafe_b64encode(struct.pack(">qq", micros, self.id)).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, cursor: str) -> Position | None:
+        """The position a cursor names, or None where it names none."""
+        try:
+            micros, number = struct.unpack(">qq", base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            return cls(_EPOCH + timedelta(microseconds=micros), number)
+        except (ValueError, struct.error, binascii.Error, OverflowError):
+            return None
+
+
+def rows_after(
+    session: Session,
+    statement: Select[Any],
+    cursor: str | None,
+    at: InstrumentedAttribute[datetime] | None,
+    number: InstrumentedAttribute[int],
+    size: int = PAGE_SIZE,
+) -> tuple[Sequence[Any], str | None]:
+    """Keyset paging, newest first by `at` (if given) and `number`: an index finds where the last page ended."""
+    position = Position.read(cursor) if cursor else None
+    if position and at is None:
+        statement = statement.where(number < position.id)
+    elif position and at is not None:
+        statement = statement.where(tuple_(at, number) < tuple_(literal(position.at, at.type), literal(position.id)))
+    order = (number.desc(),) if at is None else (at.desc(), number.desc())
+    rows = session.scalars(statement.order_by(*order).limit(size + 1)).unique().all()
+    if len(rows) <= size:
+        return rows, None
+    last = rows[size - 1]
+    return rows[:size], Position(_EPOCH if at is None else getattr(last, at.key), last.id).cursor()
+
+
+def count(session: Session, statement: Select[Any]) -> int | None:
+    """How many rows there are, or None where they are more than `COUNT_LIMIT`."""
+    found = session.scalar(select(func.count()).select_from(statement.limit(COUNT_LIMIT + 1).subquery())) or 0
+    return found if found <= COUNT_LIMIT else None

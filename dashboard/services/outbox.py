@@ -1,0 +1,305 @@
+"""Sending what waits in the outbox: claim with a lease, write the attempt down, send, record the proof.
+
+At least once, never silently lost. A worker that dies between sending and recording leaves an attempt whose outcome
+nobody knows: it is marked so, and tried again once by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from sqlalchemy import ColumnElement, Select, insert, select, update
+from sqlalchemy.orm import Session
+
+from dashboard import backoff
+from dashboard.database import start_writing
+from dashboard.models import Attempt, Outbound
+from dashboard.models.outbound import Channel, State
+from dashboard.talroo.conversions import ConversionClient
+from dashboard.talroo.dispositions import Disposition, DispositionClient
+from dashboard.talroo.http import CallAborted, Outcome, Proof, TalrooError
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 50
+"""At most so many dispositions in one call."""
+LEASE_BEYOND_DEADLINE: Final = timedelta(seconds=15)
+"""A call has a deadline; a lease that outlives it by this much belongs to a worker that died."""
+UNCERTAIN_PARKED_AFTER: Final = 2
+
+UNCERTAIN_WORDS: Final = "The worker stopped in the middle of this call; whether Talroo heard it is not known."
+PARKED_UNCERTAIN_WORDS: Final = "Twice the outcome of a call is not known. Somebody should decide whether to try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A claimed row: what to send, and which attempt this is."""
+
+    id: int
+    number: int
+    channel: Channel
+    event: str
+    stage: str | None
+    event_time: datetime
+    tlr_sid: str | None
+    tlr_application_id: str | None
+
+
+class Sender(Protocol):
+    """Sends claimed rows of one channel in one call."""
+
+    def __call__(self, items: Sequence[Item], *, stop: threading.Event | None) -> Proof:
+        """Return the proof of a 2XX for all of them, or raise `TalrooError`."""
+
+
+def senders(conversion_url: str, disposition_url: str, *, deadline: float, abort_after: float) -> dict[Channel, Sender]:
+    """How each channel reaches Talroo. These two addresses are the only ones ever called."""
+    conversions = ConversionClient(conversion_url, deadline=deadline, abort_after=abort_after)
+    dispositions = DispositionClient(disposition_url, deadline=deadline, abort_after=abort_after)
+
+    def send_conversion(items: Sequence[Item], *, stop: threading.Event | None) -> Proof:
+        return conversions.send(items[0].tlr_sid or "", int(items[0].event), stop=stop)
+
+    def send_dispositions(items: Sequence[Item], *, stop: threading.Event | None) -> Proof:
+        return dispositions.send([_disposition(item) for item in items], stop=stop)
+
+    return {Channel.CONVERSION: send_conversion, Channel.DISPOSITION: send_dispositions}
+
+
+def _disposition(item: Item) -> Disposition:
+    return Disposition(
+        event=item.event,
+        raw_event=item.stage or "",
+        event_time=item.event_time,
+        tlr_application_id=item.tlr_application_id,
+        tlr_sid=item.tlr_sid,
+    )
+
+
+def is_due(session: Session, now: datetime) -> bool:
+    """Whether there is anything to claim or to clear up. Only reads."""
+    due = select(Outbound.id).where(_is_due(now)).limit(1)
+    lapsed = select(Outbound.id).where(_has_lapsed(now)).limit(1)
+    return session.scalar(due) is not None or session.scalar(lapsed) is not None
+
+
+def claim(session: Session, *, worker: str, now: datetime, lease: timedelta) -> tuple[Item, ...]:
+    """Take what is due next, and write its attempt down. The caller commits before sending anything.
+
+    One conversion, or up to `BATCH` dispositions. Empty where nothing is due.
+    """
+    start_writing(session)
+    _mark_lapsed(session, now)
+    claimed = [row for row in session.scalars(_next_due(session, now)) if _take(session, row, now, lease)]
+    items = tuple(_item(row) for row in claimed)
+    if items:
+        session.execute(
+            insert(Attempt),
+            [
+                {"outbound_id": one.id, "number": one.number, "worker": worker, "started_at": now, "outcome": "started"}
+                for one in items
+            ],
+        )
+    return items
+
+
+def perform(items: Sequence[Item], sender: Sender, *, stop: threading.Event | None) -> Proof | TalrooError:
+    """Make the call. Returns the proof, or the error that says how it ended."""
+    try:
+        return sender(items, stop=stop)
+    except TalrooError as problem:
+        return problem
+
+
+def record(
+    session: Session, items: Sequence[Item], ended: Proof | TalrooError, *, now: datetime, rng: random.Random
+) -> None:
+    """Write down how a call ended, for every row it was about. The caller commits."""
+    start_writing(session)
+    proof = ended if isinstance(ended, Proof) else ended.proof
+    for item in items:
+        outcome = _outcome(ended)
+        session.execute(
+            update(Attempt)
+            .where(Attempt.outbound_id == item.id, Attempt.number == item.number)
+            .values(
+                finished_at=now,
+                outcome=outcome,
+                status=proof.status,
+                duration_ms=proof.duration_ms,
+                answer=proof.answer,
+                error=proof.error,
+            )
+        )
+        # Fenced by the attempt's number: a lease may have lapsed meanwhile, and the row belongs to another attempt.
+        row = session.scalar(
+            select(Outbound).where(
+                Outbound.id == item.id, Outbound.state == State.SENDING, Outbound.attempts == item.number
+            )
+        )
+        if row is None:
+            log.warning("attempt %s of outbound %s ended after its lease", item.number, item.id)
+            continue
+        row.last_status = proof.status
+        row.last_answer = proof.answer or proof.error
+        _settle(row, outcome, proof, batched=len(items) > 1, now=now, rng=rng)
+    session.flush()
+
+
+def send_next(
+    sessions: Callable[[], Session],
+    channels: dict[Channel, Sender],
+    *,
+    worker: str,
+    clock: Callable[[], datetime],
+    lease: timedelta,
+    rng: random.Random,
+    stop: threading.Event | None = None,
+) -> bool:
+    """Claim, send and record one call. False where nothing was due."""
+    with sessions() as session:
+        # Asked first, because claiming takes the writers' turn, which deliveries are waiting for too.
+        if not is_due(session, clock()):
+            return False
+        session.rollback()
+        items = claim(session, worker=worker, now=clock(), lease=lease)
+        session.commit()
+    if not items:
+        return False
+    ended = perform(items, channels[items[0].channel], stop=stop)
+    with sessions() as session:
+        record(session, items, ended, now=clock(), rng=rng)
+        session.commit()
+    return True
+
+
+def retry(session: Session, row: Outbound, *, now: datetime) -> bool:
+    """Have a parked or waiting row tried again now, with a clean slate. False where it is in no state for it."""
+    return retry_all(session, now=now, only=Outbound.id == row.id) > 0
+
+
+def retry_all(session: Session, *, now: datetime, only: ColumnElement[bool]) -> int:
+    """Have every parked row that `only` selects tried again, and every one that waits for its next try. How many."""
+    wanting = (Outbound.state == State.PARKED) | ((Outbound.state == State.WAITING) & (Outbound.failures > 0))
+    done = session.execute(
+        update(Outbound)
+        .where(only, wanting)
+        .values(state=State.WAITING, due_at=now, failures=0, uncertain=0, first_attempt_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+# --- claiming -------------------------------------------------------------------------------------------------------
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return (Outbound.state == State.WAITING) & (Outbound.due_at <= now)
+
+
+def _has_lapsed(now: datetime) -> ColumnElement[bool]:
+    return (Outbound.state == State.SENDING) & (Outbound.lease_until < now)
+
+
+def _next_due(session: Session, now: datetime) -> Select[Outbound]:
+    """The row that has waited longest; with it, where it is a disposition that need not go alone, more of them."""
+    due = select(Outbound).where(_is_due(now)).order_by(Outbound.due_at, Outbound.id).with_for_update(skip_locked=True)
+    first = session.scalar(due.limit(1))
+    if first is None or first.channel != Channel.DISPOSITION or first.alone:
+        return due.where(Outbound.id == (first.id if first else None))
+    return due.where(Outbound.channel == Channel.DISPOSITION, Outbound.alone.is_(False)).limit(BATCH)
+
+
+def _take(session: Session, row: Outbound, now: datetime, lease: timedelta) -> bool:
+    # One conditional UPDATE rather than row locks alone: SQLite has none, and this holds on both.
+    taken = session.execute(
+        update(Outbound)
+        .where(Outbound.id == row.id, Outbound.state == State.WAITING, Outbound.attempts == row.attempts)
+        .values(
+            state=State.SENDING,
+            attempts=row.attempts + 1,
+            lease_until=now + lease,
+            first_attempt_at=row.first_attempt_at or now,
+        )
+    )
+    return bool(taken.rowcount)  # type: ignore[attr-defined]
+
+
+def _item(row: Outbound) -> Item:
+    return Item(
+        id=row.id,
+        number=row.attempts,
+        channel=Channel(row.channel),
+        event=row.event,
+        stage=row.stage,
+        event_time=row.event_time,
+        tlr_sid=row.tlr_sid,
+        tlr_application_id=row.tlr_application_id,
+    )
+
+
+def _mark_lapsed(session: Session, now: datetime) -> None:
+    """Attempts whose worker died: nobody knows how they ended."""
+    lapsed = select(Outbound).where(_has_lapsed(now)).with_for_update(skip_locked=True).limit(BATCH)
+    for row in session.scalars(lapsed):
+        session.execute(
+            update(Attempt)
+            .where(Attempt.outbound_id == row.id, Attempt.number == row.attempts)
+            .values(finished_at=now, outcome="uncertain", error=UNCERTAIN_WORDS)
+        )
+        _settle_uncertain(row, now)
+    session.flush()
+
+
+# --- settling -------------------------------------------------------------------------------------------------------
+
+
+def _outcome(ended: Proof | TalrooError) -> str:
+    if isinstance(ended, Proof):
+        return "sent"
+    if isinstance(ended, CallAborted) and ended.proof.unknown:
+        return "uncertain"
+    return ended.outcome.value
+
+
+def _settle(row: Outbound, outcome: str, proof: Proof, *, batched: bool, now: datetime, rng: random.Random) -> None:
+    row.lease_until = None
+    if outcome == "sent":
+        row.state, row.sent_at = State.SENT, now
+    elif outcome == "uncertain":
+        _settle_uncertain(row, now)
+    elif outcome == Outcome.REFUSED and batched:
+        # One of many may be what Talroo refuses; alone, each gets its own answer.
+        row.state, row.due_at, row.alone = State.WAITING, now, True
+    elif outcome == Outcome.REFUSED:
+        row.state = State.PARKED
+    else:
+        _settle_retry(row, proof, now, rng)
+
+
+def _settle_retry(row: Outbound, proof: Proof, now: datetime, rng: random.Random) -> None:
+    row.failures += 1
+    following = backoff.next_attempt(
+        row.failures, first_attempt_at=row.first_attempt_at or now, now=now, rng=rng, retry_after=proof.retry_after
+    )
+    if following is None:
+        row.state = State.PARKED
+    else:
+        row.state, row.due_at = State.WAITING, following
+
+
+def _settle_uncertain(row: Outbound, now: datetime) -> None:
+    row.uncertain += 1
+    row.lease_until = None
+    row.last_answer = UNCERTAIN_WORDS
+    if row.uncertain >= UNCERTAIN_PARKED_AFTER:
+        row.state, row.last_answer = State.PARKED, PARKED_UNCERTAIN_WORDS
+    else:
+        row.failures += 1
+        row.state, row.due_at = State.WAITING, now

@@ -1,0 +1,170 @@
+"""Moving applications through the stages, one or many, with what it means for Talroo in the same transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.models import Application, StageChange
+from dashboard.services import reporting
+from dashboard.services.reporting import Rules
+from dashboard.stages import REJECTION_REASONS, Stage
+
+MAX_NOTE: Final = 2_000
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+class BadChange(ValueError):
+    """A change that cannot be made; the message says what to do instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One application to move. `seen_version`: its `stage_version` on the page the decision was made on, if known."""
+
+    application_id: int
+    seen_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Where to, by whom, from where, when, and why. `start_date` belongs to a hire, `reason` to a rejection."""
+
+    to: Stage
+    user_id: int | None
+    remote_addr: str | None
+    at: datetime
+    reason: str | None = None
+    note: str | None = None
+    start_date: str | None = None
+
+    @classmethod
+    def read(
+        cls,
+        stage: str,
+        *,
+        user_id: int,
+        remote_addr: str,
+        at: datetime,
+        reason: str = "",
+        note: str = "",
+        start_date: str = "",
+    ) -> Change:
+        """From a form. Raises `BadChange` for an unknown stage or reason, and for a start date that is none."""
+        if stage not in set(Stage):
+            raise BadChange(f"There is no stage “{stage[:40]}”. Choose one of {', '.join(s.label for s in Stage)}.")
+        if reason and reason not in REJECTION_REASONS:
+            raise BadChange("Choose one of the reasons in the list.")
+        rejected, hired = stage == Stage.REJECTED, stage == Stage.HIRED
+        return cls(
+            to=Stage(stage),
+            user_id=user_id,
+            remote_addr=remote_addr,
+            at=at,
+            reason=reason if rejected and reason else None,
+            note=note.strip()[:MAX_NOTE] or None,
+            start_date=_start_date(start_date) if hired else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of each application: moved, already there, or changed by somebody else since it was looked at."""
+
+    changed: tuple[int, ...]
+    unchanged: tuple[int, ...]
+    overtaken: tuple[int, ...]
+
+
+def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rules) -> Moved:
+    """Move every wanted application that is still as it was seen. The caller commits.
+
+    The database decides the race: the version a decision was made on is part of the UPDATE's condition.
+    """
+    seen = {one.application_id: one.seen_version for one in wanted}
+    found = session.scalars(
+        select(Application)
+        .where(Application.id.in_(seen))
+        .order_by(Application.id)
+        .with_for_update(of=Application)
+        .execution_options(populate_existing=True)
+    ).all()
+    changed, unchanged, overtaken = [], [], []
+    for application in found:
+        if application.stage == change.to:
+            unchanged.append(application.id)
+        elif _move_one(session, application, change, seen[application.id]):
+            reporting.report(session, application, change.to, rules, at=change.at, user_id=change.user_id)
+            changed.append(application.id)
+        else:
+            overtaken.append(application.id)
+    session.expire_all()
+    return Moved(tuple(changed), tuple(unchanged), tuple(overtaken))
+
+
+def changes_since(session: Session, application_id: int, version: int) -> Sequence[StageChange]:
+    """What happened to an application after its stage had `version`, oldest first."""
+    total = session.scalar(select(Application.stage_version).where(Application.id == application_id)) or 0
+    newest = (
+        select(StageChange)
+        .where(StageChange.application_id == application_id)
+        .order_by(StageChange.id.desc())
+        .limit(max(0, total - version))
+    )
+    return list(reversed(session.scalars(newest).all()))
+
+
+def stage_before(session: Session, application_id: int) -> Stage:
+    """Where an application stood before its last move; new where nothing says."""
+    last = session.scalar(
+        select(StageChange.from_stage)
+        .where(StageChange.application_id == application_id)
+        .order_by(StageChange.id.desc())
+        .limit(1)
+    )
+    return Stage(last) if last else Stage.NEW
+
+
+def _move_one(session: Session, application: Application, change: Change, seen_version: int | None) -> bool:
+    version = application.stage_version if seen_version is None else seen_version
+    updated = session.execute(
+        update(Application)
+        .where(Application.id == application.id, Application.stage_version == version)
+        .values(stage=change.to.value, stage_version=version + 1, start_date=change.start_date)
+        .execution_options(synchronize_session=False)
+    )
+    if not updated.rowcount:  # type: ignore[attr-defined]
+        return False
+    reporting.take_back(session, [application.id], Stage(application.stage))
+    session.execute(
+        insert(StageChange),
+        {
+            "application_id": application.id,
+            "from_stage": application.stage,
+            "to_stage": change.to.value,
+            "at": change.at,
+            "user_id": change.user_id,
+            "remote_addr": change.remote_addr,
+            "reason": change.reason,
+            "note": change.note,
+        },
+    )
+    return True
+
+
+def _start_date(value: str) -> str | None:
+    value = value.strip()
+    if not value:
+        return None
+    try:
+        if not _DATE.fullmatch(value):
+            raise ValueError
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise BadChange("The start date is no date. Write it as 2026-01-31, or leave it empty.") from None

@@ -1,0 +1,8 @@
+"""`/conversions`: whether each hire was reported to Talroo, with proof."""
+
+from __future__ import annotations
+
+from dashboard.models.outbound import Channel
+from dashboard.web.ledger import screen
+
+bp = screen("conversions", Channel.CONVERSION)
