@@ -10,6 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from flask import Flask
+
+from dashboard.web import formatting
 
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "static" / "vendor"
@@ -63,6 +66,19 @@ def test_every_icon_a_page_asks_for_is_in_the_sprite() -> None:
     asked = {name for text in sources().values() for name in re.findall(r"""icon\(["']([a-z-]+)["']""", text)}
     assert asked
     assert asked <= sprite().keys()
+
+
+def test_every_icon_a_table_names_is_in_the_sprite() -> None:
+    """States, statuses and verdicts name their icon in a table: `(words, tone, icon)` or `(icon, words)`."""
+    pages = Flask(__name__, template_folder=str(ROOT / "templates"))
+    formatting.register(pages)
+    files, deliveries, ledger = (
+        pages.jinja_env.get_template(f"macros/{name}.html").module for name in ("files", "deliveries", "ledger")
+    )
+    named = {icon for icon, _ in files.VERDICTS.values()}  # type: ignore[attr-defined]
+    named |= {row[2] for table in (deliveries.STATUSES, ledger.STATES) for row in table.values()}  # type: ignore[attr-defined]
+    assert len(named) > 5
+    assert named <= sprite().keys()
 
 
 def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline() -> None:
