@@ -77,7 +77,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-8000",
+        "cache_size=-2000",
         f"wal_autocheckpoint={WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS}",
     ):
         connection.execute(f"PRAGMA {pragma}")

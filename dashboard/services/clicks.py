@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import Application, Click, Outbound
 from dashboard.services.reporting import queue_conversion
-from dashboard.talroo.conversions import valid_click_id
+from dashboard.talroo.click_id import valid_click_id
 
 
 class BadClick(ValueError):

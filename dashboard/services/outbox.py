@@ -179,23 +179,6 @@ def send_next(
     return True
 
 
-def retry(session: Session, row: Outbound, *, now: datetime) -> bool:
-    """Have a parked or waiting row tried again now, with a clean slate. False where it is in no state for it."""
-    return retry_all(session, now=now, only=Outbound.id == row.id) > 0
-
-
-def retry_all(session: Session, *, now: datetime, only: ColumnElement[bool]) -> int:
-    """Have every parked row that `only` selects tried again, and every one that waits for its next try. How many."""
-    wanting = (Outbound.state == State.PARKED) | ((Outbound.state == State.WAITING) & (Outbound.failures > 0))
-    done = session.execute(
-        update(Outbound)
-        .where(only, wanting)
-        .values(state=State.WAITING, due_at=now, failures=0, uncertain=0, first_attempt_at=None)
-        .execution_options(synchronize_session=False)
-    )
-    return int(done.rowcount)  # type: ignore[attr-defined]
-
-
 # --- claiming -------------------------------------------------------------------------------------------------------
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.stages import Stage
-from dashboard.talroo.conversions import valid_click_id
+from dashboard.talroo.click_id import valid_click_id
 
 DECISIVE: Final = frozenset({Stage.HIRED, Stage.REJECTED})
 """Leaving one of these takes a decision back; leaving any other is progress, and what it reported stays true."""
@@ -140,6 +140,23 @@ def conversion_of(session: Session, application: Application) -> Outbound | None
         .order_by(Outbound.id.desc())
         .limit(1)
     )
+
+
+def retry(session: Session, row: Outbound, *, now: datetime) -> bool:
+    """Have a parked or waiting row tried again now, with a clean slate. False where it is in no state for it."""
+    return retry_all(session, now=now, only=Outbound.id == row.id) > 0
+
+
+def retry_all(session: Session, *, now: datetime, only: ColumnElement[bool]) -> int:
+    """Have every parked row that `only` selects tried again, and every one that waits for its next try. How many."""
+    wanting = (Outbound.state == State.PARKED) | ((Outbound.state == State.WAITING) & (Outbound.failures > 0))
+    done = session.execute(
+        update(Outbound)
+        .where(only, wanting)
+        .values(state=State.WAITING, due_at=now, failures=0, uncertain=0, first_attempt_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _queue(session: Session, row: dict[str, Any], *, sendable: bool, at: datetime, due: datetime) -> bool:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Collection
 from typing import Any, Final
 
 from dashboard.talroo import stage_events
+from dashboard.talroo.click_id import valid_click_id
 from dashboard.talroo.http import DEADLINE, Endpoint, Proof, Request
 
 PATHS: Final = {1: "/conversion.php", 2: "/conversion2.php", 3: "/conversion3.php"}
 """Conversion event → the address that stands for it, under the base."""
-
-_CLICK_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
-
-
-def valid_click_id(text: str | None) -> bool:
-    """Whether `text` can be a click id: 1 to 64 ASCII letters, digits and hyphens (a UUID, typically)."""
-    return text is not None and _CLICK_ID.fullmatch(text) is not None
 
 
 def parse_events(text: str, *, stages: Collection[str] | None = None) -> dict[str, int]:

@@ -27,8 +27,8 @@ def flask_settings(config: Config) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": config.database_url,
         # PostgreSQL may have been restarted since a connection was last used; a file cannot.
         "SQLALCHEMY_ENGINE_OPTIONS": {
-            "pool_size": 8,
-            "max_overflow": 8,
+            "pool_size": 4,
+            "max_overflow": 4,
             "pool_timeout": 15,
             "pool_pre_ping": not sqlite,
             "connect_args": {} if sqlite else {"connect_timeout": 5},

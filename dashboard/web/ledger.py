@@ -16,7 +16,7 @@ from dashboard.ledger import Ledger
 from dashboard.models import Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.permissions import Permission, needs
-from dashboard.services import outbox
+from dashboard.services import reporting
 from dashboard.web import csv
 from dashboard.web.edge import following, reading, settings, writing
 from dashboard.web.formatting import viewer_zone
@@ -72,7 +72,7 @@ def _retry(name: str, channel: Channel, public_id: str) -> Response:
     row = session.scalar(select(Outbound).where(Outbound.public_id == public_id, Outbound.channel == channel))
     if row is None:
         abort(404)
-    done = outbox.retry(session, row, now=utcnow())
+    done = reporting.retry(session, row, now=utcnow())
     db.session.commit()
     if done:
         flash("It will be tried again right away.", "success")
@@ -83,7 +83,7 @@ def _retry(name: str, channel: Channel, public_id: str) -> Response:
 
 def _retry_parked(name: str, channel: Channel) -> Response:
     only = (Outbound.channel == channel) & (Outbound.state == State.PARKED)
-    count = outbox.retry_all(writing(), now=utcnow(), only=only)
+    count = reporting.retry_all(writing(), now=utcnow(), only=only)
     db.session.commit()
     flash(f"{count} parked {'report' if count == 1 else 'reports'} will be tried again right away.", "success")
     return redirect(url_for(f"{name}.index"))

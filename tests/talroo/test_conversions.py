@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from dashboard.talroo.conversions import ConversionClient, parse_events, valid_click_id
+from dashboard.talroo.click_id import valid_click_id
+from dashboard.talroo.conversions import ConversionClient, parse_events
 from dashboard.talroo.http import CallAborted, TalrooRefused, TalrooUnavailable
 from tests.upstream import Upstream
 
