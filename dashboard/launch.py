@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, select
 from config import ROOT, VAR, Config, SettingsError
 from dashboard import first_start
 from dashboard.models import User
-from dashboard.supervisor import Service, Supervisor, die_with_parent
+from dashboard.supervisor import Service, Supervisor, die_with_parent, follow_interrupt_of
 
 READY_WITHIN: Final = 60
 """Seconds the site has for its first answer before somebody is told that something is odd."""
@@ -157,6 +157,8 @@ def _announce(port: int, text: str) -> None:
     answered = _answers(f"http://127.0.0.1:{port}/healthz", READY_WITHIN)
     note = "" if answered else f"  /healthz has not answered for {READY_WITHIN} s; the lines above may say why.\n"
     print(text + note, flush=True)
+    if os.environ.get("MAKELEVEL"):
+        follow_interrupt_of(os.getppid())
 
 
 def _answers(url: str, within: float) -> bool:

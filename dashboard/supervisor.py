@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import shlex
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from honcho.compat import ProcessManager
 from honcho.manager import Manager
 from honcho.process import Popen, Process
 
@@ -60,6 +63,23 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
+def follow_interrupt_of(parent: int) -> None:
+    """Interrupt this process once its parent, a `make`, was interrupted alone. Returns only where that cannot be told.
+
+    A Ctrl-C reaches both, but `kill -INT` reaches only make, which passes SIGTERM on and SIGINT not: it stays in its
+    handler, SIGINT blocked, until we end, and we would never know. Linux only.
+    """
+    blocked = 0
+    while not blocked >> (signal.SIGINT - 1) & 1:
+        time.sleep(0.5)
+        try:
+            status = Path(f"/proc/{parent}/status").read_text(errors="replace")
+            blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
+        except (OSError, ValueError, IndexError):
+            return
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def _tethered(command: str, **options: Any) -> subprocess.Popen[bytes]:
     return Popen(command, preexec_fn=die_with_parent, **options)  # type: ignore[no-any-return]
 
@@ -76,6 +96,14 @@ class _Tethered(Process):  # type: ignore[misc]
         super().run(events, ignore_signals)
 
 
+class _LeadersOnly(ProcessManager):  # type: ignore[misc]
+    """Asks only the first process of a group to stop: it knows how its own children should. Killing takes all."""
+
+    def terminate(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
 class Supervisor(Manager):  # type: ignore[misc]
     """Runs `services` until one ends or a signal arrives, then stops all of them.
 
@@ -87,6 +115,7 @@ class Supervisor(Manager):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._process_ctor = _Tethered
+        self._procmgr = _LeadersOnly()
         self._on_start = started
         self._stop_within = stop_within
         self.first_to_end: str | None = None

@@ -109,6 +109,19 @@ def test_a_signal_before_anything_runs_stops_it_all_the_same(supervise: Supervis
     assert (line + rest).endswith("stopped as asked\n")
 
 
+def test_an_interrupt_that_reaches_only_the_waiting_parent_is_followed():
+    follower = "import os; from dashboard.supervisor import follow_interrupt_of; follow_interrupt_of(os.getppid())"
+    # Like make after `kill -INT`: SIGINT blocked, and waiting for its child.
+    parent = f"""
+import signal, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {follower!r}], stderr=subprocess.DEVNULL)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print(child.wait(10))
+"""
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == str(-signal.SIGINT)
+
+
 def test_a_killed_supervisor_takes_its_processes_along(supervise: Supervise):
     program = supervise(one=SLEEPS, deaf=SLEEPS)
     groups = pids(program, 2)
