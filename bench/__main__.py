@@ -1,0 +1,36 @@
+"""Run the measurements and write down what they came to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from bench import flushes, report, webhook
+from bench.report import Figure
+
+PARTS: dict[str, Callable[..., Iterator[Figure]]] = {part.NAME: part.measure for part in (webhook, flushes)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; without: all of them")
+    parser.add_argument("--quick", action="store_true", help="a few seconds each, to see that it works")
+    asked = parser.parse_args()
+    if unknown := [part for part in asked.parts if part not in PARTS]:
+        parser.error(f"there is no part {unknown[0]!r}")
+    begun = time.monotonic()
+    figures: list[Figure] = []
+    for name in asked.parts or PARTS:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        figures += PARTS[name](quick=asked.quick)
+    print(report.table(figures))
+    if not asked.quick:
+        words = " ".join(sys.argv[1:])
+        print(f"\nWritten to {report.write(figures, words, time.monotonic() - begun)}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
