@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.infrastructure.ordering",
     "tests.infrastructure.postgres",
     "tests.infrastructure.processes",
+    "tests.application",  # after what it is made of: a plugin cannot be rewritten once it was imported
 ]
