@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from anyascii import anyascii
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from dashboard import search
-from dashboard.database import insert_or_ignore, public_id
+from dashboard.database import insert_or_ignore, public_id, table_of
 from dashboard.models import Application, Attachment, Job, StoredFile
 from dashboard.services.attachments import Attached
 from dashboard.stages import Stage
 from dashboard.talroo.payload import JobFacts, Submission
 
-MAX_FLAGS = 50
+MAX_FLAGS: Final = 50
+
+_JOB: Final = table_of(Job)
+_JOB_ID: Final = select(_JOB.c.id).where(_JOB.c.identity == bindparam("identity"))
+"""Made once, and on the table: asked for every delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +42,42 @@ def file_application(
     job_id = _job(session, submission.job)
     row = _new_row(submission, job_id=job_id, delivery_id=delivery_id, arrived_at=arrived_at, timing=timing)
     # INSERT first, then look: two deliveries about one application may be on their way at the same moment.
-    made = session.execute(insert_or_ignore(session, Application, "talroo_id").returning(Application.id), row).scalar()
+    made = session.execute(insert_or_ignore(session, Application, "talroo_id"), row).scalar()
     if made is None:
-        return _fill_in(session, submission, job_id=job_id, delivery_id=delivery_id, arrived_at=arrived_at)
+        return _fill_in(session, submission, row)
     search.index(session, made, search.application_words(submission.facts, submission.job))
     return Filed(made, row["public_id"], created=True)
 
 
-def attach(session: Session, application_id: int, files: Iterable[Attached], *, at: datetime) -> None:
+def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: datetime) -> None:
     """Note the files of an application; the same content for the same question is noted once."""
     files = tuple(files)
-    if not files:
-        return
-    known = set(
-        session.execute(
-            select(Attachment.question_id, Attachment.sha256).where(Attachment.application_id == application_id)
-        ).tuples()
-    )
+    known = set() if filed.created or not files else _known_files(session, filed.id)
+    _note_contents(session, files, at)
     # The newest row is the current file, and rows are numbered as they are inserted: the résumé goes last.
     for file in sorted(files, key=lambda one: one.sent.question_id is None):
         if (file.sent.question_id, file.sha256) in known:
             continue
         known.add((file.sent.question_id, file.sha256))
-        if file.sha256:
-            stored = {"sha256": file.sha256, "size": file.size, "mime": file.mime, "stored_at": at}
-            session.execute(insert_or_ignore(session, StoredFile, "sha256"), stored)
-        session.execute(insert(Attachment), _attachment_row(application_id, file, at))
+        session.execute(insert(table_of(Attachment)), _attachment_row(filed.id, file, at))
+
+
+def _note_contents(session: Session, files: Iterable[Attached], at: datetime) -> None:
+    rows = {
+        file.sha256: {"sha256": file.sha256, "size": file.size, "mime": file.mime, "stored_at": at}
+        for file in files
+        if file.sha256
+    }
+    # In one order for everybody: of two deliveries with the same two files, each would wait for the other's.
+    for sha256 in sorted(rows):
+        session.execute(insert_or_ignore(session, StoredFile, "sha256"), rows[sha256])
+
+
+def _known_files(session: Session, application_id: int) -> set[tuple[str | None, str | None]]:
+    """The files an application has: question and content of each."""
+    columns = select(Attachment.question_id, Attachment.sha256)
+    found = session.execute(columns.where(Attachment.application_id == application_id))
+    return {(row.question_id, row.sha256) for row in found}
 
 
 def reindex(session: Session, application: Application) -> None:
@@ -92,7 +106,7 @@ def _new_row(
     submission: Submission, *, job_id: int | None, delivery_id: int, arrived_at: datetime, timing: str
 ) -> dict[str, Any]:
     facts = submission.facts
-    return asdict(facts) | {
+    return facts.as_row() | {
         "public_id": public_id(),
         "talroo_id": submission.talroo_id,
         "job_id": job_id,
@@ -107,13 +121,12 @@ def _new_row(
         "is_late": timing == "late",
         "stage": Stage.NEW.value,
         "stage_version": 0,
-        "answers_from_id": delivery_id,
+        "answers_from_id": delivery_id if submission.has_answers else None,
     }
 
 
-def _fill_in(
-    session: Session, submission: Submission, *, job_id: int | None, delivery_id: int, arrived_at: datetime
-) -> Filed:
+def _fill_in(session: Session, submission: Submission, row: dict[str, Any]) -> Filed:
+    """Merge `submission`, of which `row` would have been made, into the application that is there."""
     application = session.scalars(
         select(Application)
         .where(Application.talroo_id == submission.talroo_id)
@@ -122,18 +135,19 @@ def _fill_in(
     ).one()
     newer = _is_newer(submission, application)
     _merge_facts(application, submission, newer=newer)
-    if job_id is not None and (newer or application.job_id is None):
-        application.job_id = job_id
+    if row["job_id"] is not None and (newer or application.job_id is None):
+        application.job_id = row["job_id"]
     if submission.has_answers and (newer or application.answers_from_id is None):
-        application.answers_from_id = delivery_id
+        application.answers_from_id = row["answers_from_id"]
         application.disqualified_by = submission.disqualified_by
     if submission.completed and not application.completed:
         application.completed = True
-        application.arrived_at = arrived_at
+        application.arrived_at, application.is_late = row["arrived_at"], row["is_late"]
     if newer:
         application.as_of = submission.as_of or application.as_of
     application.flags = list(dict.fromkeys([*application.flags, *submission.flags]))[:MAX_FLAGS]
     session.flush()
+    session.expire(application, ["job"])  # setting the id alone leaves the job it had
     reindex(session, application)
     return Filed(application.id, application.public_id, created=False)
 
@@ -149,7 +163,7 @@ def _is_newer(submission: Submission, application: Application) -> bool:
 
 
 def _merge_facts(application: Application, submission: Submission, *, newer: bool) -> None:
-    for name, value in asdict(submission.facts).items():
+    for name, value in submission.facts.as_row().items():
         if value is not None and (newer or getattr(application, name) is None):
             setattr(application, name, value)
     application.email_key = email_key(application.email)
@@ -177,9 +191,9 @@ def _job(session: Session, facts: JobFacts) -> int | None:
     if reference is None:
         return None
     identity = hashlib.sha256(f"{facts.company or ''}\0{reference}".encode()).hexdigest()
-    found = session.execute(select(Job.id, Job.title).where(Job.identity == identity)).one_or_none()
-    if found:
-        return int(found.id)
-    row = asdict(facts) | {"public_id": public_id(), "identity": identity, "reference": reference}
-    session.execute(insert_or_ignore(session, Job, "identity"), row)
-    return session.execute(select(Job.id).where(Job.identity == identity)).scalar_one()
+    found: int | None = session.execute(_JOB_ID, {"identity": identity}).scalar()
+    if found is not None:
+        return found
+    row = facts.as_row() | {"public_id": public_id(), "identity": identity, "reference": reference}
+    made: int | None = session.execute(insert_or_ignore(session, Job, "identity"), row).scalar()
+    return made if made is not None else int(session.execute(_JOB_ID, {"identity": identity}).scalar_one())

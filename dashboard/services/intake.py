@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore, is_storage_failure, public_id, start_writing
@@ -77,17 +76,13 @@ def receive(session: Session, arrival: Arrival, *, files: FileStore) -> Outcome:
     Files are durable in the store before the transaction begins. Whatever the content, it is kept; raises only
     what `is_storage_failure` knows (the database or the store cannot keep it now) for the caller to answer 503.
     """
-    understood = _understand(arrival, files)
     try:
-        return _store(session, arrival, understood)
-    except (DataError, IntegrityError, StatementError, ValueError, TypeError, LookupError) as problem:
+        return _store(session, arrival, _understand(arrival, files))
+    except Exception as problem:
         if is_storage_failure(problem):
             raise
         session.rollback()
-        # Whatever we failed to foresee about the content must not cost the applicant their application.
-        log.exception("an arrival could not be filed and is kept whole")
-        reason = f"The application could not be filed ({type(problem).__name__})."
-        return _store(session, arrival, _whole(arrival, reason))
+        return _store(session, arrival, _not_filed(arrival, problem))
 
 
 def quarantine(session: Session, arrival: Arrival) -> None:
@@ -163,6 +158,13 @@ def _understood(
     return _Understood(parcel, envelope, submission, attached, None, notes)
 
 
+def _not_filed(arrival: Arrival, problem: Exception) -> _Understood:
+    """Whatever we failed to foresee about a content must not cost the applicant their application."""
+    # The type and the place only: the message of a database error quotes the values.
+    log.error("an arrival could not be filed and is kept whole: %s", where_raised(problem))
+    return _whole(arrival, f"The application could not be filed ({type(problem).__name__}).")
+
+
 def _whole(
     arrival: Arrival, reason: str, envelope: payload.Envelope | None = None, notes: tuple[str, ...] = ()
 ) -> _Understood:
@@ -197,7 +199,7 @@ def _file(
     filed = filing.file_application(
         session, submission, delivery_id=delivery_id, arrived_at=arrival.received_at, timing=arrival.timing
     )
-    filing.attach(session, filed.id, attached, at=arrival.received_at)
+    filing.attach(session, filed, attached, at=arrival.received_at)
     return Outcome("accepted", application=filed.public_id)
 
 
@@ -228,7 +230,7 @@ def _insert_delivery(
         "talroo_id": submission.talroo_id if submission else None,
         "duplicate_count": 0,
     }
-    found: int | None = session.execute(insert_or_ignore(session, Delivery, "key").returning(Delivery.id), row).scalar()
+    found: int | None = session.execute(insert_or_ignore(session, Delivery, "key"), row).scalar()
     return found
 
 

@@ -172,7 +172,7 @@ def _queue(session: Session, row: dict[str, Any], *, sendable: bool, at: datetim
         "uncertain": 0,
         "alone": False,
     }
-    made = session.execute(insert_or_ignore(session, Outbound, "business_key").returning(Outbound.id), fresh).scalar()
+    made = session.execute(insert_or_ignore(session, Outbound, "business_key"), fresh).scalar()
     if made is not None:
         return True
     # Taken back before and now decided again: the same row waits again, from the start.
