@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from dashboard.talroo import questions
 from dashboard.talroo.wire import Json, Number, mapping, text
@@ -38,10 +38,11 @@ class _Row:
     """Facts that go into columns of the same names."""
 
     __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def as_row(self) -> dict[str, Any]:
         """Column name → value. (`dataclasses.asdict` copies every value deeply, which takes as long as an INSERT.)"""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)
