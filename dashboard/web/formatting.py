@@ -31,6 +31,7 @@ _DAY: Final = 24 * _HOUR
 _SPANS: Final = ((_HOUR, _MINUTE, "min"), (_DAY, _HOUR, "h"), (14 * _DAY, _DAY, "day"))
 """Below this many seconds, count in units of that many, under this name."""
 
+_TIME: Final = Markup('<time datetime="%s" title="%s" data-%s>%s</time>')
 _SIZES: Final = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB"))
 
 
@@ -87,14 +88,14 @@ def clock_time(moment: datetime, *, now: datetime, zone: tzinfo) -> str:
 def full_time(moment: datetime, *, zone: tzinfo) -> str:
     """`Sat 21 Nov 2026, 12:04:31 CST`: exact, for titles."""
     there = moment.astimezone(zone)
-    return f"{there:%a} {day(there)}, {there:%H:%M:%S} {there.tzname() or 'UTC'}"
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S} {there.tzname() or 'UTC'}"
 
 
 def _time_element(kind: str, moment: datetime, words: str) -> Markup:
     """A `<time>` that static/js/app.js can find by `kind` and rewrite in the browser's own zone."""
-    return Markup('<time datetime="{}" title="{}" data-{}>{}</time>').format(
-        moment.astimezone(UTC).isoformat(timespec="seconds"), full_time(moment, zone=viewer_zone()), kind, words
-    )
+    instant = moment.astimezone(UTC).isoformat(timespec="seconds")
+    # A list shows fifty of these: `%` escapes as `format` does, at a third of the cost.
+    return _TIME % (instant, full_time(moment, zone=viewer_zone()), kind, words)
 
 
 def filesize(size: int | None) -> str:
