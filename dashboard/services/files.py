@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 
@@ -37,22 +39,28 @@ def open_store(url: str) -> FileStore:
     return LocalFiles(Path(unquote(parts.path)))
 
 
+LEFT_BEHIND: Final = 3_600
+"""Seconds after which a file that is still being written belongs to a process that died."""
+
+
 class LocalFiles:
-    """Files in 256 directories by the first two hex digits of their name."""
+    """Files in 256 directories by the first two hex digits of their name; in `incoming` what is being written."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._incoming = root / "incoming"
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for number in range(256):
-            (root / f"{number:02x}").mkdir(exist_ok=True, mode=0o700)
+        for name in ("incoming", *(f"{number:02x}" for number in range(256))):
+            (root / name).mkdir(exist_ok=True, mode=0o700)
         _sync_directory(root)
+        _remove_left_behind(self._incoming)
 
     def put(self, sha256: str, content: bytes) -> None:
         path = self._path(sha256)
         directory = path.parent
         # Somebody else may have renamed it a moment ago and not yet synced the directory, so "there" is not "durable".
         if not self._holds(path, len(content)):
-            temporary = directory / f".{sha256[:16]}.{secrets.token_hex(8)}"
+            temporary = self._incoming / secrets.token_hex(16)
             try:
                 _write_durably(temporary, content)
                 temporary.rename(path)
@@ -91,6 +99,14 @@ def _write_durably(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove_left_behind(incoming: Path) -> None:
+    before = time.time() - LEFT_BEHIND
+    for path in incoming.iterdir():
+        with suppress(FileNotFoundError):  # another process is tidying up too
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _sync_directory(path: Path) -> None:

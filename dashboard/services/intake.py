@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore, is_storage_failure, public_id, start_writing
+from dashboard.logs import without_contents
 from dashboard.models import Application, Delivery
 from dashboard.services import filing
 from dashboard.services.attachments import Attached, receive_files
@@ -104,8 +105,18 @@ def replay(session: Session, delivery: Delivery, *, files: FileStore, now: datet
     Raises `FileMissing` where a content it refers to is gone, `OSError`.
     """
     arrival = Arrival(exact_body(delivery, files), delivery.source, delivery.received_at, delivery.timing)
-    understood = _understand(arrival, files)
     delivery.replayed_at = now
+    try:
+        with session.begin_nested():
+            return _file_again(session, delivery, arrival, _understand(arrival, files))
+    except Exception as problem:
+        if is_storage_failure(problem):
+            raise
+        delivery.reason = _not_filed(arrival, problem).reason
+        return Outcome("kept", reason=delivery.reason)
+
+
+def _file_again(session: Session, delivery: Delivery, arrival: Arrival, understood: _Understood) -> Outcome:
     delivery.reason = understood.reason
     if understood.submission is None:
         return Outcome("kept", reason=understood.reason)
@@ -137,31 +148,15 @@ def _understand(arrival: Arrival, files: FileStore) -> _Understood:
     received = receive_files(submission.files, parcel)
     if len(received.references) < len(parcel.contents):
         # Base64 that is not a file's content (an answer under a key called "data") belongs back into the body.
-        return _understand_whole(arrival, parcel.keeping(received.references), files)
-    return _understood(parcel, envelope, submission, received.keep(files), parsed.notes)
-
-
-def _understand_whole(arrival: Arrival, parcel: CutBody, files: FileStore) -> _Understood:
-    parsed = wire.parse(parcel.body)
-    envelope = payload.envelope(parsed.value)
-    submission = payload.submission(envelope)
-    return _understood(parcel, envelope, submission, receive_files(submission.files, parcel).keep(files), parsed.notes)
-
-
-def _understood(
-    parcel: CutBody,
-    envelope: payload.Envelope,
-    submission: payload.Submission,
-    attached: tuple[Attached, ...],
-    notes: tuple[str, ...],
-) -> _Understood:
-    return _Understood(parcel, envelope, submission, attached, None, notes)
+        parcel = parcel.keeping(received.references)
+        submission = payload.submission(payload.envelope(wire.parse(parcel.body).value))
+        received = receive_files(submission.files, parcel)
+    return _Understood(parcel, envelope, submission, received.keep(files), None, parsed.notes)
 
 
 def _not_filed(arrival: Arrival, problem: Exception) -> _Understood:
     """Whatever we failed to foresee about a content must not cost the applicant their application."""
-    # The type and the place only: the message of a database error quotes the values.
-    log.error("an arrival could not be filed and is kept whole: %s", where_raised(problem))
+    log.error("an arrival could not be filed and is kept whole: %s", without_contents(problem))
     return _whole(arrival, f"The application could not be filed ({type(problem).__name__}).")
 
 
@@ -246,8 +241,8 @@ def _duplicate(session: Session, arrival: Arrival, understood: _Understood, key:
         .where(Delivery.id == first.id)
         .values(duplicate_count=Delivery.duplicate_count + 1, last_duplicate_at=arrival.received_at)
     )
-    same = first.body == understood.parcel.body and first.cuts == [[c.offset, c.sha256] for c in understood.parcel.cuts]
-    if not same:
+    cuts = [[cut.offset, cut.sha256] for cut in understood.parcel.cuts]
+    if (first.body, first.cuts) not in ((understood.parcel.body, cuts), (arrival.raw, [])):
         other = _whole(arrival, "An event with this id came before with other content.", understood.envelope)
         _insert_delivery(session, arrival, other, key=_digest_key(arrival.raw), status="kept")
     return Outcome("duplicate", application=first.public_id)

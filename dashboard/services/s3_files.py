@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
 from dashboard.services.files import FileMissing
@@ -20,15 +21,15 @@ class S3Files:
 
     def put(self, sha256: str, content: bytes) -> None:
         try:
-            self._store().put(f"{sha256[:2]}/{sha256}", content, mode="create")
-        except AlreadyExistsError:
-            return
+            # Written again where it is there already: "only if absent" is not known to every S3-compatible server,
+            # and its refusal would also mean "somebody else is writing it", which is not yet "kept".
+            self._store().put(_key(sha256), content)
         except BaseError as problem:
             raise OSError(f"The S3 file store refused: {type(problem).__name__}") from problem
 
     def get(self, sha256: str) -> bytes:
         try:
-            return bytes(self._store().get(f"{sha256[:2]}/{sha256}").bytes())
+            return bytes(self._store().get(_key(sha256)).bytes())
         except (NotFoundError, FileNotFoundError):
             raise FileMissing(sha256) from None
         except BaseError as problem:
@@ -43,8 +44,16 @@ class S3Files:
     def _store(self) -> S3Store:
         # obstore's threads do not survive a fork, so each process opens its own.
         if self._opened is None or self._opened[0] != os.getpid():
-            options: dict[str, Any] = {"client_options": {"timeout": "20s", "connect_timeout": "5s"}}
+            options: dict[str, Any] = {
+                "client_options": {"timeout": "20s", "connect_timeout": "5s"},
+                # Talroo waits for the answer, and comes again by itself.
+                "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
+            }
             if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
                 options["client_options"]["allow_http"] = True
             self._opened = (os.getpid(), S3Store.from_url(self._url, **options))
         return self._opened[1]
+
+
+def _key(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256}"

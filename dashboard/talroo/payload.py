@@ -145,6 +145,7 @@ def _submission(data: Mapping[str, Json], *, completed: bool, as_of: datetime | 
     talroo_id = _identifier(data.get("id"))
     if talroo_id is None:
         raise NotUnderstood("Nothing identifies the application: data.id is missing or unreadable.")
+    flags += (f"{label} came in a form that cannot be read." for key, label in _CONTAINERS if _is_odd(data.get(key)))
     return Submission(
         talroo_id=talroo_id,
         completed=completed,
@@ -233,6 +234,13 @@ _FIELDS_OF: Final = {kind: tuple(f for f in FIELDS if f.belongs_to is kind) for 
 assert all({f.name for f in _FIELDS_OF[kind]} == {f.name for f in fields(kind)} for kind in _FIELDS_OF)
 
 
+_CONTAINERS: Final = (("job", "The job"), ("applicant", "The applicant"), ("analytics", "The part on the browser"))
+
+
+def _is_odd(container: Json) -> bool:
+    return container not in (None, "", []) and not isinstance(container, dict)
+
+
 def _read(kind: type[Facts] | type[JobFacts], data: Mapping[str, Json], flags: list[str]) -> dict[str, Any]:
     return {spec.name: _read_field(spec, data, flags) for spec in _FIELDS_OF[kind]}
 
@@ -276,8 +284,9 @@ def _identifier(value: Json) -> str | None:
 def _files(data: Mapping[str, Json], flags: list[str]) -> Iterator[SentFile]:
     resume = mapping(data.get("applicant")).get("resume")
     if isinstance(resume, dict):
-        yield _sent_file(None, resume)
-    elif resume is not None:
+        if any(value not in (None, "") for value in resume.values()):
+            yield _sent_file(None, resume)
+    elif resume not in (None, "", []):
         flags.append("The résumé came in a form that cannot be read.")
     for question_id, answer in questions.file_answers(data):
         yield _sent_file(question_id, answer)

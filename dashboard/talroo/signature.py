@@ -15,7 +15,6 @@ from typing import Final
 
 HEADER: Final = "X-Talroo-Signature"
 MAX_HEADER_LENGTH: Final = 2048
-MAX_SIGNATURES: Final = 8
 
 _SECONDS: Final = re.compile(r"[0-9]{1,13}", re.ASCII)
 _HEX_DIGEST: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -96,7 +95,7 @@ def read(header: str | None) -> Header:
             digests.append(bytes.fromhex(value))
     if seconds is None or not digests:
         raise SignatureMalformed(f"The {HEADER} header needs `t=` and a `v1=` of 64 hex digits.")
-    return Header(seconds, tuple(digests[:MAX_SIGNATURES]))
+    return Header(seconds, tuple(digests))
 
 
 def verify(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 Json = Any
 """What `parse` returns: dict, list, str, Number, bool or None, nested. Numbers are never int or float."""
@@ -47,7 +46,7 @@ def parse(raw: bytes) -> Parsed:
     """Read `raw` as JSON.
 
     Raises `NotJson` where no document can be made of it: syntax, nesting too deep for the reader.
-    Invalid UTF-8 is read with replacement characters and duplicate keys by their last value, both noted.
+    Bytes that are no text are read as replacement characters and duplicate keys by their last value, both noted.
     """
     notes: list[str] = []
     text = _decode(raw, notes)
@@ -76,19 +75,12 @@ def parse(raw: bytes) -> Parsed:
 
 
 def _decode(raw: bytes, notes: list[str]) -> str:
-    raw = raw.removeprefix(_BYTE_ORDER_MARK)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
     encoding = json.detect_encoding(raw)
-    if not encoding.startswith("utf-8"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            pass
-    notes.append("The body is not valid UTF-8; unreadable characters are shown as �.")
-    return raw.decode("utf-8", errors="replace")
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        notes.append("Some bytes of the body are no text; they are shown as �.")
+        return raw.decode(encoding, errors="replace")
 
 
 def clean(text: str) -> str:

@@ -17,10 +17,12 @@ from config import Config
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
 from dashboard.extensions import csrf, db
+from dashboard.logs import without_contents
 from dashboard.permissions import PUBLIC, needs
 from dashboard.services import intake
 from dashboard.services.intake import Arrival
 from dashboard.talroo import signature
+from dashboard.talroo.wire import clean
 from dashboard.web.edge import file_store, remote_address, settings
 
 bp = Blueprint("receiving", __name__)
@@ -105,7 +107,7 @@ def _could_not_store(problem: Exception) -> Answer:
     if is_storage_failure(problem):
         log.error("a delivery could not be stored: %s", type(problem).__name__)
     else:
-        log.error("a delivery met an unforeseen error", exc_info=problem)
+        log.error("a delivery met an unforeseen error: %s", without_contents(problem))
     return _not_now("It could not be stored. Please deliver it again.")
 
 
@@ -114,15 +116,15 @@ def _not_now(reason: str) -> Answer:
 
 
 def _arrival(raw: bytes, timing: str) -> Arrival:
-    header = request.headers.get(signature.HEADER, "")
+    # Not every server refuses NUL in what it hands on, and PostgreSQL could not keep it.
     return Arrival(
         raw=raw,
         source="pushed",
         received_at=utcnow(),
         timing=timing,
-        signature=header,
-        query=request.query_string.decode("ascii", "backslashreplace")[:10_000] or None,
-        content_type=(request.headers.get("Content-Type") or "")[:255] or None,
+        signature=clean(request.headers.get(signature.HEADER, "")),
+        query=clean(request.query_string.decode("ascii", "backslashreplace"))[:10_000] or None,
+        content_type=clean(request.headers.get("Content-Type", ""))[:255] or None,
         remote_addr=remote_address(),
     )
 
