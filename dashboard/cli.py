@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import random
 import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import click
-from flask import Flask
-from flask.cli import AppGroup, ScriptInfo
+from flask import Flask, current_app
+from flask.cli import AppGroup, ScriptInfo, with_appcontext
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from dashboard.clock import utcnow
 from dashboard.extensions import db
@@ -16,9 +22,11 @@ from dashboard.services import accounts
 
 users = AppGroup("users", help="The people who may sign in.")
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 
 def init_app(app: Flask) -> None:
-    for command in (users, worker):
+    for command in (users, worker, sandbox, seed):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.
@@ -31,9 +39,41 @@ def _is_command_line() -> bool:
     return any("flask" in part for part in sys.argv[:1]) or "pytest" in sys.modules
 
 
+def fail(message: str) -> None:
+    """End the command with one line on standard error."""
+    click.echo(message, err=True)
+    raise SystemExit(1)
+
+
+def in_one_line(command: Command) -> Command:
+    """Say what the database or the disk could not do in one line, not by a traceback."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except DBAPIError as problem:
+            fail(_database_problem(problem))
+        except OSError as problem:
+            fail(f"That could not be done: {problem}")
+
+    return guarded  # type: ignore[return-value]
+
+
+def _database_problem(problem: DBAPIError) -> str:
+    words = " ".join(str(problem.orig).split())
+    missing = isinstance(problem, OperationalError | ProgrammingError) and (
+        "no such table" in words or "does not exist" in words
+    )
+    if missing:
+        return "The database has no tables yet, or old ones. Run: flask --app wsgi db upgrade"
+    return f"The database could not do that: {words}"
+
+
 @click.command()
 @click.option("--once", is_flag=True, help="Do everything that is due now, then end.")
 @click.pass_context
+@in_one_line
 def worker(context: click.Context, *, once: bool) -> None:
     """Run all background work: reports to Talroo, reading files. Several may run."""
     from dashboard.worker import Worker, run_until_signalled
@@ -46,19 +86,14 @@ def worker(context: click.Context, *, once: bool) -> None:
         run_until_signalled(working)
 
 
-def fail(message: str) -> None:
-    """End the command with one line on standard error."""
-    click.echo(message, err=True)
-    raise SystemExit(1)
-
-
 @users.command("add")
 @click.argument("email")
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
 @click.option(
     "--password-stdin", is_flag=True, required=True, help="Read the password as one line from standard input."
 )
-def add_user(email: str, role: str, password_stdin: bool) -> None:
+@in_one_line
+def add_user(email: str, role: str, *, password_stdin: bool) -> None:
     """Add a user."""
     password = sys.stdin.readline().rstrip("\r\n")
     try:
@@ -67,3 +102,52 @@ def add_user(email: str, role: str, password_stdin: bool) -> None:
         fail(str(problem))
     db.session.commit()
     click.echo(f"Added {user.email} as {user.role_label.lower()}.")
+
+
+@click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sandbox(arguments: tuple[str, ...]) -> None:
+    """The fake Talroo alone. `flask --app wsgi sandbox --help` lists its options."""
+    from dashboard.sandbox.__main__ import main
+
+    raise SystemExit(main(arguments))
+
+
+@click.command()
+@click.argument("count", metavar="N", type=click.IntRange(1, 10_000_000))
+@with_appcontext
+@in_one_line
+def seed(count: int) -> None:
+    """Write N made-up applications straight into the database, for benchmarks.
+
+    One in ten has a résumé. A database that holds deliveries from Talroo is refused.
+    """
+    from dashboard.sandbox.material import many
+    from dashboard.services import seeding
+
+    samples = (seeding.Sample(*made) for made in many(random.Random(), count, utcnow()))  # noqa: S311
+    began = time.monotonic()
+    written = 0
+    try:
+        for batch in _shown(seeding.seed(db.session(), current_app.extensions["file_store"], samples), count):
+            written += batch
+    except seeding.HoldsRealDeliveries as problem:
+        fail(str(problem))
+    seconds = time.monotonic() - began
+    click.echo(f"Wrote {written:,} applications in {seconds:.1f} s ({written / seconds:,.0f} a second).")
+
+
+def _shown(batches: Iterable[int], total: int) -> Iterable[int]:
+    """`batches` as they are, with a progress bar where somebody watches."""
+    if not sys.stderr.isatty():
+        yield from batches
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("seed", total=total)
+        for batch in batches:
+            progress.advance(task, batch)
+            yield batch

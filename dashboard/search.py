@@ -51,10 +51,20 @@ def phone_forms(phone: str | None) -> tuple[str, ...]:
 
 def index(session: Session, application_id: int, found: Sequence[str]) -> None:
     """Put the words of an application into the index, in place of what was there."""
-    postgresql = session.get_bind().dialect.name == "postgresql"
-    # PostgreSQL refuses an array with duplicates nowhere, but a tsvector keeps each word once: spare it the work.
-    value: object = list(dict.fromkeys(found)) if postgresql else " ".join(found)
-    session.execute(_WRITE_POSTGRESQL if postgresql else _WRITE_SQLITE, {"id": application_id, "words": value})
+    index_many(session, [(application_id, found)])
+
+
+def index_many(session: Session, found: Iterable[tuple[int, Sequence[str]]]) -> None:
+    """The same for many applications at once: their ids with their words."""
+    if session.get_bind().dialect.name == "postgresql":
+        # A tsvector keeps each word once: spare it the work.
+        rows: list[dict[str, object]] = [{"id": number, "words": list(dict.fromkeys(words))} for number, words in found]
+        statement = _WRITE_POSTGRESQL
+    else:
+        rows = [{"id": number, "words": " ".join(words)} for number, words in found]
+        statement = _WRITE_SQLITE
+    if rows:
+        session.execute(statement, rows)
 
 
 def narrow(statement: Select[Any], asked: str, dialect: str) -> Select[Any]:
