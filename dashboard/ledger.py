@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from dashboard.models import Application, Job, Outbound
 from dashboard.models.outbound import Channel, State
-from dashboard.paging import Page, rows_after
+from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
 from dashboard.queries import day, one_of
+from dashboard.stages import DECISIVE, Stage
 
 STATES: Final = ("held", "pending", "sending", "sent", "retrying", "parked", "cancelled", "unsendable")
 
@@ -29,6 +29,13 @@ PARITY_WORDS: Final = {
     "shared": "reported for the same click before",
     "missing": "never queued",
 }
+"""In the order of the sentence. Of one person's several rows, the one whose state stands first here counts."""
+UNSENDABLE_WORDS: Final = {
+    Channel.CONVERSION: "without click id",
+    Channel.DISPOSITION: "without application or click id",
+}
+NOUNS: Final = {Stage.HIRED: ("hire", "hires"), Stage.REJECTED: ("rejection", "rejections")}
+"""What people in a stage are counted as; in any other stage they are "in Interview"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +102,29 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How many people stand in a stage that reports a conversion, and what became of each one's report."""
+    """How many people stand in a stage that is reported, and what became of each one's report.
 
-    hires: int
+    `taken_back`: reports that Talroo has beyond that, of people who were moved out of the stage after they were sent.
+    """
+
+    channel: Channel
+    stage: Stage
+    people: int
     parts: Mapping[str, int]
+    taken_back: int = 0
 
     @property
     def holds(self) -> bool:
-        return self.parts.get("missing", 0) == 0 and sum(self.parts.values()) == self.hires
+        return self.parts.get("missing", 0) == 0 and sum(self.parts.values()) == self.people
 
     @property
     def sentence(self) -> str:
         """ "14 hires = 12 sent + 1 held + 1 without click id"."""
-        noun = "hire" if self.hires == 1 else "hires"
-        counted = [f"{self.parts[name]:,} {words}" for name, words in PARITY_WORDS.items() if self.parts.get(name)]
-        return f"{self.hires:,} {noun} = {' + '.join(counted) or '0 sent'}"
+        one, many = NOUNS.get(self.stage, (f"in {self.stage.label}",) * 2)
+        words = PARITY_WORDS | {"unsendable": UNSENDABLE_WORDS[self.channel]}
+        counted = [f"{self.parts[name]:,} {words[name]}" for name in PARITY_WORDS if self.parts.get(name)]
+        equation = f"{self.people:,} {one if self.people == 1 else many} = {' + '.join(counted) or '0 sent'}"
+        return f"{equation} (and {self.taken_back:,} sent, then taken back)" if self.taken_back else equation
 
 
 def in_state(state: str, now: datetime) -> ColumnElement[bool]:
@@ -132,51 +147,112 @@ def ledger_page(session: Session, asked: Ledger, cursor: str | None, *, now: dat
     return Page(rows, following, None)
 
 
-def ledger_rows(session: Session, asked: Ledger, *, now: datetime) -> Sequence[Outbound]:
-    """All rows asked for, for a download."""
-    loaded = joinedload(Outbound.application).joinedload(Application.job)
-    return session.scalars(asked.statement(now).options(loaded).order_by(Outbound.id.desc())).unique().all()
+def ledger_batches(session: Session, asked: Ledger, *, now: datetime, size: int = 500) -> Iterator[Sequence[Outbound]]:
+    """All rows asked for, newest first, in batches, for a download."""
+    loaded = asked.statement(now).options(joinedload(Outbound.application).joinedload(Application.job))
+    cursor: str | None = None
+    while True:
+        rows, cursor = rows_after(session, loaded, cursor, None, Outbound.id, size)
+        yield rows
+        session.expunge_all()
+        if cursor is None:
+            return
 
 
 def failing(session: Session) -> int:
-    """How many reports want somebody's eye: parked, or tried without success so far."""
+    """How many reports want somebody's eye, counted to the limit: parked, or tried without success so far."""
     wants = or_(Outbound.state == State.PARKED, and_(Outbound.state == State.WAITING, Outbound.failures > 0))
-    return session.scalar(select(func.count()).where(wants)) or 0
+    return _counted(session, wants)
 
 
-def parity(session: Session, stages: Mapping[str, int], *, now: datetime) -> Parity:
-    """Compare the people in reporting `stages` (stage → conversion event) with the ledger, person by person."""
-    parts: Counter[str] = Counter()
-    hires = 0
-    for stage, event in stages.items():
-        own = aliased(Outbound)
-        rows = session.execute(
-            select(own, _shared(event))
-            .select_from(Application)
-            .outerjoin(own, _reports(own, event))
-            .where(Application.stage == stage, Application.completed.is_(True))
+def parked(session: Session, channel: Channel) -> int:
+    """How many reports of a channel stopped, counted to the limit."""
+    return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED))
+
+
+def parities(
+    session: Session, channel: Channel, events: Mapping[str, int] | Mapping[str, str], *, now: datetime
+) -> list[Parity]:
+    """For each reporting stage (of stage → event): the people in it compared with the ledger, person by person.
+
+    Two statements a stage, whose sums the database makes.
+    """
+    return [_parity(session, channel, Stage(stage), str(event), now) for stage, event in events.items()]
+
+
+# --- parity ---------------------------------------------------------------------------------------------------------
+
+
+def _counted(session: Session, condition: ColumnElement[bool]) -> int:
+    found = count(session, select(literal(1)).where(condition))
+    return COUNT_LIMIT if found is None else found
+
+
+def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: datetime) -> Parity:
+    own = aliased(Outbound)
+    best = func.min(_rank(own, now))
+    people = (
+        select(Application.tlr_sid, best.label("best"))
+        .outerjoin(
+            own,
+            and_(
+                own.application_id == Application.id,
+                own.channel == channel,
+                own.event == event,
+                own.state != State.CANCELLED,
+            ),
         )
-        for outbound, shared in rows:
-            hires += 1
-            parts[outbound.shown_state(now) if outbound else "shared" if shared else "missing"] += 1
-    return Parity(hires, parts)
-
-
-def _reports(row: Any, event: int) -> ColumnElement[bool]:
-    return and_(
-        row.application_id == Application.id,
-        row.channel == Channel.CONVERSION,
-        row.event == str(event),
-        row.state != State.CANCELLED,
+        .where(Application.stage == stage, Application.completed.is_(True))
+        .group_by(Application.id, Application.tlr_sid)
+        .subquery()
     )
+    names = list(PARITY_WORDS)
+    part = case(
+        (people.c.best.is_not(None), people.c.best),
+        (_is_shared(people.c.tlr_sid, channel, event), names.index("shared")),
+        else_=names.index("missing"),
+    )
+    found = session.execute(select(part, func.count()).select_from(people).group_by(part)).tuples().all()
+    parts = {names[position]: number for position, number in found}
+    return Parity(channel, stage, sum(parts.values()), parts, _taken_back(session, channel, stage, event))
 
 
-def _shared(event: int) -> ColumnElement[bool]:
-    """Whether another application's row reported this person's click."""
+def _rank(row: Any, now: datetime) -> ColumnElement[int]:
+    """The position in `PARITY_WORDS` of a row's state as people see it."""
+    positions = {name: position for position, name in enumerate(PARITY_WORDS)}
+    waiting = case(
+        (row.failures > 0, positions["retrying"]), (row.due_at > now, positions["held"]), else_=positions["pending"]
+    )
+    stored = {state.value: positions[state] for state in State if state.value in positions}
+    return case(stored, value=row.state, else_=waiting)
+
+
+def _is_shared(tlr_sid: ColumnElement[Any], channel: Channel, event: str) -> ColumnElement[bool]:
+    """Whether another row reported this person's click."""
+    if channel != Channel.CONVERSION:
+        return false()
     other = aliased(Outbound)
     return exists().where(
-        other.tlr_sid == Application.tlr_sid,
-        other.channel == Channel.CONVERSION,
-        other.event == str(event),
-        other.state != State.CANCELLED,
+        other.tlr_sid == tlr_sid,
+        other.channel == channel,
+        other.event == event,
+        other.state.not_in([State.CANCELLED, State.UNSENDABLE]),
     )
+
+
+def _taken_back(session: Session, channel: Channel, stage: Stage, event: str) -> int:
+    if stage not in DECISIVE:
+        return 0
+    left = (
+        select(func.count())
+        .select_from(Outbound)
+        .join(Application, Application.id == Outbound.application_id)
+        .where(
+            Outbound.channel == channel,
+            Outbound.state == State.SENT,
+            Outbound.stage == stage.value,
+            Outbound.event == event,
+            Application.stage != stage.value,
+        )
+    )
+    return session.scalar(left) or 0

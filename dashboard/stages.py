@@ -22,6 +22,11 @@ class Stage(StrEnum):
         return self.value.capitalize()
 
 
+DECISIVE: Final = frozenset({Stage.HIRED, Stage.REJECTED})
+"""Leaving one of these takes a decision back."""
+
+_ORDER: Final = {stage: position for position, stage in enumerate(Stage)}
+
 REJECTION_REASONS: Final = {
     "not_qualified": "Does not meet the requirements",
     "no_show": "Did not come to the interview",
@@ -30,3 +35,12 @@ REJECTION_REASONS: Final = {
     "filled": "Position filled",
     "other": "Other (see note)",
 }
+
+
+def still_true(reached: Stage, now_at: Stage) -> bool:
+    """Whether what `reached` meant is still true of somebody who stands at `now_at`.
+
+    Progress stays true, of somebody rejected later too. A decision that was left, and a step somebody was moved back
+    from, were taken back.
+    """
+    return now_at == reached or (reached not in DECISIVE and _ORDER[now_at] > _ORDER[reached])

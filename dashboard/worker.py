@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +17,7 @@ from typing import Final
 from flask import Flask
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config import Config
@@ -23,7 +25,8 @@ from dashboard.clock import utcnow
 from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
-from dashboard.services import filereading, outbox
+from dashboard.services import outbox
+from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,8 @@ HOUSEKEEPING: Final = 5.0
 SENDING_THREADS: Final = 4
 FINISH_WITHIN: Final = 7.0
 """Seconds a call may still take once the worker is told to stop; it must be gone within 10."""
+GONE_WITHIN: Final = 9.0
+"""Seconds after which a worker that was told to stop leaves, whatever still holds it: a row can wait, a restart not."""
 FORGET_AFTER: Final = timedelta(days=1)
 
 Step = Callable[[], bool]
@@ -42,7 +47,7 @@ Step = Callable[[], bool]
 
 
 class Worker:
-    """`config` and `store` as the site's; `clock` and `rng` arrive from outside so that a test owns them."""
+    """`config` and `store` as the site's; `clock`, `rng` and `lease` arrive from outside so that a test owns them."""
 
     def __init__(
         self,
@@ -52,16 +57,15 @@ class Worker:
         *,
         clock: Callable[[], datetime] = utcnow,
         rng: random.Random | None = None,
+        lease: timedelta | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._engine = engine
-        self._store = store
         self._clock = clock
         self._rng = rng or random.SystemRandom()
         self._stop = threading.Event()
-        self._lease = timedelta(seconds=config.talroo_call_deadline) + outbox.LEASE_BEYOND_DEADLINE
-        if config.talroo_lease is not None:
-            self._lease = timedelta(seconds=config.talroo_lease)
+        self._lease = lease or _lease(config)
+        self._files = FileReader(self._session, store, clock=clock, rng=self._rng)
         self._senders = outbox.senders(
             config.talroo_conversion_url,
             config.talroo_disposition_url,
@@ -76,21 +80,22 @@ class Worker:
 
     def once(self) -> None:
         """Do everything that is due now, then return."""
-        for step in (self._housekeep, self._send, self._read_file):
-            while step():
+        for step in (self._housekeep, self._send, self._files.read_next):
+            while not self._stop.is_set() and step():
                 pass
 
     def run(self) -> None:
         """Work until told to stop, then finish the calls under way: within 10 seconds."""
         jobs: list[tuple[str, Step, float]] = [("send", self._send, POLL)] * SENDING_THREADS
-        jobs += [("read files", self._read_file, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
-        threads = [threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}") for job in jobs]
+        jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
+        # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
+        threads = [
+            threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}", daemon=True) for job in jobs
+        ]
         for thread in threads:
             thread.start()
         log.info("worker %s started", self.name)
-        for thread in threads:
-            thread.join()
-        self._forget()
+        self._wait_for_the_end(threads)
         log.info("worker %s stopped", self.name)
 
     def stop(self) -> None:
@@ -118,8 +123,16 @@ class Worker:
             stop=self._stop,
         )
 
-    def _read_file(self) -> bool:
-        return filereading.read_next(self._session, self._store, clock=self._clock)
+    def _wait_for_the_end(self, threads: list[threading.Thread]) -> None:
+        # Not by waiting for the event itself: the signal's handler sets it, in this very thread.
+        while not self._stop.is_set() and any(thread.is_alive() for thread in threads):
+            threads[0].join(POLL)
+        last = time.monotonic() + GONE_WITHIN
+        forgetting = threading.Thread(target=self._forget, name="worker: forget", daemon=True)
+        for thread in (*threads, forgetting):
+            if thread is forgetting:
+                thread.start()
+            thread.join(max(0.0, last - time.monotonic()))
 
     def _housekeep(self) -> bool:
         """Say that this worker is alive, and keep SQLite's log short so that no delivery has to."""
@@ -134,13 +147,23 @@ class Worker:
         return False
 
     def _forget(self) -> None:
-        with self._session() as session:
-            start_writing(session)
-            session.execute(delete(WorkerBeat).where(WorkerBeat.name == self.name))
-            session.commit()
+        try:
+            with self._session() as session:
+                start_writing(session)
+                session.execute(delete(WorkerBeat).where(WorkerBeat.name == self.name))
+                session.commit()
+        except SQLAlchemyError as problem:
+            log.warning("worker %s could not say goodbye: %s", self.name, type(problem).__name__)
 
     def _session(self) -> Session:
         return Session(self._engine, expire_on_commit=False)
+
+
+def _lease(config: Config) -> timedelta:
+    deadline = timedelta(seconds=config.talroo_call_deadline)
+    if config.talroo_lease is None:
+        return deadline + outbox.LEASE_BEYOND_DEADLINE
+    return max(timedelta(seconds=config.talroo_lease), deadline + outbox.LEAST_BEYOND_DEADLINE)
 
 
 def beat(sessions: Callable[[], Session], name: str, *, now: datetime) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,30 +18,71 @@ from dashboard.models import Application, Attachment, StoredFile
 from dashboard.services import filing
 from dashboard.services.files import FileMissing, FileStore
 
+log = logging.getLogger(__name__)
 
-def read_next(sessions: Callable[[], Session], store: FileStore, *, clock: Callable[[], datetime]) -> bool:
-    """Read one unread file, and make its applications' search words again. False where none is left."""
-    with sessions() as session:
-        waiting = session.execute(
-            select(StoredFile.sha256, StoredFile.mime)
-            .where(StoredFile.read_at.is_(None))
-            .order_by(StoredFile.stored_at)
-        ).first()
-    if waiting is None:
-        return False
-    found = _read(store, waiting.sha256, waiting.mime)
-    if found.temporary:
-        return False
-    with sessions() as session:
-        start_writing(session)
-        file = session.get_one(StoredFile, waiting.sha256)
-        file.text, file.problem, file.read_at = found.text or None, found.problem, clock()
-        session.flush()
-        carrying = select(Attachment.application_id).where(Attachment.sha256 == waiting.sha256)
-        for application in session.scalars(select(Application).where(Application.id.in_(carrying))):
-            filing.reindex(session, application)
-        session.commit()
-    return True
+CHOICE: Final = 20
+"""Several workers each take any of the oldest so many, so that they seldom read the same one. Twice is harmless."""
+PASSED_OVER_FOR: Final = timedelta(minutes=1)
+MOST_PASSED_OVER: Final = 50
+"""With so many in trouble it is the store or the machine, and waiting is all there is to do."""
+
+
+class FileReader:
+    """Reads one unread file after the other. `store`, `clock` and `rng` arrive from outside."""
+
+    def __init__(
+        self, sessions: Callable[[], Session], store: FileStore, *, clock: Callable[[], datetime], rng: random.Random
+    ) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._clock = clock
+        self._rng = rng
+        self._passed_over: dict[str, datetime] = {}
+
+    def read_next(self) -> bool:
+        """Read one file, and make its applications' search words again. False where none is left."""
+        waiting = self._choose()
+        if waiting is None:
+            return False
+        sha256, mime = waiting
+        try:
+            found = _read(self._store, sha256, mime)
+        except OSError as problem:
+            log.warning("file %s cannot be fetched now: %s", sha256, type(problem).__name__)
+            found = Extraction(temporary=True)
+        if found.temporary:
+            # It says nothing about the file, and the files behind it may fare better.
+            self._passed_over[sha256] = self._clock() + PASSED_OVER_FOR
+        else:
+            self._keep(sha256, found)
+        return True
+
+    def _choose(self) -> tuple[str, str] | None:
+        now = self._clock()
+        self._passed_over = {sha256: until for sha256, until in self._passed_over.items() if until > now}
+        if len(self._passed_over) >= MOST_PASSED_OVER:
+            return None
+        with self._sessions() as session:
+            unread = (
+                select(StoredFile.sha256, StoredFile.mime)
+                .where(StoredFile.read_at.is_(None), StoredFile.sha256.not_in(self._passed_over))
+                .order_by(StoredFile.stored_at)
+            )
+            waiting = session.execute(unread.limit(CHOICE)).tuples().all()
+        return self._rng.choice(waiting) if waiting else None
+
+    def _keep(self, sha256: str, found: Extraction) -> None:
+        with self._sessions() as session:
+            start_writing(session)
+            file = session.get(StoredFile, sha256)
+            if file is None or file.read_at is not None:
+                return  # erased, or read by another worker, meanwhile
+            file.text, file.problem, file.read_at = found.text or None, found.problem, self._clock()
+            session.flush()
+            carrying = select(Attachment.application_id).where(Attachment.sha256 == sha256)
+            for application in session.scalars(select(Application).where(Application.id.in_(carrying))):
+                filing.reindex(session, application)
+            session.commit()
 
 
 def _read(store: FileStore, sha256: str, mime: str) -> Extraction:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,12 +19,14 @@ from sqlalchemy import ColumnElement, Select, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard import backoff
-from dashboard.database import start_writing
+from dashboard.clock import utcnow
+from dashboard.database import is_storage_failure, start_writing
 from dashboard.models import Attempt, Outbound
 from dashboard.models.outbound import Channel, State
+from dashboard.services import reporting
 from dashboard.talroo.conversions import ConversionClient
 from dashboard.talroo.dispositions import Disposition, DispositionClient
-from dashboard.talroo.http import CallAborted, Outcome, Proof, TalrooError
+from dashboard.talroo.http import CallAborted, Outcome, Proof, TalrooError, TalrooRefused
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,12 @@ BATCH: Final = 50
 """At most so many dispositions in one call."""
 LEASE_BEYOND_DEADLINE: Final = timedelta(seconds=15)
 """A call has a deadline; a lease that outlives it by this much belongs to a worker that died."""
+LEAST_BEYOND_DEADLINE: Final = timedelta(seconds=1)
+"""A lease shorter than a call would let two workers make the same one."""
 UNCERTAIN_PARKED_AFTER: Final = 2
+RECORD_WITHIN: Final = 60.0
+"""Seconds for which a proof in hand waits for a database that is locked or restarting."""
+RECORD_AGAIN: Final = 0.2
 
 UNCERTAIN_WORDS: Final = "The worker stopped in the middle of this call; whether Talroo heard it is not known."
 PARKED_UNCERTAIN_WORDS: Final = "Twice the outcome of a call is not known. Somebody should decide whether to try again."
@@ -89,14 +97,15 @@ def is_due(session: Session, now: datetime) -> bool:
     return session.scalar(due) is not None or session.scalar(lapsed) is not None
 
 
-def claim(session: Session, *, worker: str, now: datetime, lease: timedelta) -> tuple[Item, ...]:
+def claim(session: Session, *, worker: str, clock: Callable[[], datetime], lease: timedelta) -> tuple[Item, ...]:
     """Take what is due next, and write its attempt down. The caller commits before sending anything.
 
     One conversion, or up to `BATCH` dispositions. Empty where nothing is due.
     """
     start_writing(session)
+    now = clock()  # not before: the writers' turn may have been long in coming, and the lease begins here
     _mark_lapsed(session, now)
-    claimed = [row for row in session.scalars(_next_due(session, now)) if _take(session, row, now, lease)]
+    claimed = [row for row in _next_due(session, now) if _take(session, row, now, lease)]
     items = tuple(_item(row) for row in claimed)
     if items:
         session.execute(
@@ -115,6 +124,11 @@ def perform(items: Sequence[Item], sender: Sender, *, stop: threading.Event | No
         return sender(items, stop=stop)
     except TalrooError as problem:
         return problem
+    except Exception as problem:
+        # Nothing was sent, and nothing will be by trying again: a row that cannot be put into words must not come back
+        # for ever, nor be taken for one whose worker died.
+        log.exception("outbound %s cannot be sent", ", ".join(str(item.id) for item in items))
+        return TalrooRefused(Proof(utcnow(), error=f"could not be put into a request ({type(problem).__name__})"))
 
 
 def record(
@@ -123,8 +137,8 @@ def record(
     """Write down how a call ended, for every row it was about. The caller commits."""
     start_writing(session)
     proof = ended if isinstance(ended, Proof) else ended.proof
+    outcome = _outcome(ended)
     for item in items:
-        outcome = _outcome(ended)
         session.execute(
             update(Attempt)
             .where(Attempt.outbound_id == item.id, Attempt.number == item.number)
@@ -137,18 +151,16 @@ def record(
                 error=proof.error,
             )
         )
+        row = session.scalars(_locked(Outbound.id == item.id)).one()
         # Fenced by the attempt's number: a lease may have lapsed meanwhile, and the row belongs to another attempt.
-        row = session.scalar(
-            select(Outbound).where(
-                Outbound.id == item.id, Outbound.state == State.SENDING, Outbound.attempts == item.number
-            )
-        )
-        if row is None:
+        if row.state == State.SENDING and row.attempts == item.number:
+            row.last_status = proof.status
+            row.last_answer = proof.answer or proof.error
+            _settle(session, row, outcome, proof, batched=len(items) > 1, now=now, rng=rng)
+        else:
             log.warning("attempt %s of outbound %s ended after its lease", item.number, item.id)
-            continue
-        row.last_status = proof.status
-        row.last_answer = proof.answer or proof.error
-        _settle(row, outcome, proof, batched=len(items) > 1, now=now, rng=rng)
+            row.uncertain = len(_uncertain_since(session, row, None))
+        _conclude(session, row)
     session.flush()
 
 
@@ -168,15 +180,36 @@ def send_next(
         if not is_due(session, clock()):
             return False
         session.rollback()
-        items = claim(session, worker=worker, now=clock(), lease=lease)
+        items = claim(session, worker=worker, clock=clock, lease=lease)
         session.commit()
     if not items:
         return False
     ended = perform(items, channels[items[0].channel], stop=stop)
-    with sessions() as session:
-        record(session, items, ended, now=clock(), rng=rng)
-        session.commit()
+    _record_patiently(sessions, items, ended, clock=clock, rng=rng)
     return True
+
+
+def _record_patiently(
+    sessions: Callable[[], Session],
+    items: Sequence[Item],
+    ended: Proof | TalrooError,
+    *,
+    clock: Callable[[], datetime],
+    rng: random.Random,
+) -> None:
+    """`record`, committed. A database that is away for a moment must not cost the proof, and Talroo a repeat."""
+    until = time.monotonic() + RECORD_WITHIN
+    while True:
+        try:
+            with sessions() as session:
+                record(session, items, ended, now=clock(), rng=rng)
+                session.commit()
+            return
+        except Exception as problem:
+            if not is_storage_failure(problem) or time.monotonic() > until:
+                raise
+            log.warning("the end of a call is not written down yet: %s", type(problem).__name__)
+            time.sleep(RECORD_AGAIN)
 
 
 # --- claiming -------------------------------------------------------------------------------------------------------
@@ -190,13 +223,21 @@ def _has_lapsed(now: datetime) -> ColumnElement[bool]:
     return (Outbound.state == State.SENDING) & (Outbound.lease_until < now)
 
 
-def _next_due(session: Session, now: datetime) -> Select[Outbound]:
+def _locked(*conditions: ColumnElement[bool]) -> Select[Outbound]:
+    """Rows as they are now, and nobody else's until the transaction ends (SQLite has one writer anyway)."""
+    chosen = select(Outbound).where(*conditions).with_for_update(of=Outbound)
+    return chosen.execution_options(populate_existing=True)
+
+
+def _next_due(session: Session, now: datetime) -> Sequence[Outbound]:
     """The row that has waited longest; with it, where it is a disposition that need not go alone, more of them."""
     due = select(Outbound).where(_is_due(now)).order_by(Outbound.due_at, Outbound.id).with_for_update(skip_locked=True)
     first = session.scalar(due.limit(1))
-    if first is None or first.channel != Channel.DISPOSITION or first.alone:
-        return due.where(Outbound.id == (first.id if first else None))
-    return due.where(Outbound.channel == Channel.DISPOSITION, Outbound.alone.is_(False)).limit(BATCH)
+    if first is None:
+        return ()
+    if first.channel != Channel.DISPOSITION or first.alone:
+        return (first,)
+    return session.scalars(due.where(Outbound.channel == Channel.DISPOSITION, ~Outbound.alone).limit(BATCH)).all()
 
 
 def _take(session: Session, row: Outbound, now: datetime, lease: timedelta) -> bool:
@@ -236,7 +277,8 @@ def _mark_lapsed(session: Session, now: datetime) -> None:
             .where(Attempt.outbound_id == row.id, Attempt.number == row.attempts)
             .values(finished_at=now, outcome="uncertain", error=UNCERTAIN_WORDS)
         )
-        _settle_uncertain(row, now)
+        _settle_uncertain(session, row, now)
+        _conclude(session, row)
     session.flush()
 
 
@@ -251,12 +293,14 @@ def _outcome(ended: Proof | TalrooError) -> str:
     return ended.outcome.value
 
 
-def _settle(row: Outbound, outcome: str, proof: Proof, *, batched: bool, now: datetime, rng: random.Random) -> None:
+def _settle(
+    session: Session, row: Outbound, outcome: str, proof: Proof, *, batched: bool, now: datetime, rng: random.Random
+) -> None:
     row.lease_until = None
     if outcome == "sent":
         row.state, row.sent_at = State.SENT, now
     elif outcome == "uncertain":
-        _settle_uncertain(row, now)
+        _settle_uncertain(session, row, now)
     elif outcome == Outcome.REFUSED and batched:
         # One of many may be what Talroo refuses; alone, each gets its own answer.
         row.state, row.due_at, row.alone = State.WAITING, now, True
@@ -277,12 +321,29 @@ def _settle_retry(row: Outbound, proof: Proof, now: datetime, rng: random.Random
         row.state, row.due_at = State.WAITING, following
 
 
-def _settle_uncertain(row: Outbound, now: datetime) -> None:
-    row.uncertain += 1
+def _settle_uncertain(session: Session, row: Outbound, now: datetime) -> None:
     row.lease_until = None
     row.last_answer = UNCERTAIN_WORDS
-    if row.uncertain >= UNCERTAIN_PARKED_AFTER:
+    row.uncertain = len(_uncertain_since(session, row, None))
+    if len(_uncertain_since(session, row, row.first_attempt_at)) >= UNCERTAIN_PARKED_AFTER:
         row.state, row.last_answer = State.PARKED, PARKED_UNCERTAIN_WORDS
     else:
         row.failures += 1
         row.state, row.due_at = State.WAITING, now
+
+
+def _uncertain_since(session: Session, row: Outbound, since: datetime | None) -> Sequence[int]:
+    """The numbers of the attempts whose outcome nobody knows, of all or since somebody asked for another try."""
+    uncertain = select(Attempt.number).where(Attempt.outbound_id == row.id, Attempt.outcome == "uncertain")
+    return session.scalars(uncertain.where(Attempt.started_at >= since) if since else uncertain).all()
+
+
+def _conclude(session: Session, row: Outbound) -> None:
+    """What a row that is not on its way any more must know: a proof that came late, a decision taken back meanwhile."""
+    if row.state not in (State.WAITING, State.PARKED, State.CANCELLED):
+        return
+    heard = select(Attempt.finished_at).where(Attempt.outbound_id == row.id, Attempt.outcome == "sent").limit(1)
+    if heard_at := session.scalar(heard):
+        row.state, row.sent_at, row.failures = State.SENT, heard_at, 0
+    elif row.state != State.CANCELLED and not reporting.still_stands(session, row):
+        row.state = State.CANCELLED

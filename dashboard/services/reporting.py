@@ -6,22 +6,22 @@ hire–undo–hire and two recruiters lead to one message.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
-from dashboard.stages import Stage
+from dashboard.stages import Stage, still_true
 from dashboard.talroo.click_id import valid_click_id
 
-DECISIVE: Final = frozenset({Stage.HIRED, Stage.REJECTED})
-"""Leaving one of these takes a decision back; leaving any other is progress, and what it reported stays true."""
+UNSENT: Final = (State.WAITING, State.PARKED, State.UNSENDABLE)
+"""States from which a report can still be taken back without a trace at Talroo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,12 @@ class Rules:
     dispositions: Mapping[str, str]
     hold: timedelta
 
-    def in_words(self, application: Application, stage: Stage) -> str:
-        """What moving `application` to `stage` will send: "conversion event 2 for click 9e21…; disposition: none…"."""
-        event = self.conversions.get(stage)
-        if event is None:
-            conversion = "no conversion configured"
-        elif valid_click_id(application.tlr_sid):
-            conversion = f"conversion event {event} for click {(application.tlr_sid or '')[:4]}…"
-        else:
-            conversion = f"conversion event {event} cannot be sent: no click id"
-        name = self.dispositions.get(stage)
-        known = application.tlr_application_id or valid_click_id(application.tlr_sid)
-        if name is None:
-            disposition = "none configured"
-        else:
-            disposition = f"“{name}”" if known else f"“{name}” cannot be sent: no application id and no click id"
-        return f"{conversion}; disposition: {disposition}"
+
+def in_words(session: Session, application: Application, stage: Stage, rules: Rules) -> str:
+    """What moving `application` to `stage` will send: "conversion event 2 for click 9e21…; disposition: none…"."""
+    return f"{_conversion_in_words(session, application, stage, rules)}; disposition: " + _disposition_in_words(
+        session, application, stage, rules
+    )
 
 
 def report(
@@ -79,11 +69,9 @@ def queue_conversion(
 
     Without a usable click id the row says so: nobody should wonder why a hire was never reported.
     """
-    sendable = valid_click_id(tlr_sid)
-    key = f"conversion:{tlr_sid}:{event}" if sendable else f"conversion:application:{application_id}:{event}"
     row = {
         "channel": Channel.CONVERSION,
-        "business_key": key,
+        "business_key": conversion_key(tlr_sid, event, application_id),
         "application_id": application_id,
         "tlr_sid": tlr_sid,
         "tlr_application_id": None,
@@ -91,53 +79,65 @@ def queue_conversion(
         "stage": stage,
         "created_by_id": created_by_id,
     }
-    return _queue(session, row, sendable=sendable, at=at, due=due)
+    return _queue(session, row, sendable=valid_click_id(tlr_sid), at=at, due=due)
 
 
-def _queue_disposition(
-    session: Session, application: Application, name: str, *, at: datetime, due: datetime, about: dict[str, Any]
-) -> bool:
-    tlr_sid = application.tlr_sid if valid_click_id(application.tlr_sid) else None
-    row = {
-        **about,
-        "channel": Channel.DISPOSITION,
-        "business_key": f"disposition:{application.id}:{name}",
-        "tlr_sid": tlr_sid,
-        "tlr_application_id": application.tlr_application_id,
-        "event": name,
-    }
-    return _queue(session, row, sendable=bool(tlr_sid or application.tlr_application_id), at=at, due=due)
+def conversion_key(tlr_sid: str | None, event: int, application_id: int | None) -> str:
+    """What makes a conversion the same one: its click and event; without a usable click, the application's."""
+    return f"conversion:{tlr_sid if valid_click_id(tlr_sid) else f'application:{application_id}'}:{event}"
 
 
-def take_back(session: Session, application_ids: Iterable[int], stage: Stage) -> None:
-    """Cancel what reaching `stage` queued and nobody has sent yet. What is on its way or sent stays as it is."""
-    if stage not in DECISIVE:
-        return
-    session.execute(
-        update(Outbound)
-        .where(
-            Outbound.application_id.in_(list(application_ids)),
-            Outbound.stage == stage.value,
-            Outbound.state.in_([State.WAITING, State.PARKED, State.UNSENDABLE]),
-        )
-        .values(state=State.CANCELLED)
-    )
+def take_back(session: Session, application: Application, now_at: Stage, rules: Rules) -> None:
+    """Cancel what `application`, now at `now_at`, had queued and is no longer true.
 
-
-def conversion_of(session: Session, application: Application) -> Outbound | None:
-    """The newest conversion about an application, for its page; through its click if another row reported it."""
-    found = session.scalar(
+    What is on its way or sent stays as it is. A conversion that another hire with the same click relies on goes on
+    in that one's name.
+    """
+    untrue = [stage.value for stage in Stage if not still_true(stage, now_at)]
+    # Locked before anybody looks for another hire: whoever hires the other one at this moment locks it too.
+    rows = session.scalars(
         select(Outbound)
-        .where(Outbound.channel == Channel.CONVERSION, Outbound.application_id == application.id)
-        .order_by(Outbound.id.desc())
-        .limit(1)
-    )
-    if found or not application.tlr_sid:
-        return found
+        .where(
+            Outbound.application_id == application.id,
+            Outbound.stage.in_(untrue),
+            Outbound.state.in_([*UNSENT, State.SENDING]),
+        )
+        .order_by(Outbound.id)
+        .with_for_update(of=Outbound)
+        .execution_options(populate_existing=True)
+    ).all()
+    for row in rows:
+        heir = _heir(session, row, rules)
+        if heir is not None:
+            row.application_id, row.stage = heir
+        elif row.state in UNSENT:
+            row.state = State.CANCELLED
+    session.flush()
+
+
+def still_stands(session: Session, row: Outbound) -> bool:
+    """Whether the decision behind `row` was not taken back since. What no stage fired always stands."""
+    if row.application_id is None or row.stage is None:
+        return True
+    now_at = session.scalar(select(Application.stage).where(Application.id == row.application_id))
+    return now_at is None or still_true(Stage(row.stage), Stage(now_at))
+
+
+def conversion_of(session: Session, application: Application, rules: Rules) -> Outbound | None:
+    """The conversion to show on an application's page: its stage's own, else its newest.
+
+    The conversion of its stage may be in the name of another application with the same click.
+    """
+    event = str(rules.conversions.get(application.stage, ""))
+    wanted = Outbound.event == event
+    concerns = [Outbound.application_id == application.id]
+    if valid_click_id(application.tlr_sid) and event:
+        concerns.append(wanted & (Outbound.tlr_sid == application.tlr_sid))
+    own_first = case((Outbound.application_id == application.id, 1), else_=0)
     return session.scalar(
         select(Outbound)
-        .where(Outbound.channel == Channel.CONVERSION, Outbound.tlr_sid == application.tlr_sid)
-        .order_by(Outbound.id.desc())
+        .where(Outbound.channel == Channel.CONVERSION, or_(*concerns))
+        .order_by(case((wanted, 1), else_=0).desc(), own_first.desc(), Outbound.id.desc())
         .limit(1)
     )
 
@@ -153,15 +153,65 @@ def retry_all(session: Session, *, now: datetime, only: ColumnElement[bool]) -> 
     done = session.execute(
         update(Outbound)
         .where(only, wanting)
-        .values(state=State.WAITING, due_at=now, failures=0, uncertain=0, first_attempt_at=None)
+        .values(state=State.WAITING, due_at=now, failures=0, first_attempt_at=None)
         .execution_options(synchronize_session=False)
     )
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
+# --- in words -------------------------------------------------------------------------------------------------------
+
+
+def _conversion_in_words(session: Session, application: Application, stage: Stage, rules: Rules) -> str:
+    event = rules.conversions.get(stage)
+    if event is None:
+        return "no conversion configured"
+    if not valid_click_id(application.tlr_sid):
+        return f"conversion event {event} cannot be sent: no click id"
+    click = f"conversion event {event} for click {(application.tlr_sid or '')[:4]}…"
+    return click + _known_words(session, conversion_key(application.tlr_sid, event, application.id))
+
+
+def _disposition_in_words(session: Session, application: Application, stage: Stage, rules: Rules) -> str:
+    name = rules.dispositions.get(stage)
+    if name is None:
+        return "none configured"
+    if not (application.tlr_application_id or valid_click_id(application.tlr_sid)):
+        return f"“{name}” cannot be sent: no application id and no click id"
+    return f"“{name}”{_known_words(session, _disposition_key(application, name))}"
+
+
+def _known_words(session: Session, business_key: str) -> str:
+    state = session.scalar(select(Outbound.state).where(Outbound.business_key == business_key))
+    if state is None or state == State.CANCELLED:
+        return ""
+    return " was sent before and is not sent again" if state == State.SENT else " is queued already"
+
+
+# --- queueing -------------------------------------------------------------------------------------------------------
+
+
+def _disposition_key(application: Application, name: str) -> str:
+    return f"disposition:{application.id}:{name}"
+
+
+def _queue_disposition(
+    session: Session, application: Application, name: str, *, at: datetime, due: datetime, about: dict[str, Any]
+) -> bool:
+    tlr_sid = application.tlr_sid if valid_click_id(application.tlr_sid) else None
+    row = {
+        **about,
+        "channel": Channel.DISPOSITION,
+        "business_key": _disposition_key(application, name),
+        "tlr_sid": tlr_sid,
+        "tlr_application_id": application.tlr_application_id,
+        "event": name,
+    }
+    return _queue(session, row, sendable=bool(tlr_sid or application.tlr_application_id), at=at, due=due)
+
+
 def _queue(session: Session, row: dict[str, Any], *, sendable: bool, at: datetime, due: datetime) -> bool:
-    state = State.WAITING if sendable else State.UNSENDABLE
-    timing = {"state": state, "due_at": due, "event_time": at}
+    timing = {"state": State.WAITING if sendable else State.UNSENDABLE, "due_at": due, "event_time": at}
     fresh = {
         **row,
         **timing,
@@ -172,13 +222,46 @@ def _queue(session: Session, row: dict[str, Any], *, sendable: bool, at: datetim
         "uncertain": 0,
         "alone": False,
     }
-    made = session.execute(insert_or_ignore(session, Outbound, "business_key"), fresh).scalar()
-    if made is not None:
+    if session.execute(insert_or_ignore(session, Outbound, "business_key"), fresh).scalar() is not None:
         return True
-    # Taken back before and now decided again: the same row waits again, from the start.
-    revived = session.execute(
-        update(Outbound)
-        .where(Outbound.business_key == row["business_key"], Outbound.state == State.CANCELLED)
-        .values(**row, **timing, failures=0, uncertain=0, alone=False, first_attempt_at=None)
-    )
-    return bool(revived.rowcount)  # type: ignore[attr-defined]
+    known = session.scalars(
+        select(Outbound)
+        .where(Outbound.business_key == row["business_key"])
+        .with_for_update(of=Outbound)
+        .execution_options(populate_existing=True)
+    ).one()
+    if known.state == State.CANCELLED:
+        # Taken back before and now decided again: the same row waits again, from the start.
+        _change(known, {**row, **timing, "failures": 0, "alone": False, "first_attempt_at": None})
+    elif known.state != State.SENT and (row["stage"] is None or not still_stands(session, known)):
+        # Somebody took it back while it was on its way, or may yet do so; this decision wants it sent all the same.
+        _change(known, {"application_id": row["application_id"], "stage": row["stage"]})
+        return False
+    else:
+        return False
+    session.flush()
+    return True
+
+
+def _change(row: Outbound, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)
+
+
+def _heir(session: Session, row: Outbound, rules: Rules) -> tuple[int, str] | None:
+    """Another application (its id and stage) that stands where the same conversion of the same click is due."""
+    if row.channel != Channel.CONVERSION or not valid_click_id(row.tlr_sid):
+        return None
+    stages = [stage for stage, event in rules.conversions.items() if str(event) == row.event]
+    found = session.execute(
+        select(Application.id, Application.stage)
+        .where(
+            Application.tlr_sid == row.tlr_sid,
+            Application.id != row.application_id,
+            Application.stage.in_(stages),
+            Application.completed.is_(True),
+        )
+        .order_by(Application.id)
+        .limit(1)
+    ).first()
+    return (found.id, found.stage) if found else None

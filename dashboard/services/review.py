@@ -15,6 +15,7 @@ from dashboard.models import Application, StageChange
 from dashboard.services import reporting
 from dashboard.services.reporting import Rules
 from dashboard.stages import REJECTION_REASONS, Stage
+from dashboard.talroo.wire import clean
 
 MAX_NOTE: Final = 2_000
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -68,7 +69,7 @@ class Change:
             remote_addr=remote_addr,
             at=at,
             reason=reason if rejected and reason else None,
-            note=note.strip()[:MAX_NOTE] or None,
+            note=clean(note.strip())[:MAX_NOTE] or None,
             start_date=_start_date(start_date) if hired else None,
         )
 
@@ -100,6 +101,7 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
         if application.stage == change.to:
             unchanged.append(application.id)
         elif _move_one(session, application, change, seen[application.id]):
+            reporting.take_back(session, application, change.to, rules)
             reporting.report(session, application, change.to, rules, at=change.at, user_id=change.user_id)
             changed.append(application.id)
         else:
@@ -141,7 +143,6 @@ def _move_one(session: Session, application: Application, change: Change, seen_v
     )
     if not updated.rowcount:  # type: ignore[attr-defined]
         return False
-    reporting.take_back(session, [application.id], Stage(application.stage))
     session.execute(
         insert(StageChange),
         {

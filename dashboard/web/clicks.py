@@ -14,6 +14,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import csrf, db
 from dashboard.permissions import PUBLIC, needs
 from dashboard.services import clicks
+from dashboard.services.clicks import BadClick, Landing
 from dashboard.web.edge import settings, writing
 
 bp = Blueprint("clicks", __name__, url_prefix="/click")
@@ -31,11 +32,13 @@ def land() -> Response:
         abort(404)
     tlr_sid = request.args.get("tlr_sid", "")
     try:
-        target = clicks.land(writing(), tlr_sid, request.args.get("to", ""), config.click_destinations, now=utcnow())
-    except clicks.BadClick as problem:
+        # Before the database is asked to write: strangers' nonsense must not take the deliveries' turn.
+        landing = Landing.read(tlr_sid, request.args.get("to", ""), config.click_destinations)
+    except BadClick as problem:
         return _refused(str(problem))
+    clicks.land(writing(), landing, now=utcnow())
     db.session.commit()
-    response = redirect(target, 302)
+    response = redirect(landing.target, 302)
     response.set_cookie(
         COOKIE, _signer().dumps(tlr_sid), max_age=COOKIE_LIFE, httponly=True, samesite="Lax", secure=config.is_https
     )
@@ -54,12 +57,11 @@ def convert() -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
         return response
     given = _given()
-    tlr_sid = given.get("tlr_sid") or _visitors_click()
-    event = given.get("event") or ""
     try:
-        conversion, queued = clicks.convert(writing(), str(tlr_sid), str(event), now=utcnow())
-    except clicks.BadClick as problem:
+        asked = clicks.read_conversion(str(given.get("tlr_sid") or _visitors_click()), str(given.get("event") or ""))
+    except BadClick as problem:
         return _refused(str(problem))
+    conversion, queued = clicks.convert(writing(), *asked, now=utcnow())
     db.session.commit()
     response = jsonify(status="queued" if queued else "duplicate", conversion=conversion)
     response.status_code = 202 if queued else 200

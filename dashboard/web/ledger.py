@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -44,7 +44,7 @@ def _index(name: str, channel: Channel) -> Response | str:
     for problem in asked.problems:
         flash(problem, "info")
     page = ledger.ledger_page(reading(), asked, request.args.get("after"), now=now)
-    parity = ledger.parity(reading(), settings().talroo_conversion_events, now=now) if name == "conversions" else None
+    parities = ledger.parities(reading(), channel, _events(channel), now=now)
     return render_template(
         f"{name}/index.html",
         page=page,
@@ -53,9 +53,9 @@ def _index(name: str, channel: Channel) -> Response | str:
         now=now,
         next_url=following(f"{name}.index", asked.args, page),
         csv_url=url_for(f"{name}.csv", **asked.args),  # type: ignore[arg-type]
-        parity=parity.sentence if parity else None,
-        parity_holds=parity.holds if parity else True,
-        parked=_parked_count(channel),
+        parity="; ".join(parity.sentence for parity in parities),
+        parity_holds=all(parity.holds for parity in parities),
+        parked=ledger.parked(reading(), channel),
         retry_endpoint=f"{name}.retry",
         retry_all_url=url_for(f"{name}.retry_parked"),
     )
@@ -64,7 +64,13 @@ def _index(name: str, channel: Channel) -> Response | str:
 def _csv(name: str, channel: Channel) -> Response:
     now = utcnow()
     asked = Ledger.read(channel, request.args, viewer_zone())
-    return csv.download(f"{name}.csv", csv.ledger_columns(now), ledger.ledger_rows(reading(), asked, now=now))
+    session = reading()
+
+    def rows() -> Iterator[Outbound]:
+        for batch in ledger.ledger_batches(session, asked, now=now):
+            yield from batch
+
+    return csv.download(f"{name}.csv", csv.ledger_columns(now), rows())
 
 
 def _retry(name: str, channel: Channel, public_id: str) -> Response:
@@ -89,6 +95,6 @@ def _retry_parked(name: str, channel: Channel) -> Response:
     return redirect(url_for(f"{name}.index"))
 
 
-def _parked_count(channel: Channel) -> int:
-    parked = select(Outbound.id).where(Outbound.channel == channel, Outbound.state == State.PARKED)
-    return len(reading().scalars(parked.limit(1_000)).all())
+def _events(channel: Channel) -> Mapping[str, int] | Mapping[str, str]:
+    config = settings()
+    return config.talroo_conversion_events if channel == Channel.CONVERSION else config.talroo_disposition_events

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
+from typing import Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -17,24 +19,29 @@ from dashboard.models.outbound import State
 from dashboard.permissions import Permission, needs
 from dashboard.services import reporting, review
 from dashboard.services.reporting import Rules
-from dashboard.services.review import BadChange, Change, Wanted
+from dashboard.services.review import BadChange, Change, Moved, Wanted
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.web.edge import reading, remote_address, settings, writing
 
 bp = Blueprint("outcome", __name__, url_prefix="/applications/<public_id>")
 
+STEPS_TOLD: Final = 5
+"""Of what happened meanwhile: the flash travels in a cookie, and browsers keep 4 KB."""
+
 
 @bp.post("/stage")
 @needs(Permission.APPLICATIONS)
 def change_stage(public_id: str) -> Response:
-    return _move(public_id, request.form.get("stage", ""))
+    _move(public_id, request.form.get("stage", ""))
+    return redirect(_page(public_id))
 
 
 @bp.post("/hire")
 @needs(Permission.APPLICATIONS)
 def hire(public_id: str) -> Response:
     """Mark hired: the same as moving to that stage."""
-    return _move(public_id, Stage.HIRED)
+    _move(public_id, Stage.HIRED)
+    return redirect(_page(public_id))
 
 
 @bp.post("/unhire")
@@ -45,11 +52,11 @@ def unhire(public_id: str) -> Response:
     if application.stage != Stage.HIRED:
         flash("This person is not marked hired. Nothing was changed.", "info")
         return redirect(_page(public_id))
-    sent = reporting.conversion_of(reading(), application)
-    answer = _move(public_id, review.stage_before(reading(), application.id))
-    if sent and sent.state in (State.SENT, State.SENDING):
-        flash("The conversion was already sent to Talroo, and a conversion cannot be recalled.", "info")
-    return answer
+    report_id = getattr(reporting.conversion_of(reading(), application, rules()), "id", None)
+    moved = _move(public_id, review.stage_before(reading(), application.id))
+    if moved and moved.changed and report_id is not None:
+        _say_what_was_sent(reading().get_one(Outbound, report_id))
+    return redirect(_page(public_id))
 
 
 @bp.get("/outcome")
@@ -62,15 +69,15 @@ def show(public_id: str) -> str:
 def context(application: Application) -> dict[str, object]:
     """What `_outcome.html` shows of an application."""
     now = utcnow()
-    report = reporting.conversion_of(reading(), application)
+    report = reporting.conversion_of(reading(), application, rules())
     return {
         "application": application,
         "stages": list(Stage),
         "now": now,
-        "will_send": rules().in_words(application, Stage.HIRED),
+        "will_send": reporting.in_words(reading(), application, Stage.HIRED, rules()),
         "report": report if report and _concerns(report, application) else None,
         "rejection_reasons": REJECTION_REASONS,
-        "seconds_left": max(0, round((report.due_at - now).total_seconds())) if report else 0,
+        "seconds_left": max(0, math.ceil((report.due_at - now).total_seconds())) if report else 0,
     }
 
 
@@ -88,7 +95,8 @@ def _concerns(report: Outbound, application: Application) -> bool:
     return report.state != State.CANCELLED or application.stage != Stage.HIRED
 
 
-def _move(public_id: str, stage: str) -> Response:
+def _move(public_id: str, stage: str) -> Moved | None:
+    """Move one application as the form says, and tell whoever asked what they could not have known. None: refused."""
     form = request.form
     session = writing()
     application = _find(public_id)
@@ -106,18 +114,30 @@ def _move(public_id: str, stage: str) -> Response:
         )
     except BadChange as problem:
         flash(str(problem), "error")
-        return redirect(_page(public_id))
+        return None
     moved = review.move(session, [Wanted(application.id, seen)], change, rules())
     if moved.overtaken:
         _say_what_happened(application.id, seen or 0)
+    if moved.unchanged:
+        flash(f"The stage was {change.to.label} already. Nothing was changed.", "info")
     db.session.commit()
-    return redirect(_page(public_id))
+    return moved
 
 
 def _say_what_happened(application_id: int, seen: int) -> None:
-    steps = review.changes_since(reading(), application_id, seen)
-    told = "; ".join(f"{step.actor} moved it {step.text}" for step in steps)
+    steps = review.changes_since(reading(), application_id, seen)[-STEPS_TOLD:]
+    told = "; ".join(f"{step.actor[:100]} moved it {step.text}" for step in steps) or "the page was out of date"
     flash(f"Somebody was faster, so nothing was changed: {told}. Look again, then decide.", "error")
+
+
+def _say_what_was_sent(report: Outbound) -> None:
+    """After a hire was taken back: what of it cannot be."""
+    if report.state == State.SENT:
+        flash("The conversion was already sent to Talroo, and a conversion cannot be recalled.", "info")
+    elif report.state == State.SENDING:
+        flash("The conversion is being sent to Talroo at this moment, and a conversion cannot be recalled.", "info")
+    elif report.uncertain:
+        flash("Nobody knows whether Talroo heard the conversion; if it did, it cannot be recalled.", "info")
 
 
 def _find(public_id: str) -> Application:
