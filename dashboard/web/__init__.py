@@ -31,6 +31,7 @@ def flask_settings(config: Config) -> dict[str, Any]:
             "max_overflow": 4,
             "pool_timeout": 15,
             "pool_pre_ping": not sqlite,
+            "hide_parameters": True,  # an error's message goes into logs, and parameters are applicants' data
             "connect_args": {} if sqlite else {"connect_timeout": 5},
         },
         "SESSION_COOKIE_NAME": "dashboard_session",

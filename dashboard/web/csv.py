@@ -16,7 +16,7 @@ from dashboard.web.edge import settings
 
 Columns = Mapping[str, Callable[[Any], Any]]
 
-_STARTS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_STARTS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _ROWS_A_PIECE: Final = 200
 
 

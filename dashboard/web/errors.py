@@ -7,11 +7,13 @@ from typing import Final
 
 from flask import Flask, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from dashboard.database import is_storage_failure
 from dashboard.extensions import db
+from dashboard.logs import without_contents
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +74,13 @@ def _stale_form(_problem: CSRFError) -> Response:
 
 def _unknown(problem: Exception) -> Response:
     db.session.rollback()
+    if isinstance(problem, DataError):
+        # Such as a NUL in a search on PostgreSQL: what was asked for can be in no column.
+        return page(400, *MESSAGES[400])
     if is_storage_failure(problem):
-        log.error("storage failure", exc_info=problem)
+        log.error("storage failure: %s", without_contents(problem))
         response = page(503, *MESSAGES[503])
         response.headers["Retry-After"] = str(RETRY_AFTER)
         return response
-    log.error("unforeseen error", exc_info=problem)
+    log.error("unforeseen error: %s", without_contents(problem))
     return page(500, *MESSAGES[500])

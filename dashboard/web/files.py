@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 from flask import Blueprint, abort, render_template, url_for
@@ -9,7 +10,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard import filetypes, queries
-from dashboard.documents import extract_text, render_picture
+from dashboard.documents import Extraction, Limits, extract_text, render_picture
 from dashboard.models import Attachment
 from dashboard.permissions import Permission, allows, needs
 from dashboard.services.files import FileMissing
@@ -17,7 +18,10 @@ from dashboard.web.edge import file_store, reading
 
 bp = Blueprint("files", __name__)
 
-SANDBOXED = "default-src 'none'; sandbox"
+SANDBOXED: Final = "default-src 'none'; sandbox"
+
+_NEARLY_ALL: Final = Limits().text_bytes * 99 // 100
+"""A stored text this long was cut: what cannot be stored was left out after cutting."""
 
 
 @bp.get("/files/<public_id>")
@@ -38,29 +42,32 @@ def preview(public_id: str) -> str:
     attachment = _find(public_id)
     if not attachment.has_preview:
         return render_template("files/preview.html", attachment=attachment)
-    stored = attachment.content
-    text, problem = (stored.text, stored.problem) if stored and stored.read_at else _read_now(attachment)
-    picture = attachment.file_type.previewable == "picture"
+    found = _extraction(attachment)
+    drawable = attachment.file_type.previewable == "picture" and not found.problem
     return render_template(
         "files/preview.html",
         attachment=attachment,
-        text=text,
-        problem=problem or None,
-        picture_url=url_for("files.picture", public_id=public_id) if picture and not problem else None,
+        text=found.text,
+        problem=found.problem,
+        page_count=found.pages,
+        text_cut=found.shortened,
+        picture_url=url_for("files.picture", public_id=public_id) if drawable else None,
     )
 
 
 @bp.get("/files/<public_id>/picture")
 @needs(Permission.APPLICATIONS)
 def picture(public_id: str) -> Response:
-    """A picture of the first page, drawn by a bounded process from the bytes."""
+    """A picture of the first page, drawn by a bounded process from the bytes; where that fails, one that says why."""
     attachment = _find(public_id)
     if not attachment.has_preview:
         abort(404)
     drawn = render_picture(_content(attachment), attachment.file_type)
     if drawn.png is None:
-        abort(404)
-    response = Response(drawn.png, mimetype="image/png")
+        # The page with the <img> is there already: an error would only be a broken picture.
+        response = Response(render_template("files/no_picture.svg", problem=drawn.problem), mimetype="image/svg+xml")
+    else:
+        response = Response(drawn.png, mimetype="image/png")
     response.headers["Content-Security-Policy"] = SANDBOXED
     return response
 
@@ -82,9 +89,13 @@ def _content(attachment: Attachment) -> bytes:
         abort(404)
 
 
-def _read_now(attachment: Attachment) -> tuple[str | None, str | None]:
-    found = extract_text(_content(attachment), attachment.file_type)
-    return found.text, found.problem
+def _extraction(attachment: Attachment) -> Extraction:
+    """The text as the worker read it, else read now."""
+    stored = attachment.content
+    if stored is None or stored.read_at is None:
+        return extract_text(_content(attachment), attachment.file_type)
+    words = stored.text or ""
+    return Extraction(words, problem=stored.problem, shortened=len(words.encode()) > _NEARLY_ALL)
 
 
 def _disposition(attachment: Attachment) -> str:

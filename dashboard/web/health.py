@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
-from sqlalchemy import text
+import hmac
+import ipaddress
+from collections.abc import Iterator
+from typing import Any, Final
 
+from flask import Blueprint, abort, request
+from sqlalchemy import text
+from werkzeug.wrappers import Response
+
+from dashboard import metrics, schema
+from dashboard.clock import utcnow
+from dashboard.extensions import db
 from dashboard.permissions import PUBLIC, needs
-from dashboard.web.edge import file_store, reading
+from dashboard.web.edge import file_store, reading, settings
 
 bp = Blueprint("health", __name__)
 
 Answer = tuple[dict[str, object], int]
+
+_FROM_A_PROXY: Final = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 
 @bp.get("/healthz")
@@ -23,16 +34,78 @@ def healthz() -> Answer:
 @bp.get("/readyz")
 @needs(PUBLIC)
 def readyz() -> Answer:
-    """The database and the file store answer too, so deliveries can be kept."""
-    problems = {}
+    """The database and the file store answer too, so deliveries can be kept. Problems are named by their type only."""
+    problems: dict[str, str] = {}
+    details: dict[str, object] = {}
     try:
         reading().execute(text("SELECT 1 FROM delivery LIMIT 1"))
+        details = _details()
     except Exception as problem:
+        db.session.rollback()
         problems["database"] = type(problem).__name__
     try:
         file_store().check()
     except OSError as problem:
         problems["files"] = type(problem).__name__
     if problems:
-        return {"status": "not ready", "problems": problems}, 503
-    return {"status": "ok"}, 200
+        return {"status": "not ready", "problems": problems, "details": details}, 503
+    return {"status": "ok", "details": details}, 200
+
+
+def _details() -> dict[str, object]:
+    from dashboard.worker import last_beat  # what sends and reads files is loaded where somebody asks
+
+    session = reading()
+    beat = last_beat(session)
+    return {
+        "database": session.get_bind().dialect.name,
+        "migrated": schema.is_current(session),
+        "worker_seen_seconds_ago": round((utcnow() - beat).total_seconds(), 1) if beat else None,
+    }
+
+
+@bp.get("/metrics")
+@needs(PUBLIC)
+def prometheus() -> Response:
+    """Figures for Prometheus: to this machine itself, and to whoever has `METRICS_TOKEN`."""
+    if not (_has_token() or _is_this_machine()):
+        abort(403)
+    from prometheus_client import CollectorRegistry, generate_latest  # spares processes that nobody scrapes
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+    registry = CollectorRegistry()
+    registry.register(_Figures())
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Figures:
+    """What the database says, in the shape `prometheus_client` collects."""
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        for figure in metrics.figures(reading(), now=utcnow()):
+            family = GaugeMetricFamily(figure.name, figure.help, labels=figure.labels)
+            for labels, value in figure.values.items():
+                family.add_metric(labels, value)
+            yield family
+
+    def describe(self) -> list[Any]:
+        """Nothing: registering must not ask the database."""
+        return []
+
+
+def _has_token() -> bool:
+    token = settings().metrics_token
+    given = request.headers.get("Authorization", "").encode("utf-8", "replace")
+    return token is not None and hmac.compare_digest(given, f"Bearer {token}".encode())
+
+
+def _is_this_machine() -> bool:
+    """Asked from loopback, and not on behalf of somebody else."""
+    if any(name in request.headers for name in _FROM_A_PROXY):
+        return False
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False

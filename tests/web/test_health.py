@@ -1,0 +1,148 @@
+"""What watches the site: alive, ready with details, and figures for those who may have them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from dashboard import schema, worker
+from dashboard.clock import utcnow
+from dashboard.database import public_id
+from dashboard.extensions import db
+from dashboard.models import Outbound
+from tests.factories import event, file_object
+
+AWAY = {"REMOTE_ADDR": "203.0.113.9"}
+
+
+def test_a_living_process_says_so(client):
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_ready_names_the_database_its_migrations_and_no_worker_yet(app, client):
+    answer = client.get("/readyz").json
+    assert answer["status"] == "ok"
+    with app.app_context():
+        kind = db.engine.dialect.name
+    assert answer["details"] == {"database": kind, "migrated": True, "worker_seen_seconds_ago": None}
+
+
+def test_ready_says_how_long_ago_a_worker_was_seen(app, client):
+    with app.app_context():
+        worker.beat(lambda: db.session(), "one", now=utcnow() - timedelta(seconds=40))
+    assert 39 < client.get("/readyz").json["details"]["worker_seen_seconds_ago"] < 50
+
+
+def test_a_database_of_another_version_is_told(app, client):
+    with app.app_context():
+        db.session.execute(db.text("UPDATE alembic_version SET version_num = '0000'"))
+        db.session.commit()
+    assert client.get("/readyz").json["details"]["migrated"] is False
+
+
+def test_a_database_without_tables_is_not_ready_and_the_reason_tells_no_secret(make_app, tmp_path):
+    answer = make_app(f"sqlite:///{tmp_path}/empty.db").test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json == {"status": "not ready", "problems": {"database": "OperationalError"}, "details": {}}
+
+
+def test_a_file_store_that_cannot_be_written_is_not_ready(app, client, monkeypatch):
+    def refuse() -> None:
+        raise PermissionError("/secret/path")
+
+    monkeypatch.setattr(app.extensions["file_store"], "check", refuse)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["problems"]) == (503, {"files": "PermissionError"})
+    assert "secret" not in answer.text
+
+
+def test_the_newest_migration_is_found_without_alembic(tmp_path):
+    for name, before in (("0001", None), ("0002", "0001"), ("0003", "0002")):
+        (tmp_path / f"{name}.py").write_text(f"revision: str = {name!r}\ndown_revision = {before!r}\n")
+    assert schema.newest_revision(tmp_path) == "0003"
+
+
+# --- /metrics -----------------------------------------------------------------------------------------------------
+
+
+def values(text: str) -> dict[str, float]:
+    return {name: float(value) for name, value in re.findall(r"^([a-z_]+(?:\{.*\})?) (\S+)$", text, re.MULTILINE)}
+
+
+def test_the_figures_count_what_there_is(app, client, deliver):
+    deliver(event(applicant={"resume": file_object(b"hello world", "a.txt")}))
+    deliver(event(kind="started:v1"))
+    deliver({"id": "odd", "type": "platform:Job:closed:v1", "data": {}})
+    with app.app_context():
+        now = utcnow()
+        for state in ("sent", "sent", "parked"):
+            db.session.add(
+                Outbound(
+                    channel="conversion",
+                    business_key=public_id(),
+                    event="2",
+                    event_time=now,
+                    created_at=now,
+                    state=state,
+                    due_at=now,
+                )
+            )
+        db.session.commit()
+        worker.beat(lambda: db.session(), "one", now=now - timedelta(seconds=40))
+    answer = client.get("/metrics")
+    assert answer.content_type.startswith("text/plain")
+    found = values(answer.text)
+    assert 39 < found.pop("dashboard_worker_beat_age_seconds") < 50
+    assert found == {
+        'dashboard_deliveries{status="accepted"}': 2,
+        'dashboard_deliveries{status="kept"}': 1,
+        "dashboard_applications": 2,
+        'dashboard_outbox{channel="conversion",state="parked"}': 1,
+        'dashboard_outbox{channel="conversion",state="sent"}': 2,
+        "dashboard_files_unread": 1,
+    }
+
+
+def test_without_any_worker_its_age_is_absent_rather_than_nought(client):
+    assert "dashboard_worker_beat_age_seconds" not in values(client.get("/metrics").text)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1"])
+def test_this_machine_may_have_the_figures(client, address):
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": address}).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+def test_a_proxy_on_this_machine_asks_for_somebody_else(client, header):
+    assert client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", "10.0.0.1", "::ffff:10.0.0.1", "", "unknown"])
+def test_nobody_else_may(client, address):
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": address}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Bearer the-token", 200),
+        ("Bearer the-toke", 403),
+        ("Bearer ", 403),
+        ("bearer the-token", 403),
+        ("the-token", 403),
+        ("Bearer t\u00ebst", 403),
+        (None, 403),
+    ],
+)
+def test_who_has_the_token_may_from_anywhere(make_app, sqlite_url, header, status):
+    client = make_app(sqlite_url, metrics_token="the-token").test_client()
+    headers = {"Authorization": header} if header else {}
+    assert client.get("/metrics", headers=headers, environ_base=AWAY).status_code == status
+
+
+def test_no_token_set_means_no_token_is_right(client):
+    for header in ("Bearer None", "Bearer ", "Bearer"):
+        assert client.get("/metrics", headers={"Authorization": header}, environ_base=AWAY).status_code == 403
