@@ -84,12 +84,13 @@ class Cluster:
     _server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Make the cluster and wait until it answers. Raises `RuntimeError` with the server's log when it does not."""
+        """Make the cluster, or start again over what it held, and wait until it answers.
+
+        Raises `RuntimeError` with the server's log when it does not.
+        """
         owner = _unprivileged_user()
-        if owner:
-            shutil.chown(self.folder, owner.pw_uid, owner.pw_gid)
-        self.port = free_port()
-        self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        if not self.port:
+            self._make(owner)
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
                 [_binary("postgres"), "-D", self._data, *self._settings()],
@@ -100,8 +101,14 @@ class Cluster:
             )
         self._wait()
 
+    def _make(self, owner: pwd.struct_passwd | None) -> None:
+        if owner:
+            shutil.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        self.port = free_port()
+        self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+
     def stop(self) -> None:
-        """Stop at once: nobody will read this data again."""
+        """Stop at once, without saying goodbye to anybody."""
         if self._server is None:
             return
         self._server.send_signal(signal.SIGQUIT)
