@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, cast
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, Table, TypeDecorator, event, inspect
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, Table, TypeDecorator, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
-BUSY_TIMEOUT_MS: Final = 5_000
-WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS: Final = 16_384
-"""64 MB. The worker checkpoints every few seconds, so that no acknowledgement waits for it; this is the safety net."""
+import dashboard.sqlite
 
 
 class Base(DeclarativeBase):
@@ -63,31 +60,8 @@ PublicId: Final = String(32)
 
 def keep_promises(engine: Engine) -> None:
     """Hook `engine` so that each connection is durable and writers queue instead of losing updates."""
-    if engine.dialect.name != "sqlite":
-        return
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # isolation_level None: Python's own transaction handling would begin late and deferred, and lose updates.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "temp_store=MEMORY",
-        "cache_size=-2000",
-        f"wal_autocheckpoint={WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_immediate(connection: Any) -> None:
-    """Reading begins deferred, so that readers never wait; writing says so with `for_writing`."""
-    immediate = connection.get_execution_options().get("for_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN DEFERRED")
+    if engine.dialect.name == "sqlite":
+        dashboard.sqlite.keep_promises(engine)
 
 
 def start_writing(session: Session) -> None:

@@ -1,0 +1,120 @@
+"""How SQLite keeps the promises that PostgreSQL keeps by itself: durable, no lost update, writers in a queue."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS: Final = 5_000
+WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS: Final = 16_384
+"""64 MB. The worker checkpoints every few seconds, so that no acknowledgement waits for it; this is the safety net."""
+
+PRAGMAS: Final = (
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    "cache_size=-2000",
+    f"wal_autocheckpoint={WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS}",
+)
+
+_HAS_TURN: Final = "has the writers' turn"
+_LOOK_AGAIN: Final = 0.0003
+
+
+def keep_promises(engine: Engine, *, patience: float = BUSY_TIMEOUT_MS / 1000) -> None:
+    """Hook a SQLite `engine`. `patience`: seconds a writer waits for its turn before it fails as "locked"."""
+    turn = WritersTurn(engine.url.database, patience)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", turn.begin)
+    event.listen(engine, "checkin", turn.give_back)
+
+
+class WritersTurn:
+    """Who may write next, among the threads of this process and among the processes of this machine.
+
+    SQLite has one writer at a time and lets the others sleep and look again, at growing intervals: eight at once spend
+    three quarters of their time asleep beside a free database. Here they wait in a queue that wakes them: a lock for
+    the threads, and one on a file beside the database for the processes. Both are courtesy: what decides is still
+    SQLite's own lock, which also keeps out programs that know nothing of this queue.
+    """
+
+    def __init__(self, database: str | None, patience: float) -> None:
+        self._threads = threading.Lock()
+        self._patience = patience
+        on_disk = database not in (None, "", ":memory:")
+        self._paths = [f"{database}.{name}" for name in ("next", "turn")] if on_disk else []
+        self._files: list[int] = []
+
+    def begin(self, connection: Connection) -> None:
+        """Reading begins deferred, so that readers never wait; writing says so with `for_writing`, and queues."""
+        if not connection.get_execution_options().get("for_writing", False):
+            connection.exec_driver_sql("BEGIN DEFERRED")
+            return
+        deadline = time.monotonic() + self._patience
+        self._take(connection, deadline)
+        left = max(0, round((deadline - time.monotonic()) * 1000))
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={left}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+
+    def give_back(self, _connection: sqlite3.Connection | None, record: ConnectionPoolEntry) -> None:
+        """Let the next one write. At the pool's checkin, because SQLAlchemy has no event after a commit."""
+        if record.info.pop(_HAS_TURN, False):
+            for file in self._files[1:]:
+                fcntl.flock(file, fcntl.LOCK_UN)
+            self._threads.release()
+
+    def _take(self, connection: Connection, deadline: float) -> None:
+        """Wait for the turn; without it in time, SQLite itself will say "locked", as whoever handles that expects."""
+        if connection.info.get(_HAS_TURN) or not self._threads.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return
+        connection.info[_HAS_TURN] = True
+        if not self._files:
+            self._files = [os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) for path in self._paths]
+        if self._files:
+            # Who waits for the turn holds the place next in line, so that a busy process cannot overtake a patient one.
+            following, turn = self._files
+            _lock(following, deadline)
+            _lock(turn, deadline)
+            fcntl.flock(following, fcntl.LOCK_UN)
+
+
+def _lock(file: int, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            # A waiting flock knows no time-out, and at most one thread of each process stands here.
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_LOOK_AGAIN)
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    # isolation_level None: Python's own transaction handling would begin late and deferred, and lose updates.
+    connection.isolation_level = None
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    _use_wal(connection)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # Two processes that open a new database at once: the change of mode fails at once instead of waiting its turn.
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
