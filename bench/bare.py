@@ -27,8 +27,6 @@ keep_promises(ENGINE)  # the dashboard's own pragmas, whatever they are
 
 for number in range(256):
     (FILES / f"{number:02x}").mkdir(parents=True, exist_ok=True)
-with ENGINE.begin() as connection:
-    connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS arrived (id INTEGER PRIMARY KEY, event TEXT, body BLOB)")
 
 app = Flask(__name__)
 _local = threading.local()

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Final
 
 from bench import deliveries
+
+GIVE_UP: Final = 120.0
+"""Seconds after which a round is stuck rather than slow."""
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class Client:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, port, secret, concurrency), daemon=True)
         self._process.start()
+        theirs.close()
 
     def prepare(self, count: int) -> None:
         """Make `count` deliveries; returns when they are ready to be sent."""
@@ -46,7 +50,7 @@ class Client:
     def run(self) -> Run:
         """Send what was prepared, each connection one after the other. Raises `RuntimeError` if any was not taken."""
         self._pipe.send("go")
-        done: Run = self._pipe.recv()
+        done: Run = self._pipe.recv()  # EOFError where the client failed: its own traceback is on the terminal
         if done.accepted != len(done.latencies):
             raise RuntimeError(f"not every delivery was accepted: {dict(done.answers)}")
         return done
@@ -77,7 +81,8 @@ async def _send_all(port: int, prepared: list[bytes], concurrency: int) -> Run:
     run = Run(0.0, [])
     connections = [await _connect(port) for _ in range(concurrency)]
     begun = time.perf_counter()
-    await asyncio.gather(*(_send(connection, prepared, run) for connection in connections))
+    async with asyncio.timeout(GIVE_UP):
+        await asyncio.gather(*(_send(connection, prepared, run) for connection in connections))
     run.seconds = time.perf_counter() - begun
     for connection in connections:
         connection.close()

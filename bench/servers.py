@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,12 @@ def dashboard(folder: Path, **fields: Any) -> Iterator[Site]:
 
 @contextmanager
 def bare(folder: Path) -> Iterator[Site]:
+    """The yardstick. Its database is made beforehand: two workers turning it to WAL at once would lock each other out."""
+    (folder / "bare").mkdir()
+    with sqlite3.connect(folder / "bare" / "dashboard.db") as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE arrived (id INTEGER PRIMARY KEY, event TEXT, body BLOB)")
+    database.close()
     with running(folder / "bare", app="bench.bare:app") as site:
         yield site
 
