@@ -114,15 +114,12 @@ def other_counts(session: Session, applications: Iterable[Application]) -> dict[
     keys = {application.email_key for application in applications if application.email_key}
     if not keys:
         return {}
-    counted = dict(
-        session.execute(
-            select(Application.email_key, func.count())
-            .where(Application.email_key.in_(keys), Application.completed.is_(True))
-            .group_by(Application.email_key)
-        )
-        .tuples()
-        .all()
+    rows = session.execute(
+        select(Application.email_key, func.count())
+        .where(Application.email_key.in_(keys), Application.completed.is_(True))
+        .group_by(Application.email_key)
     )
+    counted: dict[str | None, int] = {key: number for key, number in rows}  # noqa: C416 - rows are no pairs to mypy
     return {one.id: counted.get(one.email_key, 1) - 1 for one in applications}
 
 

@@ -1,0 +1,111 @@
+"""A site with something on every page, and the addresses of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from dashboard.extensions import db
+from dashboard.models import Application, Attachment, Delivery, Outbound
+from dashboard.models.outbound import Channel
+from tests.factories import event, file_object, file_question, payload
+
+CANARY: Final = "Xyzzyqua"
+"""Stands in everything that is the applicant's own, and nowhere else."""
+
+MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert")
+"""What machines call with proofs of their own; everything else that changes something needs a form's token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stocked:
+    """Public ids, by the blueprint whose addresses take them."""
+
+    app: Flask
+    ids: dict[str, str]
+
+    def addresses(self, method: str = "GET") -> Iterator[tuple[str, str]]:
+        """Every endpoint that takes `method`, with an address of it that exists."""
+        adapter = self.app.url_map.bind("localhost")
+        for rule in self.app.url_map.iter_rules():
+            if method in (rule.methods or ()) and not (rule.alias or rule.build_only):
+                blueprint = rule.endpoint.partition(".")[0]
+                values: dict[str, Any] = {"public_id": self.ids.get(blueprint, "none")} if rule.arguments else {}
+                values |= {"filename": "css/app.css"} if rule.endpoint == "static" else {}
+                yield rule.endpoint, adapter.build(rule.endpoint, values)
+
+    def pages(self) -> Iterator[tuple[str, str]]:
+        """Those that are pages for people: not files, tables, figures or redirects."""
+        not_pages = ("static", "clicks.", "health.", "files.download", "files.picture", "outcome.show", "home")
+        for endpoint, address in self.addresses():
+            if not endpoint.startswith(not_pages) and not endpoint.endswith(".csv"):
+                yield endpoint, address
+                if endpoint == "deliveries.show":
+                    yield endpoint, address.replace(self.ids["deliveries"], self.ids["kept delivery"])
+
+
+@pytest.fixture
+def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]) -> Stocked:
+    """One hired applicant with a résumé and answers, an incomplete one, a kept delivery and a conversion."""
+    answer = deliver(_complete())
+    assert answer.json["status"] == "accepted", answer.json
+    hired = answer.json["application"]
+    begun = deliver(event(kind="started:v1", applicant=_applicant())).json["application"]
+    deliver(event(kind="started:v9", applicant=_applicant()))
+    kept = {"id": "kept-1", "type": "platform:Canary:closed:v1", "data": {"note": CANARY, CANARY: 1, "n": float("nan")}}
+    assert deliver(kept).json["status"] == "kept"
+    client = sign_in("recruiter")
+    page = client.get(f"/applications/{hired}")
+    client.post(f"/applications/{hired}/hire", data={"csrf_token": token_of(page.text)})
+    with app.app_context():
+        session = db.session
+        ids = {
+            "applications": hired,
+            "outcome": hired,
+            "incomplete": begun,
+            "files": session.scalar(select(Attachment.public_id).where(Attachment.question_id.is_(None)).limit(1)),
+            "deliveries": session.scalar(select(Delivery.public_id).where(Delivery.status == "accepted").limit(1)),
+            "kept delivery": session.scalar(select(Delivery.public_id).where(Delivery.status == "kept").limit(1)),
+            "conversions": session.scalar(
+                select(Outbound.public_id).where(Outbound.channel == Channel.CONVERSION).limit(1)
+            ),
+        }
+        assert session.scalar(select(Application.stage).where(Application.public_id == hired)) == "hired"
+    assert all(ids.values())
+    return Stocked(app, ids)
+
+
+def token_of(html: str) -> str:
+    """The CSRF token in a page's first form."""
+    return html.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+def _applicant() -> dict[str, Any]:
+    return {
+        "firstName": CANARY,
+        "lastName": f"Mc{CANARY}",
+        "emailAddress": f"{CANARY}@example.com",
+        "phone": f"+1 512 555 0199 {CANARY}",
+        "address": f"1 {CANARY} Street",
+        "city": CANARY,
+        "resume": file_object(f"I am {CANARY}, a picker.".encode(), f"{CANARY}.txt"),
+    }
+
+
+def _complete() -> dict[str, Any]:
+    found = payload("complete")
+    data = found["data"]
+    data["applicant"] |= _applicant()
+    data["questionsAndAnswers"]["questionsAndAnswers"] += [
+        {"question": {"id": "canary", "type": "text", "question": "Who?"}, "answer": CANARY},
+        {"question": {"id": "odd", "type": "select", "question": "Odd?", "options": CANARY}, "answer": [CANARY]},
+        file_question("letter-2", file_object(f"Dear {CANARY}".encode(), f"{CANARY}-letter.txt")),
+    ]
+    data["applicant"]["zipcode"] = {CANARY: CANARY}
+    data["unknown"] = {CANARY: CANARY}
+    return found

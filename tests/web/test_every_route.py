@@ -1,0 +1,226 @@
+"""What holds for every address there is: who may, what proof it takes, which headers it carries."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from dashboard.permissions import GRANTED, PUBLIC, SIGNED_IN, Permission, allows
+from tests.stocked_site import CANARY, MACHINE_ADDRESSES
+
+ROLES = ("recruiter", "hr_admin", "it_admin")
+
+# interface.md, Roles. Written out here: what the code grants is what is being tested.
+MAY = {
+    "applications": {"recruiter", "hr_admin"},
+    "outcome": {"recruiter", "hr_admin"},
+    "files": {"recruiter", "hr_admin"},
+    "conversions": {"recruiter", "hr_admin"},
+    "dispositions": {"recruiter", "hr_admin"},
+    "incomplete": {"hr_admin"},
+    "deliveries": {"hr_admin", "it_admin"},
+    "home": set(ROLES),
+    "session.logout": set(ROLES),
+}
+PUBLIC_ADDRESSES = {
+    *("static", "receiving.receive", "clicks.land", "clicks.convert", "session.login", "session.sign_in"),
+    *("health.healthz", "health.readyz", "health.prometheus"),
+}
+
+
+def who_may(endpoint: str) -> set[str]:
+    return MAY.get(endpoint) or MAY[endpoint.partition(".")[0]]
+
+
+def guarded(stocked, method: str) -> list[tuple[str, str]]:
+    return [(name, address) for name, address in stocked.addresses(method) if name not in PUBLIC_ADDRESSES]
+
+
+def test_every_view_names_what_it_takes(app: Flask):
+    unmarked = [name for name, view in app.view_functions.items() if not hasattr(view, "needs") and name != "static"]
+    assert unmarked == []
+
+
+def test_public_is_only_what_must_be(app: Flask):
+    public = {name for name, view in app.view_functions.items() if getattr(view, "needs", None) == PUBLIC}
+    assert public | {"static"} == PUBLIC_ADDRESSES
+
+
+def test_a_view_without_a_permission_is_reached_by_nobody(make_app, sqlite_url, request):
+    app = make_app(sqlite_url)
+    app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    assert app.test_client().get("/forgotten").status_code == 302
+    request.getfixturevalue("monkeypatch")
+    from tests.application import signed_in_client
+
+    for role in ROLES:
+        assert signed_in_client(app, role).get("/forgotten").status_code == 403
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_opens_exactly_what_the_interface_grants(stocked, sign_in, role):
+    client = sign_in(role)
+    for name, address in guarded(stocked, "GET"):
+        status = client.get(address, buffered=True).status_code
+        assert (status != 403) is (role in who_may(name)), f"{role} got {status} at {address}"
+        assert status < 500, address
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_changes_exactly_what_the_interface_grants(make_app, sqlite_url, role):
+    from tests.application import signed_in_client
+
+    app = make_app(sqlite_url)
+    app.config["WTF_CSRF_ENABLED"] = False
+    for rule in app.url_map.iter_rules():
+        if "POST" in rule.methods and rule.endpoint not in PUBLIC_ADDRESSES:
+            address = rule.rule.replace("<public_id>", "none")
+            status = signed_in_client(app, role).post(address).status_code
+            assert (status != 403) is (role in who_may(rule.endpoint)), f"{role} got {status} at {address}"
+
+
+def test_signed_out_people_are_sent_to_sign_in_and_come_back(stocked, client):
+    for _name, address in guarded(stocked, "GET"):
+        answer = client.get(address, headers={"Accept": "text/html"}, buffered=True)
+        if address.endswith(".csv"):
+            assert answer.status_code == 401
+        else:
+            assert (answer.status_code, answer.location) == (302, f"/login?next={address}")
+
+
+def test_signed_out_machines_are_told_401_in_json(stocked, client):
+    for _name, address in guarded(stocked, "GET"):
+        answer = client.get(address, headers={"Accept": "application/json"}, buffered=True)
+        assert (answer.status_code, answer.mimetype) == (401, "application/json"), address
+        assert answer.json["error"]
+
+
+def test_signed_out_nothing_can_be_posted_and_no_content_is_shown(stocked, client):
+    for name, address in stocked.addresses("POST"):
+        answer = client.post(address)
+        assert answer.status_code in (302, 400, 401, 403, 404), address
+        if name not in PUBLIC_ADDRESSES:
+            assert answer.status_code in (302, 400), address
+    for _name, address in stocked.addresses("GET"):
+        assert CANARY not in client.get(address, buffered=True).text
+
+
+def test_every_post_without_a_token_is_refused_but_by_the_two_machine_addresses(stocked, sign_in):
+    for role in ROLES:
+        client = sign_in(role)
+        for name, address in stocked.addresses("POST"):
+            answer = client.post(address)
+            if name not in MACHINE_ADDRESSES:
+                assert answer.status_code == 400, address
+                assert "out of date" in answer.text
+            wrong = client.post(address, data={"csrf_token": "wrong"})
+            assert name in MACHINE_ADDRESSES or wrong.status_code == 400, address
+
+
+def test_a_token_of_one_session_is_worth_nothing_in_another(stocked, sign_in):
+    token = re.search(r'csrf_token" value="([^"]+)', sign_in("recruiter").get("/applications").text)[1]
+    other = sign_in("hr_admin")
+    other.get("/applications")
+    assert other.post("/logout", data={"csrf_token": token}).status_code == 400
+
+
+@pytest.mark.parametrize("role", ["hr_admin", "it_admin"])
+def test_every_form_that_posts_carries_a_token_and_posts_to_this_site(stocked, sign_in, role):
+    client = sign_in(role)
+    forms = 0
+    for _name, address in stocked.pages():
+        html = client.get(address, buffered=True).text
+        for form in re.findall(r"<form.*?</form>", html, re.DOTALL):
+            if re.search(r'method="post"', form, re.IGNORECASE):
+                forms += 1
+                assert re.search(r'name="csrf_token" value="[^"]{20,}"', form), address
+                assert re.search(r'action="/(?!/)', form), address
+    assert forms > 3
+
+
+def test_an_it_administrator_sees_nothing_of_an_applicant_anywhere(stocked, sign_in):
+    client = sign_in("it_admin")
+    opened = 0
+    for _name, address in [*stocked.addresses("GET"), *stocked.pages()]:
+        answer = client.get(address, buffered=True)
+        opened += answer.status_code == 200
+        assert CANARY not in answer.text, address
+        assert CANARY.lower() not in answer.text.lower(), address
+    assert opened >= 5
+    assert CANARY in sign_in("hr_admin").get(f"/admin/deliveries/{stocked.ids['deliveries']}").text
+
+
+def test_a_replay_tells_an_it_administrator_nothing_of_the_applicant(stocked, sign_in):
+    client = sign_in("it_admin")
+    for delivery in (stocked.ids["deliveries"], stocked.ids["kept delivery"]):
+        page = client.get(f"/admin/deliveries/{delivery}")
+        token = re.search(r'csrf_token" value="([^"]+)', page.text)[1]
+        told = client.post(f"/admin/deliveries/{delivery}/replay", data={"csrf_token": token}, follow_redirects=True)
+        assert told.status_code == 200
+        assert CANARY.lower() not in told.text.lower()
+
+
+def test_a_recruiter_sees_nothing_of_the_incomplete(stocked, sign_in):
+    client = sign_in("recruiter")
+    for path in (f"/applications/{stocked.ids['incomplete']}", f"/applications/{stocked.ids['incomplete']}/outcome"):
+        assert client.get(path).status_code == 404
+    assert client.get("/incomplete").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/applications/none",
+        "/files/none",
+        "/files/none/preview",
+        "/files/none/picture",
+        "/incomplete/none",
+        "/admin/deliveries/none",
+        "/nowhere",
+        "/applications/1",
+        "/files/1",
+        "/static/none.css",
+        "/static/../config.py",
+    ],
+)
+def test_what_does_not_exist_is_404(app, sign_in, path):
+    assert sign_in("hr_admin").get(path).status_code == 404
+
+
+def test_every_answer_carries_the_security_headers(stocked, sign_in):
+    client = sign_in("hr_admin")
+    for address in [address for _, address in stocked.addresses("GET")] + ["/nowhere", "/applications/none"]:
+        headers = client.get(address, buffered=True).headers
+        assert headers["X-Content-Type-Options"] == "nosniff", address
+        assert headers["X-Frame-Options"] == "DENY", address
+        assert headers["Referrer-Policy"] == "same-origin", address
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy, address
+        assert "unsafe" not in policy
+        assert "Strict-Transport-Security" not in headers
+        if not address.startswith("/static"):
+            assert headers["Cache-Control"] == "no-store", address
+    refused = client.post("/logout")
+    assert refused.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_over_https_browsers_are_told_to_stay_there_and_cookies_are_secure(make_app, sqlite_url):
+    client = make_app(sqlite_url, public_url="https://jobs.example.com").test_client()
+    answer = client.get("/login", base_url="https://jobs.example.com")
+    assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+    cookie = answer.headers["Set-Cookie"]
+    for part in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert part in cookie
+
+
+@pytest.mark.parametrize("permission", [*Permission, SIGNED_IN, "unknown", ""])
+def test_unknown_roles_may_nothing(permission):
+    for role in (None, "", "root", "RECRUITER"):
+        assert not allows(role, permission)
+    assert all(allows(role, PUBLIC) for role in (None, "root"))
+
+
+def test_an_unknown_permission_is_granted_to_nobody():
+    assert not any(allows(role, "everything") for role in GRANTED)
