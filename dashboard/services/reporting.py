@@ -230,17 +230,15 @@ def _queue(session: Session, row: dict[str, Any], *, sendable: bool, at: datetim
         .with_for_update(of=Outbound)
         .execution_options(populate_existing=True)
     ).one()
-    if known.state == State.CANCELLED:
+    revived = known.state == State.CANCELLED
+    if revived:
         # Taken back before and now decided again: the same row waits again, from the start.
         _change(known, {**row, **timing, "failures": 0, "alone": False, "first_attempt_at": None})
     elif known.state != State.SENT and (row["stage"] is None or not still_stands(session, known)):
         # Somebody took it back while it was on its way, or may yet do so; this decision wants it sent all the same.
         _change(known, {"application_id": row["application_id"], "stage": row["stage"]})
-        return False
-    else:
-        return False
     session.flush()
-    return True
+    return revived
 
 
 def _change(row: Outbound, values: Mapping[str, Any]) -> None:

@@ -84,7 +84,7 @@ class Moved:
 
 
 def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rules) -> Moved:
-    """Move every wanted application that is still as it was seen. The caller commits.
+    """Move every wanted application that is still as it was seen. The caller has begun to write, and commits.
 
     The database decides the race: the version a decision was made on is part of the UPDATE's condition.
     """
