@@ -7,22 +7,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from bench import flushes, report, webhook
+from bench import flushes, memory, pages, report, scale, slow, webhook
 from bench.report import Figure
 
-PARTS: dict[str, Callable[..., Iterator[Figure]]] = {part.NAME: part.measure for part in (webhook, flushes)}
+PARTS: dict[str, Callable[..., Iterator[Figure]]] = {
+    part.NAME: part.measure for part in (webhook, flushes, memory, slow, pages, scale)
+}
+ONLY_WHEN_ASKED = frozenset({scale.NAME})
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; without: all of them")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; without: all but scale")
     parser.add_argument("--quick", action="store_true", help="a few seconds each, to see that it works")
     asked = parser.parse_args()
     if unknown := [part for part in asked.parts if part not in PARTS]:
         parser.error(f"there is no part {unknown[0]!r}")
     begun = time.monotonic()
     figures: list[Figure] = []
-    for name in asked.parts or PARTS:
+    for name in asked.parts or (part for part in PARTS if part not in ONLY_WHEN_ASKED):
         print(f"{name} …", file=sys.stderr, flush=True)
         figures += PARTS[name](quick=asked.quick)
     print(report.table(figures))

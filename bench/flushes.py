@@ -25,19 +25,32 @@ def measure(*, quick: bool) -> Iterator[Figure]:
     count = 100 if quick else 600
     with servers.scratch() as folder, servers.dashboard(folder) as site:
         yield from _figures("SQLite", count, _count(site, servers.web_processes(site), count, folder / "trace"))
+    with (
+        servers.scratch() as folder,
+        servers.postgres() as (cluster, url),
+        servers.dashboard(folder, database_url=url) as site,
+    ):
+        # The server flushes what we commit, so its processes belong to the account.
+        processes = [
+            *servers.web_processes(site),
+            servers.process_id(cluster),
+            *servers.descendants(servers.process_id(cluster)),
+        ]
+        yield from _figures("PostgreSQL", count, _count(site, processes, count, folder / "trace"))
 
 
 def _figures(database: str, count: int, calls: Counter[str]) -> Iterator[Figure]:
     for what, number in calls.most_common():
         yield Figure(NAME, f"{database}: {what}, each application", number / count, "")
-    yield at_most(NAME, f"{database}: flushes, each application", calls.total() / count, "", 3)
+    # A checkpoint or a new log file now and then is not for this application or that.
+    yield at_most(NAME, f"{database}: flushes, each application", round(calls.total() / count, 1), "", 3)
     yield at_least(NAME, f"{database}: flushes in all, {count} acknowledged", calls.total(), "", count)
 
 
 def _count(site: Site, processes: list[int], count: int, trace: Path) -> Counter[str]:
     """Flushing calls of `processes` while `count` deliveries are acknowledged, by what they flushed."""
     with load.client(site.port, site.webhook_secret) as client:
-        client.prepare(50)
+        client.prepare(150)  # every thread has opened its connection, which flushes once
         client.run()
         client.prepare(count)
         with traced(processes, trace):
@@ -52,6 +65,8 @@ def _count(site: Site, processes: list[int], count: int, trace: Path) -> Counter
 def _kind(path: str) -> str:
     if path.endswith("-wal"):
         return "the write-ahead log"
+    if "/pg_wal" in path:
+        return "PostgreSQL's log"
     if "/files/" in path:
         return "a file's directory" if len(Path(path).name) == 2 else "a file"
     return "the database" if path.endswith(".db") else Path(path).parent.name or "nothing named"

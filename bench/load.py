@@ -105,7 +105,7 @@ async def _send(connection: socket.socket, prepared: list[bytes], run: Run) -> N
         await loop.sock_sendall(connection, request)
         answer = await _answer(loop, connection)
         run.latencies.append(time.perf_counter() - begun)
-        run.answers["accepted" if b'"accepted"' in answer else answer[:300].decode("latin-1")] += 1
+        run.answers["accepted" if b'"accepted"' in answer else answer[-300:].decode("latin-1")] += 1
 
 
 async def _answer(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> bytes:

@@ -52,7 +52,9 @@ def table(figures: Iterable[Figure]) -> str:
     rows = [("part", "measured", "value", "goal", "met")]
     rows += [(one.part, one.name, one.as_text, one.goal, marks[one.met]) for one in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+import requests
 
 from config import VAR
 from tests.infrastructure.postgres import Cluster, migrate
@@ -16,6 +19,8 @@ from tests.infrastructure.processes import Site
 WEB_WORKERS: Final = 2
 # As `dashboard.launch.services` has it for the web processes.
 _SETTINGS: Final = {"MALLOC_ARENA_MAX": "2"}
+_EMAIL: Final = "bench@example.com"
+_PASSWORD: Final = "correct horse battery"
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def dashboard(folder: Path, **fields: Any) -> Iterator[Site]:
 
 @contextmanager
 def bare(folder: Path) -> Iterator[Site]:
-    """The yardstick. Its database is made beforehand: two workers turning it to WAL at once would lock each other out."""
+    """The yardstick. Its database is made beforehand: two workers that turn it to WAL at once lock each other out."""
     (folder / "bare").mkdir()
     with sqlite3.connect(folder / "bare" / "dashboard.db") as database:
         database.execute("PRAGMA journal_mode=WAL")
@@ -68,6 +73,48 @@ def postgres() -> Iterator[tuple[Cluster, str]]:
             yield cluster, url
         finally:
             cluster.stop()
+
+
+class Visitor:
+    """A signed-in recruiter on one keep-alive connection."""
+
+    def __init__(self, site: Site) -> None:
+        self._session = requests.Session()
+        self._url = site.url
+        form = self._session.get(f"{site.url}/login", timeout=30).text
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
+        if token is None:
+            raise RuntimeError("the sign-in form has no csrf_token")
+        fields = {"email": _EMAIL, "password": _PASSWORD, "csrf_token": token[1]}
+        self._session.post(f"{site.url}/login", data=fields, timeout=30).raise_for_status()
+
+    def get(self, path: str) -> str:
+        """The page at `path`, which must be answered with 200 and not lead elsewhere."""
+        answer = self._session.get(self._url + path, timeout=60, allow_redirects=False)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path} was answered {answer.status_code}")
+        return answer.text
+
+    def close(self) -> None:
+        self._session.close()
+
+
+@contextmanager
+def visitor(site: Site) -> Iterator[Visitor]:
+    site.add_user(_EMAIL, "recruiter", _PASSWORD)
+    with closing(Visitor(site)) as made:
+        yield made
+
+
+@contextmanager
+def on_postgres(folder: Path) -> Iterator[Site]:
+    with postgres() as (_cluster, url), dashboard(folder, database_url=url) as site:
+        yield site
+
+
+def process_id(cluster: Cluster) -> int:
+    """PostgreSQL's parent process."""
+    return int((cluster.folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
 def web_processes(site: Site) -> list[int]:
