@@ -60,10 +60,16 @@ class WritersTurn:
             return
         deadline = time.monotonic() + self._patience
         self._take(connection, deadline)
-        left = max(0, round((deadline - time.monotonic()) * 1000))
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={left}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        left = deadline - time.monotonic()
+        if left > self._patience / 2:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            # Half its patience is spent already; it may not wait for as long again.
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={max(0, round(left * 1000))}")
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
     def give_back(self, _connection: sqlite3.Connection | None, record: ConnectionPoolEntry) -> None:
         """Let the next one write. At the pool's checkin, because SQLAlchemy has no event after a commit."""

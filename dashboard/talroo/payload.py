@@ -146,15 +146,17 @@ def _submission(data: Mapping[str, Json], *, completed: bool, as_of: datetime | 
     if talroo_id is None:
         raise NotUnderstood("Nothing identifies the application: data.id is missing or unreadable.")
     flags += (f"{label} came in a form that cannot be read." for key, label in _CONTAINERS if _is_odd(data.get(key)))
+    facts = Facts(**_read(Facts, data, flags))
     return Submission(
         talroo_id=talroo_id,
         completed=completed,
         as_of=as_of,
-        facts=Facts(**_read(Facts, data, flags)),
+        facts=facts,
         job=JobFacts(**_read(JobFacts, data, flags)),
         files=tuple(_files(data, flags)),
         has_answers=questions.has_answers(data),
-        disqualified_by=questions.disqualification(data),
+        # The reason is shown beside "not qualified" only, and finding it costs more than the rest of the facts.
+        disqualified_by=questions.disqualification(data) if facts.qualified is False else None,
         flags=tuple(flags),
     )
 
