@@ -76,6 +76,14 @@ def day(value: date) -> str:
     return f"{value.day} {value:%b %Y}"
 
 
+def iso_day(value: str) -> str:
+    """`2026-11-21` as `21 Nov 2026`; what is no such date as it is."""
+    try:
+        return day(date.fromisoformat(value))
+    except ValueError:
+        return value
+
+
 def clock_time(moment: datetime, *, now: datetime, zone: tzinfo) -> str:
     """`today 12:04 CST`, `yesterday 12:04 CST`, else `Sat 21 Nov 2026, 12:04 CST`, all in `zone`."""
     there = moment.astimezone(zone)
@@ -89,6 +97,11 @@ def full_time(moment: datetime, *, zone: tzinfo) -> str:
     """`Sat 21 Nov 2026, 12:04:31 CST`: exact, for titles."""
     there = moment.astimezone(zone)
     return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S} {there.tzname() or 'UTC'}"
+
+
+def _there(value: date) -> date:
+    """A moment in the viewer's zone; a mere date stays what it is."""
+    return value.astimezone(viewer_zone()) if isinstance(value, datetime) else value
 
 
 def _time_element(kind: str, moment: datetime, words: str) -> Markup:
@@ -146,7 +159,7 @@ def initials(name: str | None) -> str:
 
 
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add the filters `ago`, `when`, `date`, `filesize`, `phone`, `tel`, `number`, `initials` to `app`.
+    """Add the filters `ago`, `when`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` to `app`.
 
     `ago` and `when` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
     Jinja escapes.
@@ -158,9 +171,15 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
     def when(moment: datetime | None) -> str:
         return _time_element("when", moment, clock_time(moment, now=now(), zone=viewer_zone())) if moment else ""
 
-    def on_day(value: date | None) -> str:
-        there = value.astimezone(viewer_zone()) if isinstance(value, datetime) else value
-        return day(there) if there else ""
+    def on_day(value: date | str | None) -> str:
+        if isinstance(value, str):
+            return iso_day(value)
+        return day(_there(value)) if value else ""
+
+    def short_day(value: date) -> str:
+        there = _there(value)
+        today = now().astimezone(viewer_zone())
+        return f"{there.day} {there:%b}" if there.year == today.year else day(there)
 
     plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number, "initials": initials}
-    app.jinja_env.filters.update(plain, ago=ago, when=when, date=on_day)
+    app.jinja_env.filters.update(plain, ago=ago, when=when, date=on_day, short_date=short_day)

@@ -90,10 +90,23 @@
     if (target.id === "results") location.assign(pathInfo.finalRequestPath);
     else if (elsewhere) location.reload();
   });
-  // What looks again by itself waits while somebody fills in a form in it.
+  // What looks again by itself waits while somebody fills in a form in it, also for an answer that is under way.
+  const filledIn = (element) => element.id === "outcome" && element.querySelector("details[open]");
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const element = event.detail.elt;
-    if (element.getAttribute("hx-trigger")?.startsWith("every") && element.querySelector("details[open]")) event.preventDefault();
+    if (filledIn(event.detail.elt)) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (filledIn(event.detail.target)) event.detail.shouldSwap = false;
+  });
+  let reported = document.getElementById("outcome")?.dataset.report;
+  document.addEventListener("htmx:afterSettle", () => {
+    const outcome = document.getElementById("outcome");
+    if (!outcome) return;
+    // Somebody else moved the application: more of the page than this piece is out of date.
+    if (outcome.dataset.at !== document.getElementById("main").dataset.stage) location.reload();
+    if (outcome.dataset.report === reported) return;
+    reported = outcome.dataset.report;
+    write(document.getElementById("outcome-said"), outcome.querySelector(".report")?.textContent.trim() ?? "");
   });
 
   // Keyboard.
@@ -109,6 +122,14 @@
     links[next].closest("tr").scrollIntoView({ block: "nearest" });
   }
 
+  function closeConfirm(open) {
+    if (open) {
+      open.open = false;
+      open.querySelector("summary").focus();
+    }
+    return open;
+  }
+
   const KEYS = {
     "/": () => { const search = document.querySelector("[data-search]"); search?.focus(); search?.select(); return search; },
     j: () => { step(1); return true; },
@@ -120,6 +141,7 @@
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
     if (event.key === "Escape" && event.target.matches?.("[data-search]")) return event.target.blur();
+    if (event.key === "Escape" && closeConfirm(document.querySelector("details.confirm[open]"))) return event.preventDefault();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return undefined;
     if (KEYS[event.key]()) event.preventDefault();
     return undefined;
