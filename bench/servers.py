@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -120,14 +120,12 @@ def process_id(cluster: Cluster) -> int:
 def web_processes(site: Site) -> list[int]:
     """The ids of all processes that serve `site`'s pages: granian's parent and its workers."""
     parent = next(one.process.pid for one in site.running if one.name == "web")
-    return [parent, *descendants(parent)]
+    return families([parent])
 
 
-def descendants(parent: int) -> list[int]:
-    found: list[int] = []
-    for child in _children(parent):
-        found += [child, *descendants(child)]
-    return found
+def families(parents: Iterable[int]) -> list[int]:
+    """The processes `parents`, and everything that descends from them."""
+    return [member for parent in parents for member in (parent, *families(_children(parent)))]
 
 
 def _children(parent: int) -> list[int]:
