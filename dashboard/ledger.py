@@ -212,7 +212,7 @@ def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: d
         (_is_shared(people.c.tlr_sid, channel, event), names.index("shared")),
         else_=names.index("missing"),
     )
-    found = session.execute(select(part, func.count()).select_from(people).group_by(part)).tuples().all()
+    found = session.execute(select(part, func.count()).select_from(people).group_by(part)).all()
     parts = {names[position]: number for position, number in found}
     return Parity(channel, stage, sum(parts.values()), parts, _taken_back(session, channel, stage, event))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from dashboard import filetypes
@@ -57,7 +57,7 @@ class FileReader:
             self._keep(sha256, found)
         return True
 
-    def _choose(self) -> tuple[str, str] | None:
+    def _choose(self) -> Row[str, str] | None:
         now = self._clock()
         self._passed_over = {sha256: until for sha256, until in self._passed_over.items() if until > now}
         if len(self._passed_over) >= MOST_PASSED_OVER:
@@ -68,7 +68,7 @@ class FileReader:
                 .where(StoredFile.read_at.is_(None), StoredFile.sha256.not_in(self._passed_over))
                 .order_by(StoredFile.stored_at)
             )
-            waiting = session.execute(unread.limit(CHOICE)).tuples().all()
+            waiting = session.execute(unread.limit(CHOICE)).all()
         return self._rng.choice(waiting) if waiting else None
 
     def _keep(self, sha256: str, found: Extraction) -> None:
