@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, cast
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, Table, TypeDecorator, inspect
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, Table, TypeDecorator, insert, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -70,7 +70,7 @@ def start_writing(session: Session) -> None:
 
 
 def table_of(model: type[Base]) -> Table:
-    """The table of a model, for statements that are executed too often for the mapped class's comfort."""
+    """The table of a model, for statements that need not go through the mapped class."""
     return cast("Table", model.__table__)
 
 
@@ -79,14 +79,15 @@ def insert_or_ignore(session: Session, model: type[Base], *unique: str) -> Any:
 
     Executed, its `scalar()` is the new row's primary key, or None where the row was there.
     """
-    return _insert_or_ignore(session.get_bind().dialect.name, model, unique)
+    return write_insert(session.get_bind().dialect.name, model, unique)
 
 
 @cache
-def _insert_or_ignore(dialect: str, model: type[Base], unique: tuple[str, ...]) -> Any:
-    # On the table and made once: inserting through the mapped class costs three times as much, and receiving does it
-    # six times for every application.
+def write_insert(dialect: str, model: type[Base], unique: tuple[str, ...]) -> Any:
+    """`insert_or_ignore`'s statement; without `unique` columns, a plain INSERT."""
     table = table_of(model)
+    if not unique:
+        return insert(table)
     statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
     return statement.on_conflict_do_nothing(index_elements=[*unique]).returning(*inspect(model).primary_key)
 

@@ -38,9 +38,9 @@ class Inbox:
         """From an address's query. What cannot be read is left out and named in `problems`, in words."""
         problems: list[str] = []
         return cls(
-            text=args.get("q", "").strip()[:200],
+            text=_words(args, "q", 200),
             stage=one_of(args, "stage", set(Stage), problems),
-            job=args.get("job", "").strip()[:255],
+            job=_words(args, "job", 255),
             qualified=one_of(args, "qualified", {"yes", "no"}, problems),
             applied_from=day(args, "from", problems),
             applied_to=day(args, "to", problems),
@@ -192,6 +192,11 @@ def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
         status: count(session, select(literal(1)).where(Delivery.status == status)) or COUNT_LIMIT
         for status in statuses
     }
+
+
+def _words(args: Mapping[str, str], name: str, limit: int) -> str:
+    """What was typed. A NUL, which PostgreSQL takes in no text, is in nothing that can be found."""
+    return args.get(name, "").replace("\0", "").strip()[:limit]
 
 
 def one_of(args: Mapping[str, str], name: str, allowed: set[Any], problems: list[str]) -> str:

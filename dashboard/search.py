@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from anyascii import anyascii
-from sqlalchemy import Select, text
+from sqlalchemy import Select, TextClause, text
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, Job
+from dashboard.prepared import Prepared
 
 TABLE: Final = "application_search"
 MAX_WORDS: Final = 4_000
@@ -51,20 +52,25 @@ def phone_forms(phone: str | None) -> tuple[str, ...]:
 
 def index(session: Session, application_id: int, found: Sequence[str]) -> None:
     """Put the words of an application into the index, in place of what was there."""
-    index_many(session, [(application_id, found)])
+    _WRITE.first(session, _row(session.get_bind().dialect.name, application_id, found))
 
 
 def index_many(session: Session, found: Iterable[tuple[int, Sequence[str]]]) -> None:
     """The same for many applications at once: their ids with their words."""
-    if session.get_bind().dialect.name == "postgresql":
-        # A tsvector keeps each word once: spare it the work.
-        rows: list[dict[str, object]] = [{"id": number, "words": list(dict.fromkeys(words))} for number, words in found]
-        statement = _WRITE_POSTGRESQL
-    else:
-        rows = [{"id": number, "words": " ".join(words)} for number, words in found]
-        statement = _WRITE_SQLITE
+    dialect = session.get_bind().dialect.name
+    rows = [_row(dialect, number, words) for number, words in found]
     if rows:
-        session.execute(statement, rows)
+        session.execute(_write(dialect), rows)
+
+
+def _row(dialect: str, application_id: int, found: Sequence[str]) -> dict[str, object]:
+    # A tsvector keeps each word once: spare it the work.
+    words: object = list(dict.fromkeys(found)) if dialect == "postgresql" else " ".join(found)
+    return {"id": application_id, "words": words}
+
+
+def _write(dialect: str) -> TextClause:
+    return _WRITE_POSTGRESQL if dialect == "postgresql" else _WRITE_SQLITE
 
 
 def narrow(statement: Select[Any], asked: str, dialect: str) -> Select[Any]:
@@ -93,3 +99,4 @@ _WRITE_POSTGRESQL: Final = text(
     f"INSERT INTO {TABLE} (application_id, words) VALUES (:id, array_to_tsvector(CAST(:words AS text[])))"  # noqa: S608
     " ON CONFLICT (application_id) DO UPDATE SET words = excluded.words"
 )
+_WRITE: Final = Prepared(_write)

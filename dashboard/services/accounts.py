@@ -146,8 +146,8 @@ def sign_out(session: Session, token: str, *, now: datetime) -> None:
 
 
 def fold(email: str) -> str:
-    """An e-mail address as users are known by."""
-    return email.strip().lower()
+    """An e-mail address as users are known by. PostgreSQL stores no NUL, so nobody has one."""
+    return email.replace("\0", "").strip().lower()
 
 
 def _hash(token: str) -> str:

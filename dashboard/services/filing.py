@@ -9,21 +9,24 @@ from datetime import datetime
 from typing import Any, Final
 
 from anyascii import anyascii
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from dashboard import search
-from dashboard.database import insert_or_ignore, public_id, table_of
+from dashboard.database import public_id
 from dashboard.models import Application, Attachment, Job, StoredFile
+from dashboard.prepared import Prepared
 from dashboard.services.attachments import Attached
 from dashboard.stages import Stage
 from dashboard.talroo.payload import JobFacts, Submission
 
 MAX_FLAGS: Final = 50
 
-_JOB: Final = table_of(Job)
-_JOB_ID: Final = select(_JOB.c.id).where(_JOB.c.identity == bindparam("identity"))
-"""Made once, and on the table: asked for every delivery."""
+_INSERT_APPLICATION: Final = Prepared.insert(Application, "talroo_id")
+_INSERT_ATTACHMENT: Final = Prepared.insert(Attachment)
+_INSERT_FILE: Final = Prepared.insert(StoredFile, "sha256")
+_INSERT_JOB: Final = Prepared.insert(Job, "identity")
+_JOB_ID: Final = Prepared(lambda _: select(Job.id).where(Job.identity == bindparam("identity")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,11 @@ def file_application(
     job_id = _job(session, submission.job)
     row = _new_row(submission, job_id=job_id, delivery_id=delivery_id, arrived_at=arrived_at, timing=timing)
     # INSERT first, then look: two deliveries about one application may be on their way at the same moment.
-    made = session.execute(insert_or_ignore(session, Application, "talroo_id"), row).scalar()
+    made = _INSERT_APPLICATION.first(session, row)
     if made is None:
         return _fill_in(session, submission, row)
-    search.index(session, made, search.application_words(submission.facts, submission.job))
-    return Filed(made, row["public_id"], created=True)
+    search.index(session, made[0], search.application_words(submission.facts, submission.job))
+    return Filed(made[0], row["public_id"], created=True)
 
 
 def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: datetime) -> None:
@@ -59,7 +62,7 @@ def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: dat
         if (file.sent.question_id, file.sha256) in known:
             continue
         known.add((file.sent.question_id, file.sha256))
-        session.execute(insert(table_of(Attachment)), _attachment_row(filed.id, file, at))
+        _INSERT_ATTACHMENT.first(session, _attachment_row(filed.id, file, at))
 
 
 def _note_contents(session: Session, files: Iterable[Attached], at: datetime) -> None:
@@ -70,7 +73,7 @@ def _note_contents(session: Session, files: Iterable[Attached], at: datetime) ->
     }
     # In one order for everybody: of two deliveries with the same two files, each would wait for the other's.
     for sha256 in sorted(rows):
-        session.execute(insert_or_ignore(session, StoredFile, "sha256"), rows[sha256])
+        _INSERT_FILE.first(session, rows[sha256])
 
 
 def _known_files(session: Session, application_id: int) -> set[tuple[str | None, str | None]]:
@@ -191,9 +194,9 @@ def _job(session: Session, facts: JobFacts) -> int | None:
     if reference is None:
         return None
     identity = hashlib.sha256(f"{facts.company or ''}\0{reference}".encode()).hexdigest()
-    found: int | None = session.execute(_JOB_ID, {"identity": identity}).scalar()
-    if found is not None:
-        return found
+    found = _JOB_ID.first(session, {"identity": identity})
+    if found:
+        return int(found[0])
     row = facts.as_row() | {"public_id": public_id(), "identity": identity, "reference": reference}
-    made: int | None = session.execute(insert_or_ignore(session, Job, "identity"), row).scalar()
-    return made if made is not None else int(session.execute(_JOB_ID, {"identity": identity}).scalar_one())
+    made = _INSERT_JOB.first(session, row) or _JOB_ID.first(session, {"identity": identity})
+    return int(made[0])

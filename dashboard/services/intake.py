@@ -15,9 +15,10 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from dashboard.database import insert_or_ignore, is_storage_failure, public_id, start_writing
+from dashboard.database import is_storage_failure, public_id, start_writing
 from dashboard.logs import without_contents
 from dashboard.models import Application, Delivery
+from dashboard.prepared import Prepared
 from dashboard.services import filing
 from dashboard.services.attachments import Attached, receive_files
 from dashboard.services.files import FileStore
@@ -27,6 +28,8 @@ from dashboard.talroo.cutting import CutBody
 log = logging.getLogger(__name__)
 
 MAX_REASON: Final = 500
+
+_INSERT_DELIVERY: Final = Prepared.insert(Delivery, "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +228,8 @@ def _insert_delivery(
         "talroo_id": submission.talroo_id if submission else None,
         "duplicate_count": 0,
     }
-    found: int | None = session.execute(insert_or_ignore(session, Delivery, "key"), row).scalar()
-    return found
+    made = _INSERT_DELIVERY.first(session, row)
+    return made[0] if made else None
 
 
 def _duplicate(session: Session, arrival: Arrival, understood: _Understood, key: str) -> Outcome:

@@ -43,6 +43,11 @@ def writing() -> Session:
     return session
 
 
+def storing() -> Session:
+    """A session of its own for a delivery: it looks its engine up once, not at every statement."""
+    return Session(db.engine)
+
+
 def remote_address() -> str:
     """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
     return (request.remote_addr or "unknown")[:64]

@@ -16,14 +16,14 @@ from werkzeug.exceptions import ClientDisconnected
 from config import Config
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
-from dashboard.extensions import csrf, db
+from dashboard.extensions import csrf
 from dashboard.logs import without_contents
 from dashboard.permissions import PUBLIC, needs
 from dashboard.services import intake
 from dashboard.services.intake import Arrival
 from dashboard.talroo import signature
 from dashboard.talroo.wire import clean
-from dashboard.web.edge import file_store, remote_address, settings
+from dashboard.web.edge import file_store, remote_address, settings, storing
 
 bp = Blueprint("receiving", __name__)
 log = logging.getLogger(__name__)
@@ -85,8 +85,9 @@ def _refused(problem: signature.SignatureError) -> Answer:
 
 def _keep(arrival: Arrival) -> Answer:
     try:
-        outcome = intake.receive(db.session(), arrival, files=file_store())
-        db.session.commit()
+        with storing() as session:
+            outcome = intake.receive(session, arrival, files=file_store())
+            session.commit()
     except Exception as problem:
         return _could_not_store(problem)
     return outcome.as_json(), 200
@@ -94,8 +95,9 @@ def _keep(arrival: Arrival) -> Answer:
 
 def _quarantined(arrival: Arrival, problem: signature.SignatureExpired) -> Answer:
     try:
-        intake.quarantine(db.session(), arrival)
-        db.session.commit()
+        with storing() as session:
+            intake.quarantine(session, arrival)
+            session.commit()
     except Exception as failure:
         return _could_not_store(failure)
     return _refused(problem)
@@ -103,7 +105,6 @@ def _quarantined(arrival: Arrival, problem: signature.SignatureExpired) -> Answe
 
 def _could_not_store(problem: Exception) -> Answer:
     """Talroo tries again for about 16 hours, so saying "not now" loses nothing."""
-    db.session.rollback()
     if is_storage_failure(problem):
         log.error("a delivery could not be stored: %s", type(problem).__name__)
     else:
