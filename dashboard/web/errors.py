@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from flask import Flask, jsonify, render_template, request
+from flask import Flask, g, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from dashboard.database import is_storage_failure
-from dashboard.extensions import db
+from dashboard.extensions import db, login_manager
 from dashboard.logs import without_contents
 
 log = logging.getLogger(__name__)
@@ -48,12 +48,18 @@ def init_app(app: Flask) -> None:
 def page(code: int, title: str, message: str) -> Response:
     """An error for whoever asked: a page for people, JSON for machines."""
     if request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html") == "text/html":
-        body: Response | str = render_template("errors/error.html", code=code, title=title, message=message)
-        response = Response(body, mimetype="text/html") if isinstance(body, str) else body
+        response = Response(_html(code, title, message), mimetype="text/html")
     else:
         response = jsonify(error=title, detail=message)
     response.status_code = code
     return response
+
+
+def _html(code: int, title: str, message: str) -> str:
+    if code >= 500:
+        # Every template is given the user, and finding out who it is may be just what cannot be done.
+        g._login_user = login_manager.anonymous_user()
+    return render_template("errors/error.html", code=code, title=title, message=message)
 
 
 def _known(problem: HTTPException) -> Response:
@@ -61,7 +67,10 @@ def _known(problem: HTTPException) -> Response:
     if code < 400:
         return problem.get_response()
     title, message = MESSAGES.get(code, (problem.name, "Go back and try again."))
-    response = page(code, title, message)
+    try:
+        response = page(code, title, message)
+    except SQLAlchemyError as no_database:
+        return _unknown(no_database)
     for name, value in problem.get_headers():
         if name.lower() in ("allow", "retry-after"):
             response.headers[name] = value

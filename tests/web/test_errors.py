@@ -1,0 +1,81 @@
+"""When something cannot be done, people get a page and machines get JSON; neither learns what is not theirs."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from sqlalchemy.exc import DataError, OperationalError
+
+from dashboard.permissions import PUBLIC, needs
+
+SECRET = "Ada Quill's own words"
+
+
+def broken(problem: Exception):
+    @needs(PUBLIC)
+    def view():
+        raise problem
+
+    return view
+
+
+@pytest.fixture
+def site(make_app, sqlite_url):
+    app = make_app(sqlite_url)
+    problems = {
+        "bug": ValueError(SECRET),
+        "locked": OperationalError("SELECT", {"name": SECRET}, Exception("database is locked")),
+        "full": OSError(28, "No space left on device"),
+        "nul": DataError("SELECT", {"name": SECRET}, Exception("NUL")),
+    }
+    for name, problem in problems.items():
+        app.add_url_rule(f"/{name}", name, broken(problem))
+    return app.test_client()
+
+
+CASES = [("/bug", 500), ("/locked", 503), ("/full", 503), ("/nul", 400), ("/nowhere", 404), ("/metrics", 403)]
+
+
+@pytest.mark.parametrize(("path", "status"), CASES)
+def test_people_get_a_page(site, path, status):
+    answer = site.get(path, headers={"Accept": "text/html,*/*;q=0.8"}, environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert f"Error {status}" in answer.text
+    assert "Traceback" not in answer.text
+    assert SECRET not in answer.text
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert ("Retry-After" in answer.headers) is (status == 503)
+
+
+@pytest.mark.parametrize(("path", "status"), CASES)
+def test_machines_get_json(site, path, status):
+    answer = site.get(path, headers={"Accept": "application/json"}, environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    assert (answer.status_code, answer.mimetype) == (status, "application/json")
+    assert set(answer.json) == {"error", "detail"}
+    assert SECRET not in answer.text
+
+
+def test_the_wrong_method_is_405_and_says_which_are_right(site):
+    answer = site.delete("/login")
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/bug", "/locked"])
+def test_the_log_says_what_and_where_but_not_whose(site, path, caplog):
+    with caplog.at_level(logging.ERROR):
+        site.get(path)
+    (record,) = [found for found in caplog.records if found.name == "dashboard.web.errors"]
+    assert "test_errors.py" in record.getMessage()
+    assert SECRET not in caplog.text
+
+
+def test_a_database_that_is_gone_is_503_for_who_is_signed_in_and_who_is_not(make_app, tmp_path):
+    client = make_app(f"sqlite:///{tmp_path}/none/dashboard.db").test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = "a token"
+    for path in ("/applications", "/applications/x", "/", "/nowhere"):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "60"

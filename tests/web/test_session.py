@@ -1,0 +1,270 @@
+"""Signing in and out: who is let in, who has to wait, and when a session is worth nothing any more."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import LoginSession, User
+from dashboard.services import accounts
+from dashboard.web import session as session_screen
+from tests.application import PASSWORD
+
+EMAIL = "ada@example.com"
+
+
+@pytest.fixture
+def user(app):
+    with app.app_context():
+        accounts.add_user(db.session(), EMAIL, PASSWORD, "recruiter", now=utcnow())
+        db.session.commit()
+
+
+@pytest.fixture
+def log_in(app, user):
+    """`log_in(…)` → a new browser and the answer to its attempt."""
+
+    def attempt(password=PASSWORD, email=EMAIL, address="198.51.100.7", client=None, **fields):
+        client = client or app.test_client()
+        client.environ_base = {**client.environ_base, "REMOTE_ADDR": address}
+        token = re.search(r'csrf_token" value="([^"]+)', client.get("/login").text)[1]
+        form = {"email": email, "password": password, "csrf_token": token, **fields}
+        return client, client.post("/login", data=form)
+
+    return attempt
+
+
+def change_sessions(app, **values):
+    with app.app_context():
+        db.session.execute(update(LoginSession).values(**values))
+        db.session.commit()
+
+
+@pytest.mark.parametrize("email", [EMAIL, " ADA@Example.com "])
+def test_the_right_password_opens_the_inbox(log_in, email):
+    client, answer = log_in(email=email)
+    assert (answer.status_code, answer.location) == (302, "/applications")
+    assert client.get("/applications").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "page"), [("recruiter", "/applications"), ("hr_admin", "/applications"), ("it_admin", "/admin/deliveries")]
+)
+def test_each_role_has_its_first_page(sign_in, role, page):
+    client = sign_in(role)
+    assert client.get("/").location == page
+    assert client.get("/login").location == page
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        (EMAIL, "wrong"),
+        (EMAIL, ""),
+        (EMAIL, PASSWORD + " "),
+        ("nobody@example.com", PASSWORD),
+        ("", ""),
+        ("\0", "\0"),
+        ("x" * 5_000, "y" * 100_000),
+        ("' OR 1=1 --", "' OR 1=1 --"),
+    ],
+)
+def test_anything_else_does_not_and_the_answer_never_tells_why(log_in, email, password):
+    client, answer = log_in(email=email, password=password)
+    assert answer.status_code == 401
+    assert "The e-mail address or the password is not right." in answer.text
+    assert client.get("/applications").status_code == 302
+
+
+def test_an_unknown_address_costs_as_much_as_a_wrong_password(app, user, monkeypatch):
+    checked = []
+    hasher = accounts._hasher
+
+    class Counting:
+        def verify(self, stored, password):
+            checked.append(re.sub(r"[^$]+\$[^$]+$", "", stored))
+            return hasher.verify(stored, password)
+
+    monkeypatch.setattr(accounts, "_hasher", Counting())
+    with app.app_context():
+        for email in (EMAIL, "nobody@example.com"):
+            assert accounts.authenticate(db.session(), email, "wrong") is None
+    assert checked == ["$argon2id$v=19$m=19456,t=2,p=1$"] * 2
+
+
+def test_a_user_who_was_switched_off_cannot_sign_in_and_is_out_at_once(app, log_in):
+    client, _ = log_in()
+    with app.app_context():
+        db.session.execute(update(User).values(active=False))
+        db.session.commit()
+    assert client.get("/applications").status_code == 302
+    assert log_in()[1].status_code == 401
+
+
+# --- throttling ---------------------------------------------------------------------------------------------------
+
+
+def fail_often(log_in, times=accounts.FAILURES_HERE, **attempt):
+    for _ in range(times):
+        assert log_in(password="wrong", **attempt)[1].status_code == 401
+
+
+@pytest.fixture
+def cheap_checks(monkeypatch):
+    """Passwords compare at once: these tests count tries, and fifty milliseconds each would add up."""
+    monkeypatch.setattr(
+        accounts,
+        "authenticate",
+        lambda session, email, password: (
+            session.scalar(select(User).where(User.email == accounts.fold(email))) if password == PASSWORD else None
+        ),
+    )
+
+
+def test_too_many_failures_must_wait_and_are_told_how_long(log_in, cheap_checks):
+    fail_often(log_in)
+    _, answer = log_in()
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= accounts.THROTTLE_WINDOW.total_seconds()
+    assert "Too many attempts. Try again in 15 minutes." in answer.text
+
+
+def test_a_stranger_elsewhere_cannot_lock_the_owner_out(log_in, cheap_checks):
+    fail_often(log_in)
+    assert log_in(address="203.0.113.5")[1].status_code == 302
+
+
+def test_another_account_at_the_same_address_is_not_affected(log_in, cheap_checks):
+    fail_often(log_in, email="other@example.com")
+    assert log_in()[1].status_code == 302
+
+
+def test_when_the_window_ends_tries_count_again(app, log_in, cheap_checks, monkeypatch):
+    fail_often(log_in)
+    later = utcnow() + accounts.THROTTLE_WINDOW + timedelta(seconds=1)
+    monkeypatch.setattr(session_screen, "utcnow", lambda: later)
+    assert log_in(password="wrong")[1].status_code == 401
+    assert log_in()[1].status_code == 302
+
+
+def test_a_success_forgets_the_failures_before_it(log_in, cheap_checks):
+    fail_often(log_in, accounts.FAILURES_HERE - 1)
+    assert log_in()[1].status_code == 302
+    fail_often(log_in, accounts.FAILURES_HERE - 1)
+    assert log_in()[1].status_code == 302
+
+
+@pytest.mark.parametrize("varying", ["email", "address"])
+def test_one_address_trying_many_accounts_and_many_addresses_trying_one_are_stopped_too(app, user, varying):
+    with app.app_context():
+        session, now = db.session(), utcnow()
+        for number in range(accounts.FAILURES_ELSEWHERE):
+            email = f"{number}@example.com" if varying == "email" else EMAIL
+            address = f"192.0.2.{number}" if varying == "address" else "198.51.100.7"
+            accounts.check_throttle(session, email, address, now=now)
+            accounts.note_failure(session, email, address, now=now)
+        with pytest.raises(accounts.SignInThrottled):
+            accounts.check_throttle(session, EMAIL, "198.51.100.7", now=now)
+
+
+# --- sessions -----------------------------------------------------------------------------------------------------
+
+
+def test_a_signed_out_session_is_worth_nothing_even_with_its_old_cookie(log_in, app):
+    client, _ = log_in()
+    cookie = client.get_cookie("dashboard_session").value
+    token = re.search(r'csrf_token" value="([^"]+)', client.get("/applications").text)[1]
+    assert client.post("/logout", data={"csrf_token": token}).location == "/login"
+    thief = app.test_client()
+    thief.set_cookie("dashboard_session", cookie)
+    assert thief.get("/applications").status_code == 302
+
+
+def test_a_revoked_or_expired_session_is_signed_out(log_in, app):
+    client, _ = log_in()
+    change_sessions(app, revoked_at=utcnow())
+    assert client.get("/applications").status_code == 302
+    client, _ = log_in()
+    assert client.get("/applications").status_code == 200
+    change_sessions(app, expires_at=utcnow() - timedelta(seconds=1))
+    assert client.get("/applications").status_code == 302
+
+
+def test_signing_in_makes_a_new_session_and_keeps_nothing_that_was_planted_before(log_in, app):
+    client = app.test_client()
+    client.get("/login")
+    with client.session_transaction() as planted:
+        planted["_user_id"], planted["planted"] = "attacker's token", "yes"
+    before = client.get_cookie("dashboard_session").value
+    log_in(client=client)
+    assert client.get_cookie("dashboard_session").value != before
+    with client.session_transaction() as session:
+        assert "planted" not in session
+        assert session["_user_id"] != "attacker's token"
+
+
+def test_the_database_holds_no_token_that_a_cookie_holds(log_in, app):
+    client, _ = log_in()
+    with client.session_transaction() as session:
+        token = session["_user_id"]
+    with app.app_context():
+        stored = db.session.scalars(select(LoginSession)).one()
+        assert stored.token_hash != token
+        assert stored.remote_addr == "198.51.100.7"
+        assert db.session.scalars(select(User.password_hash)).one().startswith("$argon2id$")
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "eyJ9.bad.sig", "\u00e9", "a" * 4_000])
+def test_a_made_up_cookie_is_nobodys(client, cookie):
+    client.set_cookie("dashboard_session", cookie)
+    assert client.get("/applications").status_code == 302
+
+
+# --- next ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["/applications?q=ada&stage=new", "/files/abc/preview", "/applications/%2F%2Fevil"])
+def test_who_was_sent_to_sign_in_comes_back(log_in, target):
+    assert log_in(next=target)[1].location == target
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "/\r/evil.example",
+        "\x00//evil.example",
+        " //evil.example",
+        "javascript:alert(1)",
+        "http:evil.example",
+        "evil.example",
+        "/\u2028/evil.example",
+        "",
+        "@evil.example",
+        "/x\r\nSet-Cookie: a=b",
+        "/%0d%0a\n",
+    ],
+)
+def test_nobody_is_sent_anywhere_else(target):
+    assert session_screen._safe(target) is None
+
+
+def test_a_form_with_a_nasty_next_leads_to_the_first_page(log_in):
+    client, answer = log_in(next="//evil.example")
+    assert answer.location == "/applications"
+    assert client.get("/login?next=//evil.example").location == "/applications"
+
+
+def test_a_nasty_next_is_not_even_written_into_the_form(client):
+    assert "evil.example" not in client.get("/login?next=//evil.example").text
