@@ -85,14 +85,19 @@ def check_throttle(session: Session, email: str, address: str, *, now: datetime)
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
-    """The user these belong to, else None. Takes as long for an unknown address as for a wrong password."""
-    user = session.scalar(select(User).where(User.email == fold(email)))
+    """The user these belong to, else None. Takes as long for an unknown address as for a wrong password.
+
+    Ends the session's transaction: while a password is checked, no database connection waits with it.
+    """
+    found = session.execute(select(User.id, User.password_hash).where(User.email == fold(email))).one_or_none()
+    session.rollback()
     try:
-        # A flood of sign-ins may take time, but not all the memory.
+        # A flood of sign-ins may take time, but neither all the memory nor the connections deliveries need.
         with _checks:
-            _hasher.verify(user.password_hash if user else _NOBODYS_HASH, password[:MAX_PASSWORD])
+            _hasher.verify(found.password_hash if found else _NOBODYS_HASH, password[:MAX_PASSWORD])
     except (VerificationError, InvalidHashError):
         return None
+    user = session.get(User, found.id) if found else None
     return user if user and user.active else None
 
 
