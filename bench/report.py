@@ -60,13 +60,12 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def write(figures: Sequence[Figure], words: str, seconds: float) -> Path:
-    """Both files of a run, named by its date and its parts. Returns the readable one."""
+    """Both files of a run, named by its date and by `words`, what was asked for. Returns the readable one."""
     now = datetime.now(UTC)
-    parts = "-".join(dict.fromkeys(one.part for one in figures))
     machine = f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
-    stem = FOLDER / f"{now:%Y-%m-%d}-{parts}"
+    stem = FOLDER / "-".join((f"{now:%Y-%m-%d}", *words.split()))
     FOLDER.mkdir(exist_ok=True)
-    heading = f"# python -m bench {words}\n\n{now:%Y-%m-%d %H:%M} UTC, {machine}, {seconds:.0f} s.\n\n"
+    heading = f"# {f'python -m bench {words}'.strip()}\n\n{now:%Y-%m-%d %H:%M} UTC, {machine}, {seconds:.0f} s.\n\n"
     stem.with_suffix(".md").write_text(heading + table(figures) + "\n")
     told = {"at": now.isoformat(), "machine": machine, "figures": [asdict(one) for one in figures]}
     stem.with_suffix(".json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
