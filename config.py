@@ -53,8 +53,14 @@ def _secret(raw: str) -> str:
 
 
 def _web_address(raw: str) -> str:
-    parts = urlsplit(raw)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(raw)
+        usable = (
+            parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) and not re.search(r"\s", raw)
+        )
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment:
         raise ValueError("must be an http:// or https:// address without query")
     return raw.rstrip("/")
 

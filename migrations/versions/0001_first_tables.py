@@ -153,7 +153,7 @@ def upgrade():
     sa.Column('stage_version', sa.Integer(), nullable=False),
     sa.Column('start_date', sa.String(length=10), nullable=True),
     sa.Column('answers_from_id', sa.Integer(), nullable=True),
-    sa.ForeignKeyConstraint(['answers_from_id'], ['delivery.id'], name='fk_application_answers_from_id_delivery', use_alter=True),
+    sa.ForeignKeyConstraint(['answers_from_id'], ['delivery.id'], name='fk_application_answers_from_id_delivery'),
     sa.ForeignKeyConstraint(['job_id'], ['job.id'], name=op.f('fk_application_job_id_job')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_application')),
     sa.UniqueConstraint('public_id', name=op.f('uq_application_public_id')),

@@ -1,0 +1,136 @@
+"""`flask --app wsgi …`: help for everything, exit 0 or 1, and one clear line when something cannot be done."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import func, select
+
+from dashboard.extensions import db
+from dashboard.models import Application, User
+from dashboard.sandbox import __main__ as fake_talroo
+from tests.application import PASSWORD
+from tests.factories import event
+from tests.infrastructure.processes import FLASK, ROOT
+
+
+@pytest.fixture
+def flask(app):
+    """`flask("users", "add", …)` runs a command in this process and returns its result."""
+    runner = app.test_cli_runner()
+    return lambda *words, typed="": runner.invoke(args=list(words), input=typed)
+
+
+def add_user(flask, email="ada@example.com", role="recruiter", typed=f"{PASSWORD}\n"):
+    return flask("users", "add", email, "--role", role, "--password-stdin", typed=typed)
+
+
+@pytest.mark.parametrize("words", [["users", "add"], ["users"], ["worker"], ["seed"], ["db", "upgrade"], ["sandbox"]])
+def test_every_command_explains_itself(make_app, sqlite_url, words):
+    result = make_app(sqlite_url).test_cli_runner().invoke(args=[*words, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output) > 100 or words == ["sandbox"]
+
+
+def test_a_user_is_added_with_role_and_password(flask, app):
+    result = add_user(flask, " Ada@Example.com ", "hr_admin")
+    assert (result.exit_code, result.output) == (0, "Added ada@example.com as hr administrator.\n")
+    with app.app_context():
+        user = db.session.scalars(select(User)).one()
+        assert (user.email, user.role) == ("ada@example.com", "hr_admin")
+        assert PASSWORD not in user.password_hash
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"email": "nobody"}, "'nobody' is not an e-mail address."),
+        ({"email": "@"}, "'@' is not an e-mail address."),
+        ({"typed": "short\n"}, "The password must have 10 to 1,000 characters."),
+        ({"typed": ""}, "The password must have 10 to 1,000 characters."),
+        ({"typed": "x" * 1_001}, "The password must have 10 to 1,000 characters."),
+    ],
+)
+def test_a_user_who_cannot_be_added_is_refused_in_one_line(flask, change, told):
+    result = add_user(flask, **change)
+    assert (result.exit_code, result.stderr, result.stdout) == (1, f"{told}\n", "")
+
+
+def test_nobody_is_added_twice(flask):
+    add_user(flask)
+    result = add_user(flask, "ADA@example.com")
+    assert (result.exit_code, result.stderr) == (1, "There is a user ada@example.com already.\n")
+
+
+def test_seed_writes_and_says_how_many(flask, app):
+    result = flask("seed", "30")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Wrote 30 applications in ")
+    assert result.stderr == ""
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Application)) == 30
+
+
+def test_seed_refuses_a_database_with_real_deliveries(flask, deliver):
+    deliver(event())
+    result = flask("seed", "30")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "This database holds deliveries that seed did not make. Nothing was written.\n"
+
+
+@pytest.mark.parametrize("count", ["0", "-5", "many", "1.5"])
+def test_seed_wants_a_number(flask, count):
+    assert flask("seed", count).exit_code != 0
+
+
+def test_the_worker_does_what_is_due_and_ends(flask):
+    assert flask("worker", "--once").exit_code == 0
+
+
+def test_the_sandbox_is_the_fake_talroo_with_its_own_options(flask, monkeypatch):
+    told = []
+    monkeypatch.setattr(fake_talroo, "main", lambda arguments: told.append(list(arguments)) or 0)
+    assert flask("sandbox", "--port", "8009", "--interval", "5").exit_code == 0
+    assert told == [["--port", "8009", "--interval", "5"]]
+    monkeypatch.setattr(fake_talroo, "main", lambda arguments: 1)
+    assert flask("sandbox").exit_code == 1
+
+
+@pytest.mark.parametrize("words", [["seed", "5"], ["worker", "--once"]])
+def test_a_database_without_tables_is_told_with_what_to_do(make_app, tmp_path, words):
+    result = make_app(f"sqlite:///{tmp_path}/empty.db").test_cli_runner().invoke(args=words)
+    assert result.exit_code == 1
+    assert result.stderr == "The database has no tables yet, or old ones. Run: flask --app wsgi db upgrade\n"
+
+
+def test_wrong_settings_are_told_without_a_traceback(tmp_path):
+    done = subprocess.run(
+        [*FLASK, "seed", "1"],
+        env={"SECRET_KEY": "short", "DATABASE_URL": "mysql://x", "PATH": ""},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for name in ("SECRET_KEY", "DATABASE_URL"):
+        assert name in done.stderr
+
+
+HEAVY = ("alembic", "flask_migrate", "rich", "prometheus_client", "requests", "urllib3", "PIL", "obstore", "pypdfium2")
+
+
+def test_a_web_process_loads_nothing_it_does_not_need():
+    code = f"import sys, wsgi; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"SECRET_KEY": "x" * 32},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
