@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := [part for part in asked.parts if part not in PARTS]:
         parser.error(f"there is no part {unknown[0]!r}")
+    # Asked to stop, it still stops its servers: their workers would outlive it, on a disk it no longer cleans.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     begun = time.monotonic()
     figures: list[Figure] = []
     for name in asked.parts or (part for part in PARTS if part not in ONLY_WHEN_ASKED):
