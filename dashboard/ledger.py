@@ -218,13 +218,13 @@ def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: d
 
 
 def _rank(row: Any, now: datetime) -> ColumnElement[int]:
-    """The position in `PARITY_WORDS` of a row's state as people see it."""
+    """The position in `PARITY_WORDS` of a row's state as people see it; null where there is no row."""
     positions = {name: position for position, name in enumerate(PARITY_WORDS)}
     waiting = case(
         (row.failures > 0, positions["retrying"]), (row.due_at > now, positions["held"]), else_=positions["pending"]
     )
     stored = {state.value: positions[state] for state in State if state.value in positions}
-    return case(stored, value=row.state, else_=waiting)
+    return case({**stored, State.WAITING.value: waiting}, value=row.state)
 
 
 def _is_shared(tlr_sid: ColumnElement[Any], channel: Channel, event: str) -> ColumnElement[bool]:
