@@ -1,0 +1,229 @@
+"""Moving somebody from their page: what is asked, what is told, what is refused."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from dashboard.extensions import db
+from dashboard.models import Application, Outbound
+from dashboard.models.outbound import State
+from tests.factories import event
+
+SID = "9e21f3a0-1c2d-4e5f-8a9b-000000000001"
+
+
+class Page:
+    """Somebody's page in a recruiter's browser: what it says, and its buttons."""
+
+    def __init__(self, client: FlaskClient, public_id: str) -> None:
+        self.client, self.address = client, f"/applications/{public_id}"
+        self.look()
+
+    def look(self) -> Page:
+        self.source = self.client.get(self.address).text
+        self.text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", self.source)).split())
+        return self
+
+    def press(self, verb: str, **fields: str) -> Page:
+        """Send a form of the page as it was last looked at."""
+        named = {"csrf_token": self._field("csrf_token"), "version": self._field("version"), **fields}
+        answer = self.client.post(f"{self.address}/{verb}", data=named)
+        assert (answer.status_code, answer.headers["Location"]) == (302, self.address)
+        return self.look()
+
+    @property
+    def stage(self) -> str:
+        return self._attribute("data-stage")
+
+    @property
+    def report(self) -> str:
+        return self._attribute("data-report")
+
+    def _attribute(self, name: str) -> str:
+        return re.findall(rf'{name}="([^"]*)"', self.source)[0]
+
+    def _field(self, name: str) -> str:
+        return re.findall(rf'name="{name}" value="([^"]*)"', self.source)[0]
+
+
+@pytest.fixture
+def page(deliver: Callable[..., Any], sign_in: Callable[..., FlaskClient]) -> Page:
+    return Page(sign_in("recruiter"), deliver(event(tlrSid=SID)).json["application"])
+
+
+def change(app: Flask, **values: Any) -> None:
+    """The conversion, as if time had passed."""
+    with app.app_context():
+        db.session.execute(update(Outbound).values(**values))
+        db.session.commit()
+
+
+def conversion(app: Flask) -> Outbound:
+    with app.app_context():
+        found = db.session.scalars(select(Outbound)).one()
+        db.session.expunge(found)
+        return found
+
+
+def test_the_confirmation_says_what_will_be_sent_before_anything_is(page: Page):
+    assert "What will be sent to Talroo: conversion event 2 for click 9e21…; disposition: none configured." in page.text
+    assert page.stage == "new"
+
+
+def test_a_hire_is_held_with_seconds_and_an_undo(page: Page, app: Flask):
+    page.press("hire", start_date="2026-12-01")
+    assert (page.stage, page.report) == ("hired", "held")
+    assert re.search(r"Talroo is told in (59|60) seconds", page.text)
+    assert "Undo" in page.text
+    with app.app_context():
+        assert db.session.scalars(select(Application.start_date)).one() == "2026-12-01"
+
+
+def test_undo_within_the_hold_leaves_a_cancelled_row_and_says_so(page: Page, app: Flask):
+    page.press("stage", stage="interview").press("hire").press("unhire")
+    assert (page.stage, conversion(app).state) == ("interview", State.CANCELLED)
+    assert "its conversion is cancelled and was not sent" in page.text
+    assert "cannot be recalled" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"state": State.SENT}, "already sent to Talroo, and a conversion cannot be recalled"),
+        ({"state": State.SENDING}, "being sent to Talroo at this moment, and a conversion cannot be recalled"),
+        ({"uncertain": 1, "failures": 1}, "Nobody knows whether Talroo heard the conversion"),
+    ],
+)
+def test_undo_after_sending_says_that_a_conversion_cannot_be_recalled(
+    page: Page, app: Flask, values: dict[str, Any], words: str
+):
+    page.press("hire")
+    change(app, **values)
+    page.look().press("unhire")
+    assert page.stage == "new"
+    assert words in page.text
+
+
+@pytest.mark.parametrize(
+    ("values", "report", "words"),
+    [
+        ({"due": -1}, "pending", "About to be sent to Talroo"),
+        ({"state": State.SENDING}, "sending", "Being sent to Talroo"),
+        ({"state": State.SENT, "last_status": 200}, "sent", "(200)"),
+        ({"failures": 1, "last_status": 503}, "retrying", "last answer 503"),
+        ({"state": State.PARKED, "last_status": 404}, "parked", "Talroo did not take the conversion (404)"),
+        ({"state": State.UNSENDABLE}, "unsendable", "Cannot be sent: no click id"),
+        ({"uncertain": 1}, "held", "1 attempt with unknown outcome"),
+    ],
+)
+def test_the_page_says_what_talroo_has_heard(page: Page, app: Flask, values: dict[str, Any], report: str, words: str):
+    page.press("hire")
+    row = conversion(app)
+    if "due" in values:
+        values = {"due_at": row.due_at - timedelta(seconds=61)}
+    if values.get("state") == State.SENT:
+        values["sent_at"] = row.due_at
+    change(app, **values)
+    page.look()
+    assert page.report == report
+    assert words in page.text
+    part = page.client.get(f"{page.address}/outcome").text
+    assert f'data-report="{report}"' in part
+    assert "<html" not in part
+
+
+def test_without_a_click_id_the_page_says_so_before_and_after(
+    deliver: Callable[..., Any], sign_in: Callable[..., FlaskClient]
+):
+    page = Page(sign_in("recruiter"), deliver(event()).json["application"])
+    assert "conversion event 2 cannot be sent: no click id" in page.text
+    page.press("hire")
+    assert page.report == "unsendable"
+
+
+def test_a_double_click_changes_nothing_and_says_so(page: Page, app: Flask):
+    page.press("hire")
+    page.press("hire", version="0")
+    assert "The stage was Hired already. Nothing was changed." in page.text
+    assert conversion(app).state == State.WAITING
+
+
+def test_the_second_of_two_is_told_what_happened_meanwhile(page: Page, sign_in: Callable[..., FlaskClient]):
+    other = Page(sign_in("hr_admin"), page.address.rpartition("/")[2])
+    other.press("stage", stage="rejected", reason="withdrew", note="Called us.")
+    page.press("stage", stage="offer")
+    assert page.stage == "rejected"
+    told = "hr-admin@example.com moved it New → Rejected: Withdrew. Look again, then decide."
+    assert f"Somebody was faster, so nothing was changed: {told}" in page.text
+
+
+def test_an_undo_that_came_too_late_does_not_speak_of_recalling(
+    page: Page, app: Flask, sign_in: Callable[..., FlaskClient]
+):
+    page.press("hire")
+    change(app, state=State.SENT)
+    Page(sign_in("hr_admin"), page.address.rpartition("/")[2]).press("stage", stage="offer")
+    old = page.press("unhire")
+    assert old.stage == "offer"
+    assert "cannot be recalled" not in old.text
+
+
+def test_a_long_history_of_the_others_still_fits_into_what_is_told(page: Page, sign_in: Callable[..., FlaskClient]):
+    other = Page(sign_in("hr_admin"), page.address.rpartition("/")[2])
+    for stage in ("offer", "new") * 15:
+        other.press("stage", stage=stage)
+    page.press("stage", stage="hired")
+    assert page.text.count("hr-admin@example.com moved it") == 5
+
+
+def test_a_forged_version_changes_nothing(page: Page):
+    page.press("stage", stage="offer", version="999999999")
+    assert page.stage == "new"
+    assert "the page was out of date" in page.text
+
+
+def test_a_form_without_a_version_is_taken(page: Page):
+    page.press("stage", stage="offer", version="")
+    assert page.stage == "offer"
+
+
+def test_a_rejection_shows_reason_and_note_escaped_in_the_history(page: Page):
+    page.press("stage", stage="rejected", reason="no_show", note="<b>Twice</b>")
+    assert page.stage == "rejected"
+    assert "New → Rejected: Did not come to the interview" in page.text
+    assert "&lt;b&gt;Twice&lt;/b&gt;" in page.source
+    assert "recruiter@example.com from 127.0.0.1" in page.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"stage": "fired"}, {"stage": ""}, {"stage": "rejected", "reason": "x"}, {"stage": "hired", "start_date": "soon"}],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(page: Page, fields: dict[str, str]):
+    page.press("stage", **fields)
+    assert page.stage == "new"
+    assert 'role="alert"' in page.source
+
+
+def test_taking_back_what_was_no_hire_changes_nothing(page: Page):
+    page.press("unhire")
+    assert "not marked hired" in page.text
+
+
+@pytest.mark.parametrize("verb", ["stage", "hire", "unhire"])
+def test_only_who_may_see_applications_moves_them(
+    page: Page, sign_in: Callable[..., FlaskClient], app: Flask, verb: str
+):
+    app.config["WTF_CSRF_ENABLED"] = False
+    assert sign_in("it_admin").post(f"{page.address}/{verb}", data={"stage": "hired"}).status_code == 403
+    assert sign_in("recruiter").post(f"/applications/nobody/{verb}", data={"stage": "hired"}).status_code in (302, 404)
+    assert page.look().stage == "new"
