@@ -26,6 +26,7 @@ class Application(Base):
     __table_args__ = (
         Index("ix_application_inbox", "completed", "arrived_at", "id"),
         Index("ix_application_stage", "completed", "stage", "arrived_at", "id"),
+        Index("ix_application_qualified", "completed", "qualified", "arrived_at", "id"),
         Index("ix_application_job", "job_id", "completed", "arrived_at", "id"),
         Index("ix_application_applied", "completed", "applied_at"),
     )

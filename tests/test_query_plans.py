@@ -1,0 +1,122 @@
+"""Every list and filter is answered by an index, so that a million applications are as quick as a thousand."""
+
+from __future__ import annotations
+
+import random
+import re
+from datetime import date
+
+import pytest
+from sqlalchemy import event, literal, text
+
+from dashboard import queries
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import Application
+from dashboard.paging import Position, count
+from dashboard.queries import Deliveries, Inbox
+from dashboard.sandbox.material import many
+from dashboard.services import seeding
+
+MANY = 2_000
+
+ASKED = {
+    "everything": Inbox(),
+    "the incomplete": Inbox(completed=False),
+    "a stage": Inbox(stage="interview"),
+    "a job": Inbox(job="PF-1042"),
+    "qualified": Inbox(qualified="yes"),
+    "dates": Inbox(applied_from=date(2026, 1, 1), applied_to=date(2026, 1, 2)),
+    "a stage and a job": Inbox(stage="interview", job="PF-1042"),
+    "words": Inbox(text="forklift zoe"),
+    "words and a stage": Inbox(text="forklift", stage="new"),
+}
+
+
+@pytest.fixture
+def session(app):
+    """A database with enough in it that a planner prefers indexes, and knows that it does."""
+    with app.app_context():
+        found = db.session()
+        samples = (seeding.Sample(*made) for made in many(random.Random(3), MANY, utcnow()))
+        assert sum(seeding.seed(found, app.extensions["file_store"], samples)) == MANY
+        found.execute(text("ANALYZE"))
+        if not is_sqlite(found):
+            # So few rows are quicker read whole and sorted. What is asked is whether an index can do it.
+            found.execute(text("SET enable_seqscan = off"))
+            found.execute(text("SET enable_sort = off"))
+        found.commit()
+        yield found
+
+
+def plan(session, run) -> str:
+    """How the database answers the last statement that `run` sends, in its own words."""
+    sent: list[tuple[str, object]] = []
+
+    def note(_connection, _cursor, statement, parameters, *_):
+        sent.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        run()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    statement, parameters = next((s, p) for s, p in sent if re.match("SELECT", s))
+    explain = "EXPLAIN QUERY PLAN " if is_sqlite(session) else "EXPLAIN "
+    rows = session.connection().exec_driver_sql(explain + statement, parameters)
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+def is_sqlite(session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def reads_whole_table(session, told: str, table: str) -> bool:
+    pattern = rf"SCAN {table}$" if is_sqlite(session) else rf"Seq Scan on {table}\b"
+    return re.search(pattern, told, re.MULTILINE) is not None
+
+
+def test_every_page_of_the_inbox_is_found_by_an_index(session):
+    middle = Position(utcnow(), MANY // 2).cursor()
+    for name, asked in ASKED.items():
+        for cursor in (None, middle):
+            told = plan(session, lambda asked=asked, cursor=cursor: queries.inbox_page(session, asked, cursor))
+            assert not reads_whole_table(session, told, "application"), f"{name}:\n{told}"
+
+
+def test_the_newest_are_read_in_order_rather_than_sorted(session):
+    for name in ("everything", "qualified", "a stage"):
+        told = plan(session, lambda name=name: queries.inbox_page(session, ASKED[name], None))
+        assert "USE TEMP B-TREE" not in told, told
+        assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), f"{name}:\n{told}"
+
+
+def test_counting_stops_in_time_and_needs_an_index(session):
+    for name, asked in ASKED.items():
+        found = asked.statement(session.get_bind().dialect.name).with_only_columns(literal(1))
+        told = plan(session, lambda found=found: count(session, found))
+        assert not reads_whole_table(session, told, "application"), f"{name}:\n{told}"
+
+
+def test_deliveries_are_listed_by_an_index(session):
+    for status in ("", "kept", "accepted"):
+        told = plan(session, lambda status=status: queries.deliveries_page(session, Deliveries(status), None))
+        assert "USE TEMP B-TREE" not in told, told
+        assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told
+
+
+def test_one_thing_and_the_same_persons_others_are_found_by_an_index(session):
+    one = session.query(Application).limit(1).one()
+    session.commit()
+    one = session.get(Application, one.id)
+    asked = {
+        "application": lambda: queries.application(session, one.public_id, completed=True),
+        "others": lambda: queries.others_of(session, one),
+        "counts": lambda: queries.other_counts(session, [one]),
+        "attachment": lambda: queries.attachment(session, "none"),
+        "delivery": lambda: queries.delivery(session, "none"),
+    }
+    for name, run in asked.items():
+        told = plan(session, run)
+        for table in ("application", "attachment", "delivery"):
+            assert not reads_whole_table(session, told, table), f"{name}:\n{told}"
