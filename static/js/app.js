@@ -147,6 +147,11 @@
     return undefined;
   });
 
+  document.addEventListener("pointerdown", (event) => {
+    const open = document.querySelector("details.confirm[open]");
+    if (open && !open.contains(event.target)) open.open = false;
+  });
+
   // Copying.
   for (const button of document.querySelectorAll(".needs-js")) button.hidden = !navigator.clipboard;
   document.addEventListener("click", async (event) => {

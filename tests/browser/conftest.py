@@ -1,0 +1,70 @@
+"""The dashboard in a real browser: one inhabited site for all of these tests, and pages of people who are signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, StorageState
+
+from tests.browser.inhabited import EMAILS, PASSWORD, Inhabited, inhabited_site
+from tests.infrastructure.browser import PageFactory
+from tests.infrastructure.processes import Site
+
+OpenAs = Callable[..., Page]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of one folder to one worker, so that the site is started and filled once."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inhabited]:
+    """A site full of people. Tests add what they change: nobody changes what was there."""
+    site, talroo = inhabited_site(tmp_path_factory.mktemp("inhabited"), Site.start)
+    place = Inhabited(site, talroo)
+    try:
+        place.settle()
+        yield place
+    finally:
+        site.kill()
+        talroo.stop()
+
+
+@pytest.fixture(scope="session")
+def sessions(browser: Browser, inhabited: Inhabited) -> dict[str, StorageState]:
+    """Name → the cookie of somebody who has signed in by the form."""
+    return {name: _signed_in(browser, inhabited.url, email) for name, email in EMAILS.items()}
+
+
+@pytest.fixture
+def open_as(new_page: PageFactory, inhabited: Inhabited, sessions: dict[str, StorageState]) -> OpenAs:
+    """`open_as("recruiter", "/applications", width=390, …)` → the page; further arguments go to `new_page`."""
+
+    def open_page(name: str, path: str = "/applications", **options: Any) -> Page:
+        known = {"storage_state": sessions[name]} if name in sessions else {}
+        # A colour on its way from one to the other is neither.
+        page = new_page(base_url=inhabited.url, reduced_motion="reduce", **known, **options)
+        page.goto(path)
+        return page
+
+    return open_page
+
+
+def _signed_in(browser: Browser, url: str, email: str) -> StorageState:
+    context = browser.new_context(base_url=url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    state = context.storage_state()
+    context.close()
+    return state

@@ -1,0 +1,102 @@
+"""A running dashboard with people in it: the sandbox's catalogue, the specimens, a log-in for each role."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from dashboard.clock import utcnow
+from dashboard.sandbox.applications import catalogue
+from dashboard.sandbox.server import FakeTalroo
+from dashboard.services import accounts
+from tests.browser.specimens import SPECIMENS
+from tests.factories import as_body, event, signed
+from tests.infrastructure.processes import Site
+
+PASSWORD: Final = "correct horse battery"
+HOLD: Final = 5
+"""Seconds a conversion waits: enough to undo one, short enough to wait for one."""
+
+EMAILS: Final = {
+    "recruiter": "recruiter@example.com",
+    "colleague": "colleague@example.com",
+    "hr_admin": "hr@example.com",
+    "it_admin": "it@example.com",
+}
+ROLES: Final = {"colleague": "recruiter"}
+"""Who has another role than their name says."""
+
+_numbers: Final = count(1)
+
+
+@dataclass(slots=True)
+class Inhabited:
+    """`applications` is specimen name → its id in addresses; `begun` the ids of applications nobody finished."""
+
+    site: Site
+    talroo: FakeTalroo
+    applications: dict[str, str] = field(default_factory=dict)
+    begun: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.site.url
+
+    def deliver(self, content: Any) -> dict[str, Any]:
+        """POST an event as Talroo would; returns the answer, which must be 200."""
+        body = as_body(content)
+        headers = signed(body, secret=self.site.webhook_secret)
+        asking = urllib.request.Request(f"{self.url}/talroo/applications", body, headers)
+        with urllib.request.urlopen(asking, timeout=20) as answer:
+            return dict(json.load(answer))
+
+    def somebody(self, **data: Any) -> str:
+        """A new person with a click id of their own; returns the application's id."""
+        number = next(_numbers)
+        click = f"00000000-0000-4000-8000-{number:012}"
+        person = {
+            "firstName": "Quentin",
+            "lastName": f"Tester {number}",
+            "emailAddress": f"quentin{number}@example.com",
+        }
+        return str(self.deliver(event(applicant=person, tlrSid=click, **data))["application"])
+
+    def settle(self) -> None:
+        """Add the users and deliver everything."""
+        engine = create_engine(self.site.environment["DATABASE_URL"])
+        with Session(engine) as session:
+            for name, email in EMAILS.items():
+                accounts.add_user(session, email, PASSWORD, ROLES.get(name, name), now=utcnow())
+            session.commit()
+        engine.dispose()
+        for make in SPECIMENS:
+            self.applications[make.__name__] = str(self.deliver(make())["application"])
+        for happening in catalogue():
+            answer = self.deliver(happening)
+            if "started" in happening["type"]:
+                self.begun.append(str(answer["application"]))
+        self.deliver(b"this is no JSON")
+
+
+def inhabited_site(folder: Path, start: Callable[[Site], None]) -> tuple[Site, FakeTalroo]:
+    """A site with a worker whose conversions reach a fake Talroo in this process; `start` starts it."""
+    talroo = FakeTalroo(
+        "127.0.0.1", 0, postback_url=None, secret="unused", client_id="sandbox", client_secret="sandbox"
+    ).start()
+    settings = {
+        "DASHBOARD_SANDBOX_URL": talroo.url,
+        "TALROO_CONVERSION_URL": talroo.url,
+        "TALROO_DISPOSITION_URL": f"{talroo.url}/disposition/v1/events",
+        "TALROO_CONVERSION_HOLD": str(HOLD),
+    }
+    site = Site(folder, settings=settings)
+    start(site)
+    return site, talroo

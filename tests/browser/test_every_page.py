@@ -1,0 +1,102 @@
+"""Every page for every role, at a desk and on a telephone, light and dark: nothing for axe, the console or a ruler."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.inhabited import Inhabited
+
+PAGES = {
+    "nobody": ("/login", "/nowhere"),
+    "recruiter": (
+        "/applications",
+        "/applications?q=nobody-is-called-so",
+        "/applications?stage=hired&from=2026-01-01",
+        *(f"/applications/{name}" for name in ("paged", "huge", "bare", "odd", "readable", "trap")),
+        "/conversions",
+        "/dispositions",
+        "/incomplete",
+    ),
+    "hr_admin": ("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
+    "it_admin": ("/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
+}
+"""Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
+
+EXPECTED = ("status of 40[34]",)
+AXE = Axe()
+ONLY_COLOURS = {"runOnly": ["color-contrast"]}
+
+
+def complaints(page: Page) -> list[str]:
+    """What is wrong with the page as it stands, in both themes, in words for the person who has to mend it."""
+    found = []
+    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    if beyond > 0:
+        found.append(f"scrolls sideways by {beyond} px")
+    if (headings := page.locator("h1").count()) != 1:
+        found.append(f"{headings} h1")
+    # Rows repeat, and axe takes its time for each.
+    page.evaluate("document.querySelectorAll('tbody tr:nth-child(n+9)').forEach(row => row.remove())")
+    found += axe(page, None)
+    page.emulate_media(color_scheme="dark")
+    found += [f"dark: {problem}" for problem in axe(page, ONLY_COLOURS)]
+    page.emulate_media(color_scheme="light")
+    return [f"{page.url}: {problem}" for problem in found]
+
+
+def axe(page: Page, options: dict[str, Any] | None) -> list[str]:
+    violations = AXE.run(page, options=options).response["violations"]
+    return [f"axe: {bad['id']} {[node['target'] for node in bad['nodes'][:3]]}" for bad in violations]
+
+
+def real(path: str, inhabited: Inhabited) -> str:
+    """`path` with ids in place of names."""
+    path = path.replace("/begun", f"/{inhabited.begun[0]}")
+    return re.sub(r"^/applications/(\w+)$", lambda found: f"/applications/{inhabited.applications[found[1]]}", path)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("who", PAGES)
+def test_no_page_gives_cause_for_complaint(who, width, open_as, inhabited):
+    page = open_as(who, "/login", width=width, allow=EXPECTED)
+    found = []
+    for path in PAGES[who]:
+        page.goto(real(path, inhabited))
+        found += complaints(page)
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_opens_on_an_application_gives_no_cause_for_complaint(width, open_as, inhabited):
+    page = open_as("recruiter", f"/applications/{inhabited.applications['readable']}", width=width)
+    found = []
+    for name in ("Mark hired", "Move to…"):
+        page.locator("summary", has_text=name).click()
+        found += complaints(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Preview").click()
+    page.wait_for_url("**/preview")
+    found += complaints(page)
+    page.keyboard.press("?")
+    found += complaints(page)
+    assert found == []
+
+
+@pytest.mark.parametrize("who", ["hr_admin", "it_admin"])
+def test_a_delivery_gives_no_cause_for_complaint(who, open_as):
+    page = open_as(who, "/admin/deliveries")
+    page.locator(".row-link").first.click()
+    page.wait_for_url("**/admin/deliveries/*")
+    assert complaints(page) == []
+
+
+def test_the_last_page_of_a_list_gives_no_cause_for_complaint(open_as):
+    page = open_as("recruiter", "/applications", width=390)
+    page.get_by_role("link", name="Older applications").click()
+    page.wait_for_url("**after=*")
+    assert complaints(page) == []

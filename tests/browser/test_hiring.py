@@ -1,0 +1,199 @@
+"""Marking a hire, and watching Talroo hear of it."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.inhabited import HOLD, Inhabited
+
+IN_TIME = (HOLD + 20) * 1_000
+"""Milliseconds a conversion may take to be shown as sent, on a machine that has other things to do."""
+
+
+def hire(page: Page) -> None:
+    page.locator("summary", has_text="Mark hired").click()
+    page.get_by_role("button", name="Confirm the hire").click()
+
+
+def report(page: Page, state: str, within: float = 10_000) -> None:
+    expect(page.locator("#outcome")).to_have_attribute("data-report", state, timeout=within)
+
+
+def conversions(inhabited: Inhabited, page: Page) -> int:
+    """How many Talroo has heard of for the person on this page."""
+    click = page.locator(".part-sent dd", has_text="00000000-0000").first.text_content()
+    return sum(heard["tlr_sid"] == click for heard in inhabited.talroo.conversions)
+
+
+def test_the_confirmation_says_what_will_be_sent_before_it_is_confirmed(open_as, inhabited):
+    page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
+    expect(page.get_by_role("button", name="Confirm the hire")).to_be_hidden()
+    page.locator("summary", has_text="Mark hired").click()
+    expect(page.locator(".confirm-box:visible")).to_contain_text(
+        "What will be sent to Talroo: conversion event 2 for click 0000…; disposition: none configured."
+    )
+
+
+def test_a_hire_is_held_with_its_seconds_and_an_undo_cancels_it(open_as, inhabited):
+    page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
+    hire(page)
+    report(page, "held")
+    expect(page.locator(".report")).to_contain_text(re.compile(r"Talroo is told in [1-5] seconds?"))
+    page.get_by_role("button", name="Undo").click()
+    report(page, "cancelled")
+    expect(page.locator("main")).to_have_attribute("data-stage", "new")
+    expect(page.locator(".report")).to_contain_text("its conversion is cancelled and was not sent")
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
+def test_a_held_hire_counts_down_and_becomes_sent_without_a_reload_and_is_announced_once(open_as, inhabited):
+    page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
+    hire(page)
+    report(page, "held")
+    page.evaluate(
+        """() => {
+            window.never_reloaded = true;
+            window.said = [];
+            const note = (list) => window.said.push(list[0].target.textContent);
+            new MutationObserver(note).observe(document.getElementById('outcome-said'), {childList: true});
+        }"""
+    )
+    page.locator("#undo").focus()
+    first = page.locator(".report b").text_content()
+    expect(page.locator(".report b")).not_to_have_text(first)
+    assert page.evaluate("document.activeElement.id") == "undo"
+    report(page, "sent", within=IN_TIME)
+    expect(page.locator(".report")).to_contain_text(re.compile(r"Sent to Talroo .+ \(200\)"))
+    assert page.evaluate("document.activeElement.id") == "undo"
+    assert page.evaluate("window.never_reloaded")
+    said = page.evaluate("window.said")
+    assert said[-1].startswith("Sent to Talroo")
+    assert len(said) == len(set(said))
+    assert not any("second" in words for words in said)
+    assert conversions(inhabited, page) == 1
+
+
+def test_without_scripts_a_hire_can_be_undone_and_done_again_and_a_reload_shows_that_it_was_sent_once(
+    open_as, inhabited
+):
+    page = open_as("recruiter", f"/applications/{inhabited.somebody()}", scripts=False)
+    page.locator("summary", has_text="Mark hired").click()
+    page.get_by_label("First day of work").fill("2027-01-04")
+    page.get_by_role("button", name="Confirm the hire").click()
+    report(page, "held")
+    expect(page.locator(".person-facts")).to_contain_text("starts 4 Jan 2027")
+    page.get_by_role("button", name="Undo").click()
+    report(page, "cancelled")
+    hire(page)
+    deadline = IN_TIME
+    while page.locator("#outcome").get_attribute("data-report") != "sent" and deadline > 0:
+        page.wait_for_timeout(500)
+        deadline -= 500
+        page.reload()
+    report(page, "sent")
+    assert conversions(inhabited, page) == 1
+
+
+def test_the_second_of_two_recruiters_is_told_what_the_first_one_did(open_as, inhabited):
+    path = f"/applications/{inhabited.somebody()}"
+    first, second = open_as("recruiter", path), open_as("colleague", path)
+    first.locator("summary", has_text="Move to…").click()
+    first.get_by_label("Stage").select_option("interview")
+    first.get_by_role("button", name="Move", exact=True).click()
+    expect(first.locator("main")).to_have_attribute("data-stage", "interview")
+
+    second.locator("summary", has_text="Move to…").click()
+    second.get_by_label("Stage").select_option("rejected")
+    second.get_by_role("button", name="Move", exact=True).click()
+    expect(second.get_by_role("alert")).to_contain_text("Somebody was faster")
+    expect(second.get_by_role("alert")).to_contain_text("recruiter@example.com")
+    expect(second.locator("main")).to_have_attribute("data-stage", "interview")
+
+
+def test_somebody_who_watches_a_report_sees_at_once_that_a_colleague_took_the_hire_back(open_as, inhabited):
+    path = f"/applications/{inhabited.somebody()}"
+    page = open_as("recruiter", path)
+    hire(page)
+    report(page, "held")
+    colleague = open_as("colleague", path)
+    colleague.locator("#undo").click()
+    report(colleague, "cancelled")
+    expect(page.locator("main")).to_have_attribute("data-stage", "new")
+    expect(page.locator(".person-facts .stage")).to_have_text("New")
+
+
+def test_an_open_box_is_not_closed_by_the_countdown(open_as, inhabited):
+    page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
+    hire(page)
+    report(page, "held")
+    page.locator("summary", has_text="Move to…").click()
+    page.get_by_label("Note").fill("half a sen")
+    page.wait_for_timeout(2_500)  # longer than the page waits before it looks again
+    expect(page.get_by_label("Note")).to_have_value("half a sen")
+
+
+def test_escape_and_a_click_elsewhere_close_a_box_and_only_one_is_open(open_as, inhabited):
+    page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
+    hired, moved = page.locator("#mark-hired"), page.locator("#move-to")
+    boxes = page.locator(".confirm-box:visible")
+    hired.click()
+    page.get_by_label("First day of work").focus()
+    page.keyboard.press("Escape")
+    expect(boxes).to_have_count(0)
+    expect(hired).to_be_focused()
+    hired.click()
+    page.keyboard.press("Tab")
+    moved.focus()
+    page.keyboard.press("Enter")
+    expect(boxes).to_have_count(1)
+    page.locator("h1").click()
+    expect(boxes).to_have_count(0)
+
+
+def test_the_keyboard_alone_signs_in_finds_somebody_and_hires_them(new_page, inhabited):
+    inhabited.somebody(job={"title": "Keyboard tuner"})
+    page = new_page(base_url=inhabited.url)
+    keys = page.keyboard
+    page.goto("/login?next=/applications")
+    page.get_by_label("E-mail").focus()
+    keys.type("recruiter@example.com")
+    keys.press("Tab")
+    keys.type("correct horse battery")
+    keys.press("Enter")
+    page.wait_for_url(f"{inhabited.url}/applications")
+    keys.press("j")
+    keys.press("j")
+    expect(page.locator(".row-link").nth(1)).to_be_focused()
+    keys.press("k")
+    expect(page.locator(".row-link").nth(0)).to_be_focused()
+    keys.press("/")
+    keys.type("Keyboard tuner")
+    expect(page.locator("main")).to_have_attribute("data-total", "1")
+    keys.press("Escape")
+    keys.press("j")
+    keys.press("Enter")
+    page.wait_for_url("**/applications/*")
+    while page.evaluate("document.activeElement.id") != "mark-hired":
+        keys.press("Tab")
+        assert outlined(page)
+    keys.press("Enter")
+    while page.evaluate("document.activeElement.textContent") != "Confirm the hire":
+        keys.press("Tab")
+        assert outlined(page)
+    keys.press("Enter")
+    expect(page.locator("main")).to_have_attribute("data-stage", "hired")
+    report(page, "held")
+
+
+def outlined(page: Page) -> bool:
+    """Whether one can see where the focus is."""
+    return page.evaluate(
+        """() => {
+            const here = document.activeElement;
+            return [getComputedStyle(here), getComputedStyle(here, '::after')].some(
+                (style) => style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0
+            );
+        }"""
+    )

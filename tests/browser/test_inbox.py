@@ -1,0 +1,115 @@
+"""The list: searching while one types, the address, going back, the telephone's navigation, nothing to show yet."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page, expect
+
+
+def asked(page: Page) -> dict[str, list[str]]:
+    """The query of the page's address."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_searching_while_one_types_keeps_the_focus_and_fills_the_address(open_as):
+    page = open_as("recruiter")
+    search = page.get_by_label("Search")
+    search.press_sequentially("paged", delay=30)
+    expect(page.locator("main")).to_have_attribute("data-total", "1")
+    expect(search).to_be_focused()
+    expect(search).to_have_value("paged")
+    expect(page).to_have_url(re.compile(r"/applications\?q=paged$"))
+    assert page.get_by_role("link", name="Download CSV").get_attribute("href").endswith("?q=paged")
+
+
+def test_a_chosen_filter_works_at_once_and_the_back_button_takes_it_back(open_as):
+    page = open_as("recruiter")
+    everybody = page.locator("main").get_attribute("data-total")
+    page.get_by_label("Qualified").select_option("no")
+    expect(page.locator("main")).not_to_have_attribute("data-total", everybody)
+    assert asked(page) == {"qualified": ["no"]}
+    page.locator(".row-link").first.click()
+    page.wait_for_url("**/applications/*")
+    page.go_back()
+    expect(page.get_by_label("Qualified")).to_have_value("no")
+    page.go_back()
+    expect(page.locator("main")).to_have_attribute("data-total", everybody)
+    assert asked(page) == {}
+
+
+def test_without_scripts_the_same_search_is_a_button_away(open_as):
+    page = open_as("recruiter", scripts=False)
+    page.get_by_label("Search").fill("paged")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("main")).to_have_attribute("data-total", "1")
+    assert asked(page)["q"] == ["paged"]
+
+
+def test_a_search_after_the_session_ended_shows_the_sign_in_page_whole(open_as, inhabited):
+    page = open_as("recruiter")
+    page.context.clear_cookies(name="dashboard_session")
+    page.get_by_label("Search").press_sequentially("paged")
+    page.wait_for_url(re.compile(r"/login\?next="))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_the_longest_name_leaves_its_row_readable_on_a_telephone(open_as):
+    page = open_as("recruiter", "/applications?q=Longestname", width=390)
+    row = page.locator("tbody tr")
+    expect(row).to_have_count(1)
+    assert row.evaluate("row => [...row.querySelectorAll('*')].every(e => e.getBoundingClientRect().right <= 390)")
+
+
+def test_the_telephone_has_its_navigation_at_the_bottom_and_it_works(open_as):
+    page = open_as("hr_admin", width=390)
+    navigation = page.get_by_role("navigation", name="Main")
+    for label, path in (
+        ("Incomplete", "/incomplete"),
+        ("Deliveries", "/admin/deliveries"),
+        ("Conversions", "/conversions"),
+    ):
+        box = navigation.bounding_box()
+        assert box["y"] + box["height"] == 844
+        navigation.get_by_role("link", name=label).click()
+        page.wait_for_url(f"**{path}")
+        expect(navigation.get_by_role("link", name=label)).to_have_attribute("aria-current", "page")
+
+
+def test_the_telephone_folds_its_filters_away_until_they_are_wanted(open_as):
+    page = open_as("recruiter", width=390)
+    stage = page.get_by_label("Stage")
+    expect(stage).to_be_hidden()
+    page.get_by_text("Filters", exact=True).click()
+    stage.select_option("hired")
+    page.wait_for_url("**stage=hired*")
+    expect(stage).to_be_visible()
+
+
+def test_times_are_in_the_viewers_zone_from_the_first_page_on(open_as, inhabited):
+    path = f"/applications/{inhabited.applications['paged']}"
+    page = open_as("recruiter", path, timezone_id="Asia/Tokyo")
+    arrived = page.locator(".part-times time").last
+    expect(arrived).to_contain_text("GMT+9")
+    page.reload()
+    expect(arrived).to_contain_text("JST")
+    unscripted = open_as("recruiter", path, timezone_id="Asia/Tokyo", scripts=False)
+    expect(unscripted.locator(".part-times time").last).to_contain_text("UTC")
+
+
+def test_an_empty_inbox_says_what_to_do_next(start_site, new_page):
+    site = start_site(worker=False)
+    site.add_user("first@example.com", "recruiter")
+    page = new_page(base_url=site.url)
+    page.goto("/")
+    page.get_by_label("E-mail").fill("first@example.com")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=2, name="No applications yet")).to_be_visible()
+    expect(page.locator("#posturl")).to_have_text(f"<postUrl><![CDATA[{site.url}/talroo/applications]]></postUrl>")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("<postUrl>")
+    site.stop()
