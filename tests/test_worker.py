@@ -1,0 +1,235 @@
+"""One worker: what it does when due, how it stops, what it outlives."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.orm import Session
+
+from dashboard.models import WorkerBeat
+from dashboard.models.outbound import State
+from dashboard.services import outbox
+from dashboard.services.outbox import Item
+from dashboard.talroo.http import Proof, TalrooUnavailable
+from dashboard.worker import Worker, beat, last_beat
+from tests.infrastructure.postgres import Cluster
+from tests.outbox_fixtures import (
+    NOON,
+    Clock,
+    add_applicant,
+    attempts,
+    move,
+    only_conversion,
+    open_engine,
+    rules,
+)
+from tests.upstream import Upstream
+
+AT_ONCE = rules()
+MakeWorker = Callable[..., Worker]
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as running:
+        yield running
+
+
+@pytest.fixture
+def hired(session: Session) -> int:
+    """Somebody whose conversion is due."""
+    application = add_applicant(session)
+    move(session, application, "hired", rules=AT_ONCE)
+    return application.id
+
+
+def wait_until(condition: Callable[[], bool], within: float = 20) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def claim(engine: Engine, clock: Clock, worker: str = "a") -> tuple[Item, ...]:
+    with Session(engine, expire_on_commit=False) as session:
+        items = outbox.claim(session, worker=worker, clock=clock, lease=timedelta(seconds=30))
+        session.commit()
+    return items
+
+
+def record(engine: Engine, items: tuple[Item, ...], ended: Proof | TalrooUnavailable, clock: Clock) -> None:
+    with Session(engine) as session:
+        outbox.record(session, items, ended, now=clock(), rng=random.Random(1))
+        session.commit()
+
+
+@pytest.mark.usefixtures("hired")
+def test_a_claimed_row_is_nobody_elses_until_its_lease_is_over(engine: Engine, session: Session, clock: Clock):
+    assert len(claim(engine, clock)) == 1
+    clock.advance(seconds=29)
+    assert claim(engine, clock, "b") == ()
+    clock.advance(seconds=2)
+    (again,) = claim(engine, clock, "b")
+    assert again.number == 2
+    assert [(one.worker, one.outcome) for one in attempts(session)] == [("a", "uncertain"), ("b", "started")]
+    assert only_conversion(session).uncertain == 1
+
+
+@pytest.mark.usefixtures("hired")
+def test_a_failure_that_is_recorded_late_does_not_touch_the_next_attempts_row(
+    engine: Engine, session: Session, clock: Clock
+):
+    first = claim(engine, clock)
+    clock.advance(minutes=1)
+    second = claim(engine, clock, "b")
+    record(engine, first, TalrooUnavailable(Proof(clock(), error="too late")), clock)
+    assert (only_conversion(session).state, only_conversion(session).attempts) == (State.SENDING, 2)
+    record(engine, second, Proof(clock(), status=200, answer="OK"), clock)
+    assert only_conversion(session).state == State.SENT
+    assert [one.outcome for one in attempts(session)] == ["retry", "sent"]
+
+
+@pytest.mark.usefixtures("hired")
+def test_a_proof_that_is_recorded_late_spares_talroo_the_repeat(engine: Engine, session: Session, clock: Clock):
+    first = claim(engine, clock)
+    clock.advance(minutes=1)
+    second = claim(engine, clock, "b")
+    record(engine, first, Proof(clock(), status=200, answer="OK"), clock)
+    record(engine, second, TalrooUnavailable(Proof(clock(), error="connection refused")), clock)
+    row = only_conversion(session)
+    assert (row.state, row.uncertain) == (State.SENT, 0)
+    clock.advance(days=1)
+    assert claim(engine, clock) == ()
+
+
+@pytest.mark.usefixtures("hired")
+def test_a_clock_that_jumps_loses_nothing(engine: Engine, session: Session, clock: Clock):
+    items = claim(engine, clock)
+    clock.advance(days=400)
+    record(engine, items, TalrooUnavailable(Proof(clock(), error="reset")), clock)
+    assert only_conversion(session).state == State.PARKED
+    clock.now = NOON - timedelta(days=400)
+    assert claim(engine, clock) == ()
+
+
+@pytest.mark.usefixtures("hired")
+def test_a_lease_is_never_shorter_than_a_call(engine: Engine, make_worker: MakeWorker, upstream: Upstream):
+    worker = make_worker(upstream.url, deadline=15, talroo_lease=1)
+    assert worker._lease == timedelta(seconds=16)
+    assert make_worker(upstream.url, deadline=15)._lease == timedelta(seconds=30)
+
+
+def test_the_heartbeat_is_one_row_a_worker_and_old_ones_go(engine: Engine, session: Session):
+    def sessions() -> Session:
+        return Session(engine)
+
+    assert last_beat(session) is None
+    for minutes, name in ((0, "a"), (1, "b"), (2, "a")):
+        beat(sessions, name, now=NOON + timedelta(minutes=minutes))
+    session.rollback()
+    assert last_beat(session) == NOON + timedelta(minutes=2)
+    assert session.scalar(select(func.count()).select_from(WorkerBeat)) == 2
+    session.rollback()
+    beat(sessions, "c", now=NOON + timedelta(days=2))
+    session.rollback()
+    assert session.scalars(select(WorkerBeat.name)).all() == ["c"]
+
+
+@pytest.mark.usefixtures("hired")
+def test_a_running_worker_beats_sends_and_says_goodbye(session: Session, make_worker: MakeWorker, upstream: Upstream):
+    worker = make_worker(upstream.url)
+    running = threading.Thread(target=worker.run)
+    running.start()
+    wait_until(lambda: only_conversion(session).state == State.SENT)
+    wait_until(lambda: last_beat(session) == NOON or bool(session.rollback()))
+    worker.stop()
+    running.join(10)
+    assert not running.is_alive()
+    session.rollback()
+    assert last_beat(session) is None
+
+
+@pytest.mark.usefixtures("hired")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_proof_outlives_a_database_that_is_locked_when_the_call_ends(
+    engine: Engine, session: Session, make_worker: MakeWorker
+):
+    with Upstream(["slow_headers"], drip=0.005) as slow, engine.connect() as other:
+        worker = make_worker(slow.url, deadline=5)
+        working = threading.Thread(target=worker.once)
+        working.start()
+        wait_until(lambda: len(slow.requests) == 1)
+        other.connection.driver_connection.execute("BEGIN IMMEDIATE")
+        time.sleep(6)  # longer than SQLite waits before it says "locked"
+        other.connection.driver_connection.execute("ROLLBACK")
+        working.join(20)
+    assert (only_conversion(session).state, only_conversion(session).uncertain) == (State.SENT, 0)
+    assert len(slow.requests) == 1
+
+
+@pytest.mark.usefixtures("hired")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_proof_outlives_a_postgresql_that_goes_away_in_the_middle_of_a_call(
+    engine: Engine, session: Session, make_worker: MakeWorker, postgres: Cluster
+):
+    name = engine.url.database
+    with Upstream(["slow_headers"], drip=0.005) as slow:
+        worker = make_worker(slow.url, deadline=5)
+        running = threading.Thread(target=worker.run)
+        running.start()
+        wait_until(lambda: len(slow.requests) == 1)
+        session.close()
+        postgres.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        time.sleep(1.5)  # well past the end of the call
+        postgres.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        wait_until(lambda: only_conversion(session).state == State.SENT)
+        assert (len(slow.requests), only_conversion(session).uncertain) == (1, 0)
+        move(session, add_applicant(session), "hired", rules=AT_ONCE)
+        wait_until(lambda: len(slow.requests) == 2)
+        worker.stop()
+        running.join(10)
+    assert not running.is_alive()
+
+
+@pytest.mark.process
+def test_worker_once_does_what_is_due_and_ends(start_site: Callable[..., Any], upstream: Upstream):
+    site = start_site(worker=False, settings={"TALROO_CONVERSION_URL": upstream.url})
+    engine = open_engine(f"sqlite:///{site.folder}/dashboard.db")
+    with Session(engine) as session:
+        move(session, add_applicant(session), "hired", rules=AT_ONCE)
+        move(session, add_applicant(session), "hired", at=NOON + timedelta(days=3650))
+        site.flask("worker", "--once")
+        session.rollback()
+        states = session.execute(text("SELECT state FROM outbound ORDER BY id")).scalars().all()
+    engine.dispose()
+    assert states == ["sent", "waiting"]
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.process
+def test_sigterm_in_the_middle_of_a_slow_call_ends_the_process_within_ten_seconds_and_the_row_is_right(
+    start_site: Callable[..., Any], upstream: Upstream
+):
+    site = start_site(settings={"TALROO_CONVERSION_URL": upstream.url})
+    upstream.add("silent")
+    engine = open_engine(f"sqlite:///{site.folder}/dashboard.db")
+    with Session(engine) as session:
+        move(session, add_applicant(session), "hired", rules=AT_ONCE)
+        wait_until(lambda: len(upstream.requests) == 1)
+        began = time.monotonic()
+        site.stop(within=10)
+        assert time.monotonic() - began < 10
+        row = only_conversion(session)
+        assert (row.state, row.uncertain, row.shown_state(row.due_at)) == (State.WAITING, 1, "retrying")
+        assert [one.outcome for one in attempts(session)] == ["uncertain"]
+        assert session.scalar(select(func.count()).select_from(WorkerBeat)) == 0
+    engine.dispose()
+    assert "Traceback" not in site.log
