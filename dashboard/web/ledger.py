@@ -24,10 +24,10 @@ from dashboard.web.formatting import viewer_zone
 
 def screen(name: str, channel: Channel) -> Blueprint:
     """The blueprint of one channel, at `/<name>`."""
-    bp = Blueprint(name, __name__, url_prefix=f"/{name}")
+    bp = Blueprint(name, __name__)  # a prefix would make "/conversions/.csv" of the second
 
     def add(rule: str, endpoint: str, view: Callable[..., Any], method: str = "GET") -> None:
-        bp.add_url_rule(rule, endpoint, needs(Permission.LEDGER)(view), methods=[method])
+        bp.add_url_rule(f"/{name}{rule}", endpoint, needs(Permission.LEDGER)(view), methods=[method])
 
     add("", "index", lambda: _index(name, channel))
     add(".csv", "csv", lambda: _csv(name, channel))
