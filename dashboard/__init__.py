@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from config import ROOT, Config
 from dashboard import cli, web
 from dashboard.database import keep_promises
 from dashboard.extensions import csrf, db, login_manager
 from dashboard.services.files import open_store
+from dashboard.services.together import Together
 
 __all__ = ["create_app"]
 
@@ -23,7 +25,9 @@ def create_app(config: Config) -> Flask:
     csrf.init_app(app)
     login_manager.init_app(app)
     with app.app_context():
-        keep_promises(db.engine)
+        engine = db.engine
+    keep_promises(engine)
+    app.extensions["deliveries"] = Together(lambda: Session(engine), shared=engine.dialect.name == "sqlite")
 
     web.init_app(app)
     cli.init_app(app)

@@ -60,20 +60,18 @@ class WritersTurn:
             return
         deadline = time.monotonic() + self._patience
         self._take(connection, deadline)
-        left = deadline - time.monotonic()
-        if left > self._patience / 2:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            # Half its patience is spent already; it may not wait for as long again.
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={max(0, round(left * 1000))}")
-            try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            finally:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        try:
+            _begin_immediate(connection, deadline - time.monotonic())
+        except BaseException:
+            self._release(connection.info)
+            raise
 
     def give_back(self, _connection: sqlite3.Connection | None, record: ConnectionPoolEntry) -> None:
         """Let the next one write. At the pool's checkin, because SQLAlchemy has no event after a commit."""
-        if record.info.pop(_HAS_TURN, False):
+        self._release(record.info)
+
+    def _release(self, info: dict[Any, Any]) -> None:
+        if info.pop(_HAS_TURN, False):
             for file in self._files[1:]:
                 fcntl.flock(file, fcntl.LOCK_UN)
             self._threads.release()
@@ -91,6 +89,19 @@ class WritersTurn:
             _lock(following, deadline)
             _lock(turn, deadline)
             fcntl.flock(following, fcntl.LOCK_UN)
+
+
+def _begin_immediate(connection: Connection, seconds: float) -> None:
+    """Begin, waiting at most so many `seconds` for programs that know nothing of the queue."""
+    if seconds > BUSY_TIMEOUT_MS / 2000:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    # Much of the patience is spent already; it may not wait for as long again.
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={max(0, round(seconds * 1000))}")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _lock(file: int, deadline: float) -> None:

@@ -63,7 +63,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Understood:
+class Understood:
     """What could be made of an arrival without the database. `submission` is None where `reason` says why."""
 
     parcel: CutBody
@@ -80,13 +80,20 @@ def receive(session: Session, arrival: Arrival, *, files: FileStore) -> Outcome:
     Files are durable in the store before the transaction begins. Whatever the content, it is kept; raises only
     what `is_storage_failure` knows (the database or the store cannot keep it now) for the caller to answer 503.
     """
+    return store_or_keep(session, arrival, understand(arrival, files))
+
+
+def store_or_keep(session: Session, arrival: Arrival, understood: Understood) -> Outcome:
+    """Begin to write and `store`; where that fails for the content's sake, keep the arrival whole instead."""
+    start_writing(session)
     try:
-        return _store(session, arrival, _understand(arrival, files))
+        return store(session, arrival, understood)
     except Exception as problem:
         if is_storage_failure(problem):
             raise
         session.rollback()
-        return _store(session, arrival, _not_filed(arrival, problem))
+        start_writing(session)
+        return store(session, arrival, _not_filed(arrival, problem))
 
 
 def quarantine(session: Session, arrival: Arrival) -> None:
@@ -111,7 +118,7 @@ def replay(session: Session, delivery: Delivery, *, files: FileStore, now: datet
     delivery.replayed_at = now
     try:
         with session.begin_nested():
-            return _file_again(session, delivery, arrival, _understand(arrival, files))
+            return _file_again(session, delivery, arrival, _read(arrival, files))
     except Exception as problem:
         if is_storage_failure(problem):
             raise
@@ -119,7 +126,7 @@ def replay(session: Session, delivery: Delivery, *, files: FileStore, now: datet
         return Outcome("kept", reason=delivery.reason)
 
 
-def _file_again(session: Session, delivery: Delivery, arrival: Arrival, understood: _Understood) -> Outcome:
+def _file_again(session: Session, delivery: Delivery, arrival: Arrival, understood: Understood) -> Outcome:
     delivery.reason = understood.reason
     if understood.submission is None:
         return Outcome("kept", reason=understood.reason)
@@ -137,7 +144,20 @@ def _file_again(session: Session, delivery: Delivery, arrival: Arrival, understo
 # --- understanding: no database -----------------------------------------------------------------------------------
 
 
-def _understand(arrival: Arrival, files: FileStore) -> _Understood:
+def understand(arrival: Arrival, files: FileStore) -> Understood:
+    """What can be made of `arrival`; its files are durable in `files` when this returns.
+
+    Raises only what `is_storage_failure` knows: where our own code fails on a content, it is kept whole.
+    """
+    try:
+        return _read(arrival, files)
+    except Exception as problem:
+        if is_storage_failure(problem):
+            raise
+        return _not_filed(arrival, problem)
+
+
+def _read(arrival: Arrival, files: FileStore) -> Understood:
     parcel = cutting.cut(arrival.raw)
     try:
         parsed = wire.parse(parcel.body)
@@ -154,10 +174,10 @@ def _understand(arrival: Arrival, files: FileStore) -> _Understood:
         parcel = parcel.keeping(received.references)
         submission = payload.submission(payload.envelope(wire.parse(parcel.body).value))
         received = receive_files(submission.files, parcel)
-    return _Understood(parcel, envelope, submission, received.keep(files), None, parsed.notes)
+    return Understood(parcel, envelope, submission, received.keep(files), None, parsed.notes)
 
 
-def _not_filed(arrival: Arrival, problem: Exception) -> _Understood:
+def _not_filed(arrival: Arrival, problem: Exception) -> Understood:
     """Whatever we failed to foresee about a content must not cost the applicant their application."""
     log.error("an arrival could not be filed and is kept whole: %s", without_contents(problem))
     return _whole(arrival, f"The application could not be filed ({type(problem).__name__}).")
@@ -165,20 +185,23 @@ def _not_filed(arrival: Arrival, problem: Exception) -> _Understood:
 
 def _whole(
     arrival: Arrival, reason: str, envelope: payload.Envelope | None = None, notes: tuple[str, ...] = ()
-) -> _Understood:
+) -> Understood:
     """Not an application: the body stays in one piece."""
     nothing = payload.Envelope(None, None, None, {})
-    return _Understood(CutBody(arrival.raw, (), {}), envelope or nothing, None, (), reason[:MAX_REASON], notes)
+    return Understood(CutBody(arrival.raw, (), {}), envelope or nothing, None, (), reason[:MAX_REASON], notes)
 
 
 # --- storing: one transaction ---------------------------------------------------------------------------------------
 
 
-def _store(session: Session, arrival: Arrival, understood: _Understood) -> Outcome:
+def store(session: Session, arrival: Arrival, understood: Understood) -> Outcome:
+    """Keep `arrival` and file what was understood of it. The session has begun to write; the caller commits.
+
+    After an exception the transaction is of no use to anybody: roll it back.
+    """
     event_id = understood.envelope.event_id
     key = f"event:{event_id}" if event_id else _digest_key(arrival.raw)
     status = "accepted" if understood.submission else "kept"
-    start_writing(session)
     delivery_id = _insert_delivery(session, arrival, understood, key=key, status=status)
     if delivery_id is None:
         return _duplicate(session, arrival, understood, key)
@@ -202,7 +225,7 @@ def _file(
 
 
 def _insert_delivery(
-    session: Session, arrival: Arrival, understood: _Understood, *, key: str, status: str
+    session: Session, arrival: Arrival, understood: Understood, *, key: str, status: str
 ) -> int | None:
     """The new row's id, or None where a delivery with this key is already there."""
     submission = understood.submission
@@ -232,7 +255,7 @@ def _insert_delivery(
     return made[0] if made else None
 
 
-def _duplicate(session: Session, arrival: Arrival, understood: _Understood, key: str) -> Outcome:
+def _duplicate(session: Session, arrival: Arrival, understood: Understood, key: str) -> Outcome:
     """Acknowledge again what is already here; other bytes under a known event id are kept beside it."""
     first = session.execute(
         select(Delivery.id, Delivery.body, Delivery.cuts, Application.public_id)

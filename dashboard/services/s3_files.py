@@ -17,14 +17,14 @@ class S3Files:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._opened: tuple[int, S3Store] | None = None
+        self._opened: S3Store | None = None
 
     def put(self, sha256: str, content: bytes) -> None:
         try:
             # Written again where it is there already: "only if absent" is not known to every S3-compatible server,
             # and its refusal would also mean "somebody else is writing it", which is not yet "kept".
             self._store().put(_key(sha256), content)
-        except BaseError as problem:
+        except (BaseError, OSError) as problem:
             raise OSError(f"The S3 file store refused: {type(problem).__name__}") from problem
 
     def get(self, sha256: str) -> bytes:
@@ -32,18 +32,18 @@ class S3Files:
             return bytes(self._store().get(_key(sha256)).bytes())
         except (NotFoundError, FileNotFoundError):
             raise FileMissing(sha256) from None
-        except BaseError as problem:
+        except (BaseError, OSError) as problem:
             raise OSError(f"The S3 file store refused: {type(problem).__name__}") from problem
 
     def check(self) -> None:
         try:
             next(iter(self._store().list(chunk_size=1)), None)
-        except BaseError as problem:
+        except (BaseError, OSError) as problem:
             raise OSError(f"The S3 file store does not answer: {type(problem).__name__}") from problem
 
     def _store(self) -> S3Store:
-        # obstore's threads do not survive a fork, so each process opens its own.
-        if self._opened is None or self._opened[0] != os.getpid():
+        # Opened when first used: obstore's threads do not survive a fork, and a server may fork after loading us.
+        if self._opened is None:
             options: dict[str, Any] = {
                 "client_options": {"timeout": "20s", "connect_timeout": "5s"},
                 # Talroo waits for the answer, and comes again by itself.
@@ -51,8 +51,8 @@ class S3Files:
             }
             if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
                 options["client_options"]["allow_http"] = True
-            self._opened = (os.getpid(), S3Store.from_url(self._url, **options))
-        return self._opened[1]
+            self._opened = S3Store.from_url(self._url, **options)
+        return self._opened
 
 
 def _key(sha256: str) -> str:

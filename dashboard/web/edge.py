@@ -17,6 +17,7 @@ from dashboard.models import Role
 from dashboard.paging import Page
 from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
 from dashboard.services.files import FileStore
+from dashboard.services.together import Together
 
 
 def settings(app: Flask | None = None) -> Config:
@@ -25,6 +26,11 @@ def settings(app: Flask | None = None) -> Config:
 
 def file_store() -> FileStore:
     return cast("FileStore", current_app.extensions["file_store"])
+
+
+def deliveries() -> Together:
+    """The queue in which deliveries are stored."""
+    return cast("Together", current_app.extensions["deliveries"])
 
 
 def reading() -> Session:

@@ -23,7 +23,7 @@ from dashboard.services import intake
 from dashboard.services.intake import Arrival
 from dashboard.talroo import signature
 from dashboard.talroo.wire import clean
-from dashboard.web.edge import file_store, remote_address, settings, storing
+from dashboard.web.edge import deliveries, file_store, remote_address, settings, storing
 
 bp = Blueprint("receiving", __name__)
 log = logging.getLogger(__name__)
@@ -85,9 +85,7 @@ def _refused(problem: signature.SignatureError) -> Answer:
 
 def _keep(arrival: Arrival) -> Answer:
     try:
-        with storing() as session:
-            outcome = intake.receive(session, arrival, files=file_store())
-            session.commit()
+        outcome = deliveries().receive(arrival, file_store())
     except Exception as problem:
         return _could_not_store(problem)
     return outcome.as_json(), 200
