@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import sqlite3
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import event, func, select
@@ -16,7 +18,6 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard.extensions import db
 from dashboard.models import Application, Attachment, Delivery, Job, StoredFile
-from dashboard.prepared import Prepared
 from tests.factories import as_body, file_object, payload, signed
 from tests.factories import event as an_event
 from tests.infrastructure.postgres import Cluster, migrate
@@ -60,26 +61,51 @@ def test_nothing_is_acknowledged_that_could_not_be_committed(app):
     assert post(app, payload("complete")).json["status"] == "accepted"
 
 
-def test_whichever_statement_fails_there_is_everything_or_nothing(app, monkeypatch):
+class Steps:
+    """How many more steps the database takes before it fails; all of them, unless it is told."""
+
+    def __init__(self) -> None:
+        self.left = math.inf
+
+    def are_over(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def everything_or_nothing(app: Flask, steps: Steps) -> None:
+    """Deliver again and again, letting the database take one step more each time, until it takes all."""
     document = payload("complete")
-    first = Prepared.first
-    for successes in range(100):
-        statements = iter(range(successes))
-
-        def fail(*given, statements=statements):
-            if next(statements, None) is None:
-                raise OperationalError("…", {}, Exception("the disk was pulled out"))
-            return first(*given)
-
-        monkeypatch.setattr(Prepared, "first", fail)
+    for number in range(1_000):
+        steps.left = number
         answer = post(app, document)
+        steps.left = math.inf
         if answer.status_code == 200:
             break
         must_come_again(answer)
         assert rows(app) == [0, 0, 0, 0, 0]
-    assert successes >= 8
+    assert number >= 8
     assert answer.json["status"] == "accepted"
     assert rows(app) == [1, 1, 1, 2, 2]
+
+
+def test_wherever_sqlite_breaks_off_there_is_everything_or_nothing(make_app, sqlite_url):
+    app, steps = make_app(sqlite_url), Steps()
+    with listening(app, "checkout", lambda connection, *_: connection.set_progress_handler(steps.are_over, 10)):
+        everything_or_nothing(app, steps)
+
+
+def test_whichever_statement_fails_on_postgresql_there_is_everything_or_nothing(
+    make_app, fresh_database_url, monkeypatch
+):
+    app, steps, execute = make_app(fresh_database_url()), Steps(), psycopg.Cursor.execute
+
+    def execute_or_fail(*args, **named):
+        if steps.are_over():
+            raise psycopg.OperationalError("the server closed the connection unexpectedly")
+        return execute(*args, **named)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", execute_or_fail)
+    everything_or_nothing(app, steps)
 
 
 def test_a_locked_database_is_unavailable_and_comes_back(make_app, sqlite_url):
