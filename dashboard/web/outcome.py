@@ -76,6 +76,7 @@ def context(application: Application) -> dict[str, object]:
         "now": now,
         "will_send": reporting.in_words(reading(), application, Stage.HIRED, rules()),
         "report": report if report and _concerns(report, application) else None,
+        "is_reported": application.stage in rules().conversions,
         "rejection_reasons": REJECTION_REASONS,
         "seconds_left": max(0, math.ceil((report.due_at - now).total_seconds())) if report else 0,
     }

@@ -150,6 +150,13 @@ def test_without_a_click_id_the_page_says_so_before_and_after(
     assert page.report == "unsendable"
 
 
+def test_a_hire_older_than_the_setting_says_that_nobody_was_told(page: Page, app: Flask):
+    with app.app_context():
+        db.session.execute(update(Application).values(stage="hired"))
+        db.session.commit()
+    assert "Talroo was never told: this hire is older than the setting that reports it." in page.look().text
+
+
 def test_a_double_click_changes_nothing_and_says_so(page: Page, app: Flask):
     page.press("hire")
     page.press("hire", version="0")
