@@ -80,7 +80,7 @@ def main(database_url: str, upstream_url: str, files: str, lease: str) -> None:
         if child == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             die_with_parent(signal.SIGKILL)
-            workers.POLL = 0.05
+            workers.POLL = 0.2
             run_until_signalled(Worker(config, open_engine(database_url), store, lease=timedelta(seconds=float(lease))))
             os._exit(0)
         children.append(child)

@@ -83,7 +83,7 @@ def test_every_conversion_arrives_however_often_the_worker_is_killed_and_repeats
             session.commit()
             return in_states(session, State.SENT) == rounds * 6
 
-        wait_until(settled, 60)
+        wait_until(settled, 150)
         heard = Counter(click_ids([request.target for request in upstream.requests]))
     assert set(heard) == set(session.scalars(select(Outbound.tlr_sid)))
     rows = session.execute(select(Outbound.tlr_sid, Outbound.uncertain, Outbound.attempts)).all()
@@ -106,7 +106,7 @@ def test_eight_workers_over_500_due_calls_send_each_once(
         began = time.monotonic()
         for _ in range(8):
             workers.start()
-        wait_until(lambda: in_states(session, State.SENT) == 500, 60)
+        wait_until(lambda: in_states(session, State.SENT) == 500, 150)
         seconds = time.monotonic() - began
         heard = Counter(click_ids([request.target for request in upstream.requests]))
     assert len(heard) == 500
