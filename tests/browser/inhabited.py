@@ -21,6 +21,8 @@ from tests.browser.specimens import SPECIMENS
 from tests.factories import as_body, event, signed
 from tests.infrastructure.processes import Site
 
+LANDING: Final = "https://jobs.example.com"
+"""Where the employer's own job pages are said to be; nobody goes there."""
 PASSWORD: Final = "correct horse battery"
 HOLD: Final = 5
 """Seconds a conversion waits: enough to undo one, short enough to wait for one."""
@@ -67,7 +69,7 @@ class Inhabited:
             "lastName": f"Tester {number}",
             "emailAddress": f"quentin{number}@example.com",
         }
-        return str(self.deliver(event(applicant=person, tlrSid=click, **data))["application"])
+        return str(self.deliver(event(applicant=person, **{"tlrSid": click, **data}))["application"])
 
     def settle(self) -> None:
         """Add the users and deliver everything."""
@@ -96,6 +98,7 @@ def inhabited_site(folder: Path, start: Callable[[Site], None]) -> tuple[Site, F
         "TALROO_CONVERSION_URL": talroo.url,
         "TALROO_DISPOSITION_URL": f"{talroo.url}/disposition/v1/events",
         "TALROO_CONVERSION_HOLD": str(HOLD),
+        "CLICK_DESTINATIONS": LANDING,
     }
     site = Site(folder, settings=settings)
     start(site)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.inhabited import LANDING
 from tests.browser.specimens import FLAGGED, LEVELS, RESUME, TRAP
 
 PARTS = ("contact", "files", "answers", "job")
@@ -127,6 +128,16 @@ def test_somebodys_other_applications_are_a_click_away(open_as):
     others.locator(".row-link").first.click()
     page.wait_for_url(lambda address: address != before)
     expect(page.locator(".part-others .row-link", has_text=name)).not_to_have_count(0)
+
+
+def test_the_click_somebody_came_by_stands_among_the_times(open_as, inhabited):
+    click = "9e21aaaa-0000-4000-8000-000000000001"
+    page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
+    expect(page.locator(".part-times")).not_to_contain_text("click")
+    landed = page.request.get(f"/click?tlr_sid={click}&to={LANDING}/job", max_redirects=0)
+    assert landed.status == 302
+    page.goto(f"/applications/{inhabited.somebody(tlrSid=click)}")
+    expect(page.locator(".facts > div", has_text="Came by a click").locator("time")).to_contain_text("today")
 
 
 def test_on_paper_there_are_the_facts_and_the_answers_and_nothing_to_press(show):

@@ -75,6 +75,25 @@ def test_a_day_is_the_viewers_day(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sent", "words"), [("2027-01-04", "4 Jan 2027"), ("", ""), ("someday", "someday"), ("2027-02-30", "2027-02-30")]
+)
+def test_a_day_kept_as_text_reads_as_a_day_and_what_is_none_as_it_is(app: Flask, sent: str, words: str) -> None:
+    assert shown(app, "{{ sent|date }}", sent=sent) == words
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        (datetime(2026, 11, 19, 3, 0, tzinfo=UTC), "18 Nov"),
+        (datetime(2025, 12, 31, 12, 0, tzinfo=UTC), "31 Dec 2025"),
+        (date(2026, 1, 2), "2 Jan"),
+    ],
+)
+def test_a_short_date_leaves_out_this_year(app: Flask, moment: date, words: str) -> None:
+    assert shown(app, "{{ moment|short_date }}", moment=moment) == words
+
+
+@pytest.mark.parametrize(
     "cookie", ["", "Mars/Olympus", "../../etc/passwd", "/etc/passwd", "America", "A" * 300, "<script>", "posixrules/x"]
 )
 def test_a_zone_nobody_knows_is_utc(cookie: str) -> None:
