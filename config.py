@@ -95,21 +95,27 @@ def _mail(raw: str) -> str:
     return raw
 
 
-def _pairs(raw: str) -> dict[str, str]:
+def _pairs(raw: str, event_shape: str, expected: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in _names(raw):
-        stage, equals, event = (part.strip() for part in pair.partition("="))
-        if not equals or not event or stage not in STAGES:
+        stage, _, event = (part.strip() for part in pair.partition("="))
+        if stage not in STAGES:
             raise ValueError(f"has {pair!r}: each pair is stage=event, and a stage is one of {', '.join(STAGES)}")
+        if stage in found:
+            raise ValueError(f"has {pair!r}: the stage {stage!r} comes twice")
+        if not re.fullmatch(event_shape, event, re.ASCII):
+            raise ValueError(f"has {pair!r}: {expected}")
         found[stage] = event
     return found
 
 
 def _conversion_events(raw: str) -> dict[str, int]:
-    pairs = _pairs(raw)
-    if wrong := [event for event in pairs.values() if event not in ("1", "2", "3")]:
-        raise ValueError(f"has event {wrong[0]!r}: Talroo knows conversion events 1, 2 and 3")
+    pairs = _pairs(raw, "[123]", "Talroo knows conversion events 1, 2 and 3")
     return {stage: int(event) for stage, event in pairs.items()}
+
+
+def _disposition_events(raw: str) -> dict[str, str]:
+    return _pairs(raw, r"[0-9A-Za-z_.:-]{1,64}", "an event's name has 1 to 64 letters, digits and _ . : -")
 
 
 _DAY: Final = 86_400
@@ -143,7 +149,7 @@ class Config:
     talroo_conversion_events: Mapping[str, int] = _computed(_conversion_events, lambda: {"hired": 2})
     talroo_conversion_hold: int = _setting(_whole(0, 30 * _DAY), 60)
     talroo_disposition_url: str = _setting(_web_address, "https://api.talroo.com/disposition/v1/events")
-    talroo_disposition_events: Mapping[str, str] = _computed(_pairs, dict)
+    talroo_disposition_events: Mapping[str, str] = _computed(_disposition_events, dict)
     mail_url: str | None = _setting(_mail, None)
     mail_from: str | None = _setting(_text, None)
     click_destinations: tuple[str, ...] = _setting(_origins, ())

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
 from typing import Any, Final
 
-from dashboard.talroo import stage_events
 from dashboard.talroo.click_id import valid_click_id
 from dashboard.talroo.http import DEADLINE, Endpoint, Proof, Request
 
 PATHS: Final = {1: "/conversion.php", 2: "/conversion2.php", 3: "/conversion3.php"}
 """Conversion event → the address that stands for it, under the base."""
-
-
-def parse_events(text: str, *, stages: Collection[str] | None = None) -> dict[str, int]:
-    """`hired=2,offer=1` as stage → event. Raises ValueError naming the part that is wrong; see `stage_events.parse`."""
-    return stage_events.parse(text, _event, stages=stages)
 
 
 class ConversionClient:
@@ -39,10 +32,3 @@ class ConversionClient:
         if event not in PATHS:
             raise ValueError("not a conversion event: 1, 2 or 3")
         return self._endpoint.call(Request("GET", f"{PATHS[event]}?tlr_sid={tlr_sid}&Link=true"), stop=stop)
-
-
-def _event(text: str) -> int:
-    events = {str(event): event for event in PATHS}
-    if text not in events:
-        raise ValueError("the event must be 1, 2 or 3")
-    return events[text]

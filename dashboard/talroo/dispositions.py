@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-from dashboard.talroo import stage_events
 from dashboard.talroo.http import DEADLINE, Endpoint, Proof, Request
-
-_EVENT_NAME: Final = re.compile(r"[0-9A-Za-z_.:-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +43,6 @@ class Disposition:
         return {**identity, "event": self.event, "raw_event": self.raw_event, "event_time": f"{moment}Z"}
 
 
-def parse_events(text: str, *, stages: Collection[str] | None = None) -> dict[str, str]:
-    """`interview=interview_scheduled,…` as stage → event name. Raises ValueError naming the part that is wrong."""
-    return stage_events.parse(text, _event_name, stages=stages)
-
-
 class DispositionClient:
     """Sends dispositions to one address. Safe to use from many threads at once.
 
@@ -73,9 +64,3 @@ class DispositionClient:
         events = [disposition.as_json() for disposition in dispositions]
         body = json.dumps(events[0] if len(events) == 1 else events)
         return self._endpoint.call(Request("POST", body=body.encode()), stop=stop)
-
-
-def _event_name(text: str) -> str:
-    if not _EVENT_NAME.fullmatch(text):
-        raise ValueError("an event name is 1 to 64 letters, digits and _ . : -")
-    return text

@@ -58,7 +58,7 @@ def receive() -> Answer:
 
 
 def _judge(bodies: tuple[bytes, ...], header: signature.Header, config: Config) -> Answer:
-    """Keep the first of `bodies` that the signature is right for."""
+    """Keep the body, if the signature is right for any of the forms it came in."""
     refusal: signature.SignatureError = signature.SignatureMismatch("There is no body.")
     for raw in bodies:
         try:
@@ -71,11 +71,11 @@ def _judge(bodies: tuple[bytes, ...], header: signature.Header, config: Config) 
                 max_age=config.talroo_signature_max_age,
             )
         except signature.SignatureExpired as problem:
-            return _quarantined(_arrival(raw, "expired"), problem)
+            return _quarantined(_arrival(bodies[0], "expired"), problem)
         except signature.SignatureError as problem:
             refusal = problem
         else:
-            return _keep(_arrival(raw, verdict.timing.value))
+            return _keep(_arrival(bodies[0], verdict.timing.value))
     return _refused(refusal)
 
 
@@ -132,9 +132,10 @@ def _arrival(raw: bytes, timing: str) -> Arrival:
 
 
 def _bodies(limit: int) -> tuple[bytes, ...]:
-    """The bytes that may have been signed: as inflated, and as they came. Raises `TooLarge`, `ClientDisconnected`.
+    """The body in the forms that may have been signed: inflated, if it can be, then as it came.
 
     Nobody documents whether a compressed body is signed before or after; a right HMAC is proof either way.
+    Raises `TooLarge`, `ClientDisconnected`.
     """
     if (request.content_length or 0) > limit:
         raise TooLarge

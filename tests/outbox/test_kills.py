@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections import Counter
@@ -21,9 +20,10 @@ from dashboard.models.outbound import Channel, State
 from dashboard.services import reporting
 from tests.outbox.light_workers import LightWorkers
 from tests.outbox_fixtures import click_ids
+from tests.soak import ROUNDS
 from tests.upstream import Upstream
 
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "50"))
+KILLS = 50 * ROUNDS
 
 pytestmark = pytest.mark.process
 
@@ -60,7 +60,7 @@ def test_every_conversion_arrives_however_often_the_worker_is_killed_and_repeats
     engine: Engine, session: Session, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     chance = random.Random(20261121)
-    rounds = ROUNDS // 2  # on each of the two databases
+    rounds = KILLS // 2  # on each of the two databases
     with (
         Upstream(drip=0.002) as upstream,
         LightWorkers(database_url, upstream.url, tmp_path / "files", lease=0.8) as workers,

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import re
 import threading
 
 import pytest
 
 from dashboard.talroo.click_id import valid_click_id
-from dashboard.talroo.conversions import ConversionClient, parse_events
+from dashboard.talroo.conversions import ConversionClient
 from dashboard.talroo.http import CallAborted, TalrooRefused, TalrooUnavailable
 from tests.upstream import Upstream
 
@@ -88,44 +87,3 @@ def test_a_conversion_can_be_told_to_stop():
     stop.set()
     with Upstream() as talroo, pytest.raises(CallAborted):
         ConversionClient(talroo.url).send(CLICK, 2, stop=stop)
-
-
-@pytest.mark.parametrize(
-    ("text", "events"),
-    [
-        ("", {}),
-        ("  ", {}),
-        ("hired=2", {"hired": 2}),
-        ("hired=2,offer=1", {"hired": 2, "offer": 1}),
-        (" offer = 3 , hired=1 ", {"offer": 3, "hired": 1}),
-    ],
-)
-def test_the_setting_maps_stages_to_events(text, events):
-    assert parse_events(text) == events
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("hired", "'hired' is not stage=event"),
-        ("hired=", "'hired='"),
-        ("=2", "'=2'"),
-        ("hired=2,", "'' is not"),
-        ("hired=2,offer=4", "'offer=4': the event must be 1, 2 or 3"),
-        ("hired=two", "'hired=two'"),
-        ("hired=02", "'hired=02'"),
-        ("hired=²", "'hired=²'"),
-        ("hired=1=2", "'hired=1=2'"),
-        ("hired=2;offer=1", "'hired=2;offer=1'"),
-        ("hired=2,hired=3", "'hired=3': the stage 'hired' comes twice"),
-    ],
-)
-def test_a_wrong_setting_names_the_part_that_is_wrong(text, named):
-    with pytest.raises(ValueError, match=re.escape(named)):
-        parse_events(text)
-
-
-def test_a_stage_that_does_not_exist_is_named_with_those_that_do():
-    with pytest.raises(ValueError, match="there is no stage 'hird', only offer, hired"):
-        parse_events("hird=2", stages=("offer", "hired"))
-    assert parse_events("hired=2", stages=("offer", "hired")) == {"hired": 2}

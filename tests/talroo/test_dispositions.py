@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dashboard.talroo.dispositions import Disposition, DispositionClient, parse_events
+from dashboard.talroo.dispositions import Disposition, DispositionClient
 from dashboard.talroo.http import TalrooBusy
 from tests.upstream import Upstream, busy
 
@@ -82,22 +81,3 @@ def test_a_busy_talroo_is_a_matter_of_waiting():
     with Upstream([busy(60)]) as talroo, pytest.raises(TalrooBusy) as caught:
         DispositionClient(talroo.url).send([disposition()])
     assert caught.value.proof.retry_after == 60
-
-
-def test_the_setting_maps_stages_to_event_names():
-    assert parse_events("") == {}
-    assert parse_events("interview=interview_scheduled, hired=hire.v1") == {
-        "interview": "interview_scheduled",
-        "hired": "hire.v1",
-    }
-
-
-@pytest.mark.parametrize("text", ["interview", "interview=", "interview=a b", "interview=ä", f"hired={'x' * 65}"])
-def test_a_wrong_setting_names_the_part_that_is_wrong(text):
-    with pytest.raises(ValueError, match=re.escape(f"'{text}'")):
-        parse_events(f"offer=fine,{text}")
-
-
-def test_a_stage_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match="there is no stage 'hird'"):
-        parse_events("hird=x", stages=("hired",))
