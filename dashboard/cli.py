@@ -16,6 +16,7 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from dashboard.clock import utcnow
+from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Role
 from dashboard.services import accounts
@@ -96,6 +97,7 @@ def worker(context: click.Context, *, once: bool) -> None:
 def add_user(email: str, role: str, *, password_stdin: bool) -> None:
     """Add a user."""
     password = sys.stdin.readline().rstrip("\r\n")
+    start_writing(db.session())
     try:
         user = accounts.add_user(db.session(), email, password, role, now=utcnow())
     except accounts.AccountError as problem:

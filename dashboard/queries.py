@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from dashboard import search
@@ -93,7 +93,7 @@ def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[Appli
     found = asked.statement(session.get_bind().dialect.name)
     loaded = found.options(selectinload(Application.attachments))
     rows, following = rows_after(session, loaded, cursor, Application.arrived_at, Application.id)
-    return Page(rows, following, count(session, found.with_only_columns(literal(1))))
+    return Page(rows, following, count(session, found.with_only_columns(Application.id)))
 
 
 def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
@@ -179,7 +179,7 @@ class Deliveries:
 def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> Page[Delivery]:
     """One page of deliveries, newest first."""
     rows, following = rows_after(session, asked.statement(), cursor, None, Delivery.id)
-    return Page(rows, following, count(session, asked.statement().with_only_columns(literal(1))))
+    return Page(rows, following, count(session, asked.statement().with_only_columns(Delivery.id)))
 
 
 def delivery(session: Session, public_id: str) -> Delivery | None:
@@ -188,10 +188,8 @@ def delivery(session: Session, public_id: str) -> Delivery | None:
 
 def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
     """How many deliveries need a look, by status, counted to the limit."""
-    return {
-        status: count(session, select(literal(1)).where(Delivery.status == status)) or COUNT_LIMIT
-        for status in statuses
-    }
+    found = {status: count(session, select(Delivery.id).where(Delivery.status == status)) for status in statuses}
+    return {status: COUNT_LIMIT if number is None else number for status, number in found.items()}
 
 
 def _words(args: Mapping[str, str], name: str, limit: int) -> str:

@@ -42,8 +42,8 @@ def file_application(
     session: Session, submission: Submission, *, delivery_id: int, arrived_at: datetime, timing: str
 ) -> Filed:
     """Make the application `submission` tells of, or fill in the one that is there."""
-    job_id = _job(session, submission.job)
-    row = _new_row(submission, job_id=job_id, delivery_id=delivery_id, arrived_at=arrived_at, timing=timing)
+    job = find_or_make_job(session, submission.job)
+    row = new_row(submission, job_id=job, delivery_id=delivery_id, arrived_at=arrived_at, timing=timing)
     # INSERT first, then look: two deliveries about one application may be on their way at the same moment.
     made = _INSERT_APPLICATION.first(session, row)
     if made is None:
@@ -62,7 +62,7 @@ def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: dat
         if (file.sent.question_id, file.sha256) in known:
             continue
         known.add((file.sent.question_id, file.sha256))
-        _INSERT_ATTACHMENT.first(session, _attachment_row(filed.id, file, at))
+        _INSERT_ATTACHMENT.first(session, attachment_row(filed.id, file, at))
 
 
 def _note_contents(session: Session, files: Iterable[Attached], at: datetime) -> None:
@@ -105,9 +105,10 @@ def phone_key(phone: str | None) -> str | None:
     return digits[-10:] if len(digits) >= 7 else None
 
 
-def _new_row(
+def new_row(
     submission: Submission, *, job_id: int | None, delivery_id: int, arrived_at: datetime, timing: str
 ) -> dict[str, Any]:
+    """The columns of the application that `submission` alone would make."""
     facts = submission.facts
     return facts.as_row() | {
         "public_id": public_id(),
@@ -173,7 +174,8 @@ def _merge_facts(application: Application, submission: Submission, *, newer: boo
     application.phone_key = phone_key(application.phone)
 
 
-def _attachment_row(application_id: int, file: Attached, at: datetime) -> dict[str, Any]:
+def attachment_row(application_id: int, file: Attached, at: datetime) -> dict[str, Any]:
+    """The columns of one file of an application."""
     return {
         "public_id": public_id(),
         "application_id": application_id,
@@ -188,7 +190,7 @@ def _attachment_row(application_id: int, file: Attached, at: datetime) -> dict[s
     }
 
 
-def _job(session: Session, facts: JobFacts) -> int | None:
+def find_or_make_job(session: Session, facts: JobFacts) -> int | None:
     """The id of the job, made if it is new; None where nothing names one."""
     reference = facts.reference or facts.title
     if reference is None:

@@ -184,8 +184,8 @@ class _Writer:
     def _application_row(self, number: int, delivery_id: int, made: _Made) -> dict[str, Any]:
         facts = made.submission.job
         if facts not in self._jobs:
-            self._jobs[facts] = filing._job(self._session, facts)
-        row = filing._new_row(
+            self._jobs[facts] = filing.find_or_make_job(self._session, facts)
+        row = filing.new_row(
             made.submission,
             job_id=self._jobs[facts],
             delivery_id=delivery_id,
@@ -244,7 +244,7 @@ def _file_row(file: Attached, made: _Made) -> dict[str, Any]:
 
 
 def _attachment_rows(application_id: int, made: _Made) -> Iterator[dict[str, Any]]:
-    return (filing._attachment_row(application_id, file, made.arrived_at) for file in made.attached)
+    return (filing.attachment_row(application_id, file, made.arrived_at) for file in made.attached)
 
 
 def _stage_change(application_id: int, made: _Made) -> dict[str, Any]:
