@@ -48,9 +48,9 @@ def main() -> int:
 
 def run(environ: Mapping[str, str], root: Path, var: Path) -> int:
     """Everything `make run` does with these settings in the checkout `root`, whose data lives in `var`."""
+    port = _port(environ)
     os.chdir(root)
     os.umask(0o077)
-    port = _port(environ)
     first_start.private_folder(var)
     complete = first_start.with_defaults(environ, var, port)
     config = Config.from_env(complete)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from tests.infrastructure.processes import living
 
 pytestmark = pytest.mark.process
 
+ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = """
 import os, sys
 from dashboard.supervisor import Service, Supervisor
@@ -34,9 +34,7 @@ def supervise() -> Iterator[Supervise]:
 
     def run(**services: str) -> subprocess.Popen[str]:
         words = [sys.executable, "-u", "-c", PROGRAM.format(services=services)]
-        root = Path(__file__).resolve().parents[1]
-        environment = {**os.environ, "PYTHONPATH": str(root)}
-        started.append(subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True))
+        started.append(subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True))
         return started[-1]
 
     yield run
@@ -86,7 +84,9 @@ import os, pathlib
 from dashboard.supervisor import Service, Supervisor
 print(Supervisor([Service("fake", {words!r}, dict(os.environ), pathlib.Path({str(tmp_path / "log")!r}))], int).run())
 """
-    done = subprocess.run([sys.executable, "-c", supervisor], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", supervisor], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
+    )
     assert done.stdout.splitlines()[-1] == "  the port is taken"
     assert "fake ended by itself (exit status 3)" in done.stdout.splitlines()[-2]
 
@@ -118,7 +118,9 @@ child = subprocess.Popen([sys.executable, "-c", {follower!r}], stderr=subprocess
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 print(child.wait(10))
 """
-    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", parent], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
+    )
     assert done.stdout.strip() == str(-signal.SIGINT)
 
 
