@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import Application, Job
 from dashboard.prepared import Prepared
+from dashboard.talroo.payload import Facts, JobFacts
 
 TABLE: Final = "application_search"
 MAX_WORDS: Final = 4_000
@@ -37,10 +38,14 @@ def words(parts: Iterable[str | None]) -> list[str]:
     return found[:MAX_WORDS]
 
 
-def application_words(facts: Any, job: Job | Any | None, texts: Iterable[str | None] = ()) -> list[str]:
+def application_words(
+    facts: Application | Facts, job: Job | JobFacts | None, texts: Iterable[str | None] = ()
+) -> list[str]:
     """Everything `facts` (an application, or what a delivery tells of one) can be found by, with its files' texts."""
-    job_parts = (job.title, job.company, job.reference, job.city) if job else ()
-    named = words([facts.first_name, facts.last_name, facts.email, *phone_forms(facts.phone), facts.city, *job_parts])
+    person = (facts.first_name, facts.last_name, facts.email, *phone_forms(facts.phone))
+    place = (facts.city, facts.state, facts.zipcode)
+    offer = (job.title, job.company, job.reference, job.city, job.state, job.zipcode) if job else ()
+    named = words([*person, *place, *offer])
     return (named + words(texts))[:MAX_WORDS]
 
 

@@ -14,15 +14,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.database import insert_or_ignore
-from dashboard.models import LoginSession, LoginThrottle, Role, User
+from dashboard.models import LoginSession, Role, User
+from dashboard.services import throttle
 
 SESSION_LIFE: Final = timedelta(hours=12)
-THROTTLE_WINDOW: Final = timedelta(minutes=15)
-FAILURES_HERE: Final = 10
-"""For one account from one network address: a stranger elsewhere cannot lock its owner out with these."""
-FAILURES_ELSEWHERE: Final = 100
-"""For one account from anywhere, and for any account from one network address."""
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 1_000
 
@@ -48,14 +43,6 @@ class AccountError(ValueError):
     """A wish that cannot be granted; the message says what to do instead."""
 
 
-class SignInThrottled(Exception):
-    """Too many failures of late. `seconds`: until the next try counts."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(f"Too many failed sign-ins. Try again in {seconds} seconds.")
-        self.seconds = seconds
-
-
 def add_user(session: Session, email: str, password: str, role: str, *, now: datetime) -> User:
     """Make a user. Raises `AccountError` for an address that is none or taken, a short password, an unknown role."""
     folded = fold(email)
@@ -71,17 +58,6 @@ def add_user(session: Session, email: str, password: str, role: str, *, now: dat
     session.add(user)
     session.flush()
     return user
-
-
-def check_throttle(session: Session, email: str, address: str, *, now: datetime) -> None:
-    """Raises `SignInThrottled` while this account or network address has failed too often of late."""
-    limits = dict(_throttle_keys(email, address))
-    rows = session.scalars(
-        select(LoginThrottle).where(LoginThrottle.key.in_(limits), LoginThrottle.window_ends_at > now)
-    )
-    waits = [row.window_ends_at - now for row in rows if row.failures >= limits[row.key]]
-    if waits:
-        raise SignInThrottled(max(1, int(max(waits).total_seconds())))
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
@@ -101,17 +77,6 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
     return user if user and user.active else None
 
 
-def note_failure(session: Session, email: str, address: str, *, now: datetime) -> None:
-    """Count a failed sign-in against the account and against the network address."""
-    for key, _ in _throttle_keys(email, address):
-        fresh = {"key": key, "failures": 0, "window_ends_at": now + THROTTLE_WINDOW}
-        session.execute(delete(LoginThrottle).where(LoginThrottle.key == key, LoginThrottle.window_ends_at <= now))
-        session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
-        session.execute(
-            update(LoginThrottle).where(LoginThrottle.key == key).values(failures=LoginThrottle.failures + 1)
-        )
-
-
 def sign_in(session: Session, user: User, *, address: str, user_agent: str, now: datetime) -> str:
     """Begin a session and return its token, which only the browser keeps."""
     token = secrets.token_urlsafe(32)
@@ -125,7 +90,7 @@ def sign_in(session: Session, user: User, *, address: str, user_agent: str, now:
             user_agent=user_agent[:300],
         )
     )
-    session.execute(delete(LoginThrottle).where(LoginThrottle.key == _throttle_keys(user.email, address)[0][0]))
+    throttle.forgive(session, user.email, address)
     session.execute(delete(LoginSession).where(LoginSession.expires_at <= now - SESSION_LIFE))
     session.flush()
     return token
@@ -157,12 +122,3 @@ def fold(email: str) -> str:
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _throttle_keys(email: str, address: str) -> tuple[tuple[str, int], ...]:
-    """What failures are counted by, and how many are too many; the pair of account and address first."""
-    return (
-        (_hash(f"pair:{fold(email)}\0{address}"), FAILURES_HERE),
-        (_hash(f"account:{fold(email)}"), FAILURES_ELSEWHERE),
-        (_hash(f"address:{address}"), FAILURES_ELSEWHERE),
-    )

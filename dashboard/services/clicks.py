@@ -19,7 +19,8 @@ from dashboard.talroo.click_id import valid_click_id
 MAX_ADDRESS: Final = 4_000
 _AUTHORITY: Final = re.compile(r"[0-9A-Za-z.-]+(?::[0-9]{1,5})?", re.ASCII)
 _PORTS: Final = {"http": 80, "https": 443}
-_DOT_SEGMENT: Final = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
+_CLIMB: Final = re.compile(r"(?:\.|%2e){1,2}(?:;.*)?|.*%(?:2f|5c).*", re.IGNORECASE)
+"""A path segment that some server may read as a step up: dots, also encoded or with parameters; encoded slashes."""
 _AS_WRITTEN: Final = "!$%&'()*+,-./:;=?@[]_~"
 """What `quote` leaves alone in a path or query that is percent-encoded already."""
 
@@ -72,7 +73,9 @@ def read_conversion(tlr_sid: str, event: str) -> tuple[str, int]:
 
 def convert(session: Session, tlr_sid: str, event: int, *, now: datetime) -> tuple[str, bool]:
     """Queue one conversion for a click: its public id, and whether it is new. The caller commits."""
-    application_id = session.scalar(select(Application.id).where(Application.tlr_sid == tlr_sid).limit(1))
+    # Only a finished application: who did not finish is not for everybody who reads the ledger.
+    theirs = select(Application.id).where(Application.tlr_sid == tlr_sid, Application.completed.is_(True))
+    application_id = session.scalar(theirs.limit(1))
     queued = queue_conversion(session, tlr_sid, event, at=now, due=now, application_id=application_id)
     key = conversion_key(tlr_sid, event, application_id)
     return session.scalars(select(Outbound.public_id).where(Outbound.business_key == key)).one(), queued
@@ -105,5 +108,5 @@ def _below(parts: SplitResult, allowed: SplitResult) -> bool:
     root, segments = allowed.path.rstrip("/"), parts.path.split("/")
     if not root:
         return True
-    climbs = any(_DOT_SEGMENT.fullmatch(segment) for segment in segments)
+    climbs = any(_CLIMB.fullmatch(segment) for segment in segments)
     return not climbs and (parts.path == root or parts.path.startswith(f"{root}/"))

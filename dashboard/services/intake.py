@@ -22,7 +22,7 @@ from dashboard.prepared import Prepared
 from dashboard.services import filing
 from dashboard.services.attachments import Attached, receive_files
 from dashboard.services.files import FileStore
-from dashboard.talroo import cutting, payload, wire
+from dashboard.talroo import cutting, payload, signature, wire
 from dashboard.talroo.cutting import CutBody
 
 log = logging.getLogger(__name__)
@@ -267,12 +267,21 @@ def _duplicate(session: Session, arrival: Arrival, understood: Understood, key: 
         .where(Delivery.id == first.id)
         .values(duplicate_count=Delivery.duplicate_count + 1, last_duplicate_at=arrival.received_at)
     )
-    cuts = [[cut.offset, cut.sha256] for cut in understood.parcel.cuts]
-    if (first.body, first.cuts) not in ((understood.parcel.body, cuts), (arrival.raw, [])):
+    if not _is_same(first.body, first.cuts, arrival, understood):
         other = _whole(arrival, "An event with this id came before with other content.", understood.envelope)
         _insert_delivery(session, arrival, other, key=_digest_key(arrival.raw), status="kept")
     return Outcome("duplicate", application=first.public_id)
 
 
+def _is_same(body: bytes, cuts: list[list[int | str]], arrival: Arrival, understood: Understood) -> bool:
+    """Whether a stored body is the one that arrived, cut or whole, but for white space around it."""
+    whole, parcel = signature.trimmed(arrival.raw), understood.parcel
+    if not cuts and signature.trimmed(body) == whole:
+        return True
+    contents = [sha256 for _, sha256 in cuts]
+    return contents == [cut.sha256 for cut in parcel.cuts] and signature.trimmed(body) == signature.trimmed(parcel.body)
+
+
 def _digest_key(raw: bytes, scheme: str = "sha256") -> str:
-    return f"{scheme}:{hashlib.sha256(raw).hexdigest()}"
+    """What a body without event id is known by. White space around it is not signed, so it makes no other one."""
+    return f"{scheme}:{hashlib.sha256(signature.trimmed(raw)).hexdigest()}"

@@ -132,7 +132,7 @@ def submission(outer: Envelope) -> Submission:
     else:
         match = APPLICATION_TYPE.fullmatch(outer.event_type)
         if not match:
-            raise NotUnderstood(f"The event type {outer.event_type[:100]!r} is not a job application.")
+            raise NotUnderstood("The event's type is not a job application's.")
         if match.groups() not in KNOWN_VERSIONS:
             flags.append(f"The event type {outer.event_type[:100]} is newer than this dashboard knows.")
         completed = match[1] == "completed"

@@ -43,10 +43,6 @@ class SignatureExpired(SignatureError):
     Because Talroo did sign it, whoever catches this keeps the body in quarantine.
     """
 
-    def __init__(self, message: str, *, signed_at: int) -> None:
-        super().__init__(message)
-        self.signed_at = signed_at
-
 
 class Timing(StrEnum):
     """How a good signature's time compares with ours."""
@@ -72,6 +68,11 @@ class Header:
 
     seconds: str
     digests: tuple[bytes, ...]
+
+
+def trimmed(body: bytes) -> bytes:
+    """`body` without the white space around it, which a signature need not cover: anybody could add some."""
+    return body.strip(_ASCII_WHITE_SPACE)
 
 
 def read(header: str | None) -> Header:
@@ -113,7 +114,7 @@ def verify(
     signed_at = int(parsed.seconds)
     age = now - signed_at
     if abs(age) > max_age:
-        raise SignatureExpired("The signature is too old, or too far in the future.", signed_at=signed_at)
+        raise SignatureExpired("The signature is too old, or too far in the future.")
     timing = Timing.FRESH if abs(age) <= tolerance else Timing.LATE if age > 0 else Timing.CLOCK
     return Verdict(signed_at, timing, number)
 
@@ -125,8 +126,8 @@ def sign(secret: str, body: bytes, *, at: int) -> str:
 
 def _matching_secret(body: bytes, header: Header, secrets: Iterable[str]) -> int | None:
     # Talroo's Java sample trims the body before signing and its Python sample does not: both count.
-    trimmed = body.strip(_ASCII_WHITE_SPACE)
-    candidates = (body,) if len(trimmed) == len(body) else (body, trimmed)
+    without = trimmed(body)
+    candidates = (body,) if len(without) == len(body) else (body, without)
     for number, secret in enumerate(secrets):
         for candidate in candidates:
             expected = _digest(secret, header.seconds, candidate)

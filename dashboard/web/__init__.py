@@ -42,7 +42,11 @@ def flask_settings(config: Config) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": False,
         "SEND_FILE_MAX_AGE_DEFAULT": 3600,
+        # No form of ours takes a file; deliveries have a limit of their own.
+        "MAX_CONTENT_LENGTH": 1_000_000,
         "MAX_FORM_MEMORY_SIZE": 500_000,
+        # A session ends when its row says so; renewing the cookie with every answer could bring back a dropped one.
+        "SESSION_REFRESH_EACH_REQUEST": False,
         "TEMPLATES_AUTO_RELOAD": False,
     }
 
@@ -52,6 +56,8 @@ def init_app(app: Flask) -> None:
     proxies = edge.settings(app).trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    # Merging slashes answers with a redirect to whatever host was asked for.
+    app.url_map.merge_slashes = False
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     formatting.register(app)

@@ -79,7 +79,8 @@ def download(name: str, columns: Columns, rows: Iterable[Any]) -> Response:
 
 def _pieces(columns: Columns, rows: Iterable[Any]) -> Iterator[str]:
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    # All quoted: where a spreadsheet separates columns by semicolons, one in a value must not begin a cell.
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     buffer.write("\ufeff")
     writer.writerow(columns)
     for number, row in enumerate(rows, 1):

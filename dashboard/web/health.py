@@ -21,7 +21,10 @@ bp = Blueprint("health", __name__)
 
 Answer = tuple[dict[str, object], int]
 
-_FROM_A_PROXY: Final = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+_FROM_A_PROXY: Final = (
+    *("Forwarded", "Via", "X-Real-IP"),
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto"),
+)
 
 
 @bp.get("/healthz")

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import zlib
+from contextlib import nullcontext
 from typing import IO, Final
 
 from flask import Blueprint, request
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER: Final = "60"
 _CHUNK: Final = 1 << 20
+_inflating: Final = threading.BoundedSemaphore(2)
+"""Anybody can send 50 KB that inflate to the limit: so much memory is spent on strangers at once, and no more."""
 
 Answer = tuple[dict[str, str], int] | tuple[dict[str, str], int, dict[str, str]]
 
@@ -49,16 +53,22 @@ def receive() -> Answer:
     try:
         # A header that cannot be right is answered before the body is read, let alone inflated.
         header = signature.read(request.headers.get(signature.HEADER))
-        bodies = _bodies(config.max_application_bytes)
+        raw = _read(config.max_application_bytes)
+        with _inflating if _is_compressed() else nullcontext():
+            body, timing = _verified(_forms(raw, config.max_application_bytes), header, config)
     except TooLarge:
         return {"status": "refused", "reason": f"The body is over {config.max_application_bytes} bytes."}, 413
     except signature.SignatureError as problem:
         return _refused(problem)
-    return _judge(bodies, header, config)
+    arrival = _arrival(body, timing)
+    return _quarantined(arrival) if timing == "expired" else _keep(arrival)
 
 
-def _judge(bodies: tuple[bytes, ...], header: signature.Header, config: Config) -> Answer:
-    """Keep the body, if the signature is right for any of the forms it came in."""
+def _verified(bodies: tuple[bytes, ...], header: signature.Header, config: Config) -> tuple[bytes, str]:
+    """The body to keep, if the signature is right for any of the forms it came in, and how its time compares.
+
+    Raises a `SignatureError`.
+    """
     refusal: signature.SignatureError = signature.SignatureMismatch("There is no body.")
     for raw in bodies:
         try:
@@ -70,13 +80,13 @@ def _judge(bodies: tuple[bytes, ...], header: signature.Header, config: Config) 
                 tolerance=config.talroo_signature_tolerance,
                 max_age=config.talroo_signature_max_age,
             )
-        except signature.SignatureExpired as problem:
-            return _quarantined(_arrival(bodies[0], "expired"), problem)
+        except signature.SignatureExpired:
+            return bodies[0], "expired"
         except signature.SignatureError as problem:
             refusal = problem
         else:
-            return _keep(_arrival(bodies[0], verdict.timing.value))
-    return _refused(refusal)
+            return bodies[0], verdict.timing.value
+    raise refusal
 
 
 def _refused(problem: signature.SignatureError) -> Answer:
@@ -91,14 +101,14 @@ def _keep(arrival: Arrival) -> Answer:
     return outcome.as_json(), 200
 
 
-def _quarantined(arrival: Arrival, problem: signature.SignatureExpired) -> Answer:
+def _quarantined(arrival: Arrival) -> Answer:
     try:
         with storing() as session:
             intake.quarantine(session, arrival)
             session.commit()
     except Exception as failure:
         return _could_not_store(failure)
-    return _refused(problem)
+    return _refused(signature.SignatureExpired("The signature is too old, or too far in the future."))
 
 
 def _could_not_store(problem: Exception) -> Answer:
@@ -131,21 +141,28 @@ def _arrival(raw: bytes, timing: str) -> Arrival:
 # --- the body -----------------------------------------------------------------------------------------------------
 
 
-def _bodies(limit: int) -> tuple[bytes, ...]:
-    """The body in the forms that may have been signed: inflated, if it can be, then as it came.
-
-    Nobody documents whether a compressed body is signed before or after; a right HMAC is proof either way.
-    Raises `TooLarge`, `ClientDisconnected`.
-    """
+def _read(limit: int) -> bytes:
+    """The body as it came. Raises `TooLarge`, `ClientDisconnected`."""
     if (request.content_length or 0) > limit:
         raise TooLarge
+    request.max_content_length = limit + 1  # the site's own limit is for forms; here we count for ourselves
     raw = _bounded(request.stream, limit)
     if request.content_length is not None and len(raw) < request.content_length:
         raise ClientDisconnected
-    if (request.headers.get("Content-Encoding") or "").strip().lower() not in ("gzip", "x-gzip"):
-        return (raw,)
-    plain = _inflated(raw, limit)
+    return raw
+
+
+def _forms(raw: bytes, limit: int) -> tuple[bytes, ...]:
+    """The body in the forms that may have been signed: inflated, if it can be, then as it came. Raises `TooLarge`.
+
+    Nobody documents whether a compressed body is signed before or after; a right HMAC is proof either way.
+    """
+    plain = _inflated(raw, limit) if _is_compressed() else None
     return (raw,) if plain is None else (plain, raw)
+
+
+def _is_compressed() -> bool:
+    return (request.headers.get("Content-Encoding") or "").strip().lower() in ("gzip", "x-gzip")
 
 
 def _bounded(stream: IO[bytes], limit: int) -> bytes:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.permissions import PUBLIC, SIGNED_IN, needs
-from dashboard.services import accounts
+from dashboard.services import accounts, throttle
 from dashboard.web.edge import first_page, reading, remote_address, writing
 from dashboard.web.security import SignedIn
 
@@ -32,14 +32,14 @@ def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     email, password = request.form.get("email", "")[:320], request.form.get("password", "")
     now, address = utcnow(), remote_address()
     try:
-        accounts.check_throttle(reading(), email, address, now=now)
-    except accounts.SignInThrottled as throttled:
+        throttle.begin(writing(), accounts.fold(email), address, now=now)
+    except throttle.SignInThrottled as throttled:
+        db.session.commit()
         return _again(email, [], wait_seconds=throttled.seconds), 429, {"Retry-After": str(throttled.seconds)}
-    # Checked before the database is asked to write: argon2 takes its time, and deliveries must not wait for it.
+    db.session.commit()
+    # Checked while nothing is being written: argon2 takes its time, and deliveries must not wait for it.
     user = accounts.authenticate(reading(), email, password)
     if user is None:
-        accounts.note_failure(writing(), email, address, now=now)
-        db.session.commit()
         return _again(email, ["The e-mail address or the password is not right."]), 401
     user_id = user.id
     writer = writing()

@@ -167,9 +167,21 @@ def test_a_body_without_event_id_is_known_by_its_hash(app, deliver):
     document = {**event(), "id": None}
     assert deliver(document).json["status"] == "accepted"
     assert deliver(document).json["status"] == "duplicate"
-    assert deliver(as_body(document) + b" ").json["status"] == "accepted"
+    assert deliver(as_body(document).replace(b'"id"', b' "id"', 1)).json["status"] == "accepted"
     with app.app_context():
         assert (count(Delivery), count(Application)) == (2, 1)
+
+
+@pytest.mark.parametrize("event_id", ["E-1", None])
+def test_white_space_around_a_signed_body_makes_no_other_delivery(app, deliver, event_id):
+    """It is not signed, so whoever captured one delivery could fill the disk with it."""
+    document = payload("complete")
+    document["id"] = event_id
+    assert deliver(document).json["status"] == "accepted"
+    for around in (b" %s", b"\n\n%s\t", b"%s" + b" " * 50_000):
+        assert deliver(around % as_body(document)).json["status"] == "duplicate"
+    with app.app_context():
+        assert (count(Delivery), count(Application)) == (1, 1)
 
 
 def test_delivery_application_job_and_files_are_there_together(app, deliver):

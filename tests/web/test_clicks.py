@@ -235,3 +235,16 @@ def test_an_application_with_a_stored_click_is_connected_to_it_and_to_its_conver
     page = sign_in("recruiter").get(f"/applications/{application}").text
     assert SID in page
     assert "click" in page.lower()
+
+
+def test_a_conversion_of_somebody_who_did_not_finish_names_nobody_in_the_ledger(client, app, deliver, sign_in):
+    deliver(event(kind="started:v1", applicant={"lastName": "Unfinished"}, tlrSid=SID))
+    assert client.post("/click/convert", data={"tlr_sid": SID, "event": "2"}, headers=TOKEN).status_code == 202
+    recruiter = sign_in("recruiter")
+    assert SID in recruiter.get("/conversions").text
+    assert "Unfinished" not in recruiter.get("/conversions").text + recruiter.get("/conversions.csv").text
+
+
+@pytest.mark.parametrize("climb", ["..%2f..%2fevil", "..;/evil", "%2e%2e%5cevil"])
+def test_an_encoded_climb_out_of_a_destinations_path_is_refused(client, climb):
+    assert land(client, f"https://shared.example.com/acme/{climb}").status_code == 400

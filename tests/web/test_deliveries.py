@@ -91,7 +91,7 @@ def test_what_is_still_not_understood_says_so_and_stays(app, deliver, it_admin):
     deliver(KEPT)
     page = replay(it_admin, delivery_of(app, "kept")).text
     assert "still not understood" in page
-    assert "is not a job application" in page
+    assert "type is not a job application" in page
     assert counted(app, Application) == 0
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
+from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import LoginSession, User
-from dashboard.services import accounts
+from dashboard.services import accounts, throttle
 from dashboard.web import session as session_screen
 from tests.application import PASSWORD
 
@@ -109,7 +112,7 @@ def test_a_user_who_was_switched_off_cannot_sign_in_and_is_out_at_once(app, log_
 # --- throttling ---------------------------------------------------------------------------------------------------
 
 
-def fail_often(log_in, times=accounts.FAILURES_HERE, **attempt):
+def fail_often(log_in, times=throttle.TRIES_HERE, **attempt):
     for _ in range(times):
         assert log_in(password="wrong", **attempt)[1].status_code == 401
 
@@ -130,7 +133,7 @@ def test_too_many_failures_must_wait_and_are_told_how_long(log_in, cheap_checks)
     fail_often(log_in)
     _, answer = log_in()
     assert answer.status_code == 429
-    assert 0 < int(answer.headers["Retry-After"]) <= accounts.THROTTLE_WINDOW.total_seconds()
+    assert 0 < int(answer.headers["Retry-After"]) <= throttle.WINDOW.total_seconds()
     assert "Too many attempts. Try again in 15 minutes." in answer.text
 
 
@@ -146,30 +149,62 @@ def test_another_account_at_the_same_address_is_not_affected(log_in, cheap_check
 
 def test_when_the_window_ends_tries_count_again(app, log_in, cheap_checks, monkeypatch):
     fail_often(log_in)
-    later = utcnow() + accounts.THROTTLE_WINDOW + timedelta(seconds=1)
+    later = utcnow() + throttle.WINDOW + timedelta(seconds=1)
     monkeypatch.setattr(session_screen, "utcnow", lambda: later)
     assert log_in(password="wrong")[1].status_code == 401
     assert log_in()[1].status_code == 302
 
 
 def test_a_success_forgets_the_failures_before_it(log_in, cheap_checks):
-    fail_often(log_in, accounts.FAILURES_HERE - 1)
+    fail_often(log_in, throttle.TRIES_HERE - 1)
     assert log_in()[1].status_code == 302
-    fail_often(log_in, accounts.FAILURES_HERE - 1)
+    fail_often(log_in, throttle.TRIES_HERE - 1)
     assert log_in()[1].status_code == 302
 
 
-@pytest.mark.parametrize("varying", ["email", "address"])
-def test_one_address_trying_many_accounts_and_many_addresses_trying_one_are_stopped_too(app, user, varying):
+def try_often(session, times, email=EMAIL, address="198.51.100.7"):
+    """`email` and `address`: the same each time, or made of the try's number."""
+    for number in range(times):
+        throttle.begin(session, email.format(number), address.format(number), now=utcnow())
+
+
+@pytest.mark.parametrize(
+    "varying",
+    [{"email": "{}@example.com"}, {"address": "192.0.2.{}"}, {"email": "{}@example.com", "address": "2001:db8::{}"}],
+)
+def test_one_network_trying_many_accounts_and_many_addresses_trying_one_are_stopped_too(app, user, varying):
     with app.app_context():
-        session, now = db.session(), utcnow()
-        for number in range(accounts.FAILURES_ELSEWHERE):
-            email = f"{number}@example.com" if varying == "email" else EMAIL
-            address = f"192.0.2.{number}" if varying == "address" else "198.51.100.7"
-            accounts.check_throttle(session, email, address, now=now)
-            accounts.note_failure(session, email, address, now=now)
-        with pytest.raises(accounts.SignInThrottled):
-            accounts.check_throttle(session, EMAIL, "198.51.100.7", now=now)
+        session = db.session()
+        try_often(session, throttle.TRIES_ELSEWHERE, **varying)
+        with pytest.raises(throttle.SignInThrottled):
+            try_often(session, 1, **varying)
+
+
+def test_an_address_the_owner_has_signed_in_from_is_not_locked_out_by_strangers(app, log_in, cheap_checks):
+    assert log_in(address="203.0.113.5")[1].status_code == 302
+    with app.app_context():
+        try_often(db.session(), throttle.TRIES_ELSEWHERE, address="192.0.2.{}")
+        db.session.commit()
+    assert log_in(address="198.51.100.9")[1].status_code == 429
+    assert log_in(address="203.0.113.5")[1].status_code == 302
+
+
+def test_many_tries_at_the_same_moment_do_not_all_pass(app, user):
+    def attempt(_):
+        with Session(engine) as session:
+            start_writing(session)
+            try:
+                throttle.begin(session, EMAIL, "198.51.100.7", now=utcnow())
+                return True
+            except throttle.SignInThrottled:
+                return False
+            finally:
+                session.commit()
+
+    with app.app_context():
+        engine = db.engine
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(attempt, range(3 * throttle.TRIES_HERE))) == throttle.TRIES_HERE
 
 
 # --- sessions -----------------------------------------------------------------------------------------------------
@@ -268,3 +303,15 @@ def test_a_form_with_a_nasty_next_leads_to_the_first_page(log_in):
 
 def test_a_nasty_next_is_not_even_written_into_the_form(client):
     assert "evil.example" not in client.get("/login?next=//evil.example").text
+
+
+def test_a_form_is_read_only_up_to_a_megabyte(app):
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.bin"\r\n\r\n'
+    body = part + b"x" * 2_000_000 + b"\r\n--b--\r\n"
+    answer = app.test_client().post("/login", data=body, content_type="multipart/form-data; boundary=b")
+    assert answer.status_code == 413
+
+
+def test_two_slashes_redirect_nowhere(app):
+    answer = app.test_client().post("/talroo//applications", data=b"{}", headers={"Host": "evil.example.com"})
+    assert (answer.status_code, answer.headers.get("Location")) == (404, None)

@@ -1,0 +1,113 @@
+"""How often somebody may try to sign in.
+
+A try is counted before its password is checked and taken back when that was right, so that many tries at once cannot
+all pass a limit that none has reached yet. There are three limits: for an account from one network address, for a
+network address whatever the account, and for an account from anywhere. The last does not bind an address its owner has
+signed in from before: a stranger who guesses should not lock the owner out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.database import insert_or_ignore
+from dashboard.models import LoginSession, LoginThrottle, User
+
+WINDOW: Final = timedelta(minutes=15)
+TRIES_HERE: Final = 10
+"""For one account from one network address."""
+TRIES_ELSEWHERE: Final = 100
+"""For one account from anywhere, and for any account from one network address."""
+
+_IPV6_HOUSEHOLD: Final = 64
+
+
+class SignInThrottled(Exception):
+    """Too many tries of late. `seconds`: until the next one counts."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many failed sign-ins. Try again in {seconds} seconds.")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    key: str
+    tries: int
+
+
+def begin(session: Session, email: str, address: str, *, now: datetime) -> None:
+    """Count a try. Raises `SignInThrottled` beyond a limit; the count is to be committed either way.
+
+    `email` folded; `address`: of the network, as text.
+    """
+    session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
+    waits = [row.window_ends_at - now for row, most in _counted(session, email, address, now) if row.failures > most]
+    if waits:
+        raise SignInThrottled(max(1, int(max(waits).total_seconds())))
+
+
+def forgive(session: Session, email: str, address: str) -> None:
+    """The password was right: the pair starts afresh, and this try counts against nobody."""
+    pair, *others = _limits(email, address)
+    session.execute(delete(LoginThrottle).where(LoginThrottle.key == pair.key))
+    session.execute(
+        update(LoginThrottle)
+        .where(LoginThrottle.key.in_([limit.key for limit in others]), LoginThrottle.failures > 0)
+        .values(failures=LoginThrottle.failures - 1)
+    )
+
+
+def _counted(session: Session, email: str, address: str, now: datetime) -> Iterator[tuple[LoginThrottle, int]]:
+    """Each limit's row with this try in it, and the limit; the account's own limit only for strangers' addresses."""
+    for limit in _limits(email, address):
+        fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
+        session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
+        session.execute(
+            update(LoginThrottle).where(LoginThrottle.key == limit.key).values(failures=LoginThrottle.failures + 1)
+        )
+        row = session.get_one(LoginThrottle, limit.key, populate_existing=True)
+        if limit.key != _account(email) or not _is_known(session, email, address):
+            yield row, limit.tries
+
+
+def _is_known(session: Session, email: str, address: str) -> bool:
+    """Whether the account's owner has signed in from this address of late."""
+    found = select(LoginSession.id).join(User).where(User.email == email, LoginSession.remote_addr == address)
+    return session.scalar(found.limit(1)) is not None
+
+
+def _limits(email: str, address: str) -> tuple[_Limit, _Limit, _Limit]:
+    """The pair of account and address first."""
+    network = _network(address)
+    return (
+        _Limit(_hash(f"pair:{email}\0{network}"), TRIES_HERE),
+        _Limit(_account(email), TRIES_ELSEWHERE),
+        _Limit(_hash(f"address:{network}"), TRIES_ELSEWHERE),
+    )
+
+
+def _account(email: str) -> str:
+    return _hash(f"account:{email}")
+
+
+def _network(address: str) -> str:
+    """What one sender can call its own: an IPv4 address, or a whole IPv6 /64."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, _IPV6_HOUSEHOLD), strict=False)) if parsed.version == 6 else address
+
+
+def _hash(words: str) -> str:
+    """The table lists nobody."""
+    return hashlib.sha256(words.encode()).hexdigest()
