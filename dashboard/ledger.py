@@ -10,10 +10,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
-from dashboard.models import Application, Job, Outbound
+from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
-from dashboard.queries import day, one_of
+from dashboard.queries import day, jobs_called, one_of, words
 from dashboard.stages import DECISIVE, Stage
 
 STATES: Final = ("held", "pending", "sending", "sent", "retrying", "parked", "cancelled", "unsendable")
@@ -57,7 +57,7 @@ class Ledger:
         return cls(
             channel=channel,
             state=one_of(args, "state", set(STATES), problems),
-            job=args.get("job", "").strip()[:255],
+            job=words(args, "job", 255),
             decided_from=day(args, "from", problems),
             decided_to=day(args, "to", problems),
             zone=zone,
@@ -87,10 +87,8 @@ class Ledger:
         if self.state:
             yield in_state(self.state, now)
         if self.job:
-            jobs = select(Job.id).where(
-                or_(Job.reference == self.job, Job.public_id == self.job, Job.title == self.job)
-            )
-            yield Outbound.application_id.in_(select(Application.id).where(Application.job_id.in_(jobs)))
+            applied = select(Application.id).where(Application.job_id.in_(jobs_called(self.job)))
+            yield Outbound.application_id.in_(applied)
         if self.decided_from:
             yield Outbound.event_time >= self._midnight(self.decided_from)
         if self.decided_to:
@@ -121,8 +119,8 @@ class Parity:
     def sentence(self) -> str:
         """ "14 hires = 12 sent + 1 held + 1 without click id"."""
         one, many = NOUNS.get(self.stage, (f"in {self.stage.label}",) * 2)
-        words = PARITY_WORDS | {"unsendable": UNSENDABLE_WORDS[self.channel]}
-        counted = [f"{self.parts[name]:,} {words[name]}" for name in PARITY_WORDS if self.parts.get(name)]
+        named = PARITY_WORDS | {"unsendable": UNSENDABLE_WORDS[self.channel]}
+        counted = [f"{self.parts[name]:,} {named[name]}" for name in PARITY_WORDS if self.parts.get(name)]
         equation = f"{self.people:,} {one if self.people == 1 else many} = {' + '.join(counted) or '0 sent'}"
         return f"{equation} (and {self.taken_back:,} sent, then taken back)" if self.taken_back else equation
 

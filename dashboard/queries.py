@@ -38,9 +38,9 @@ class Inbox:
         """From an address's query. What cannot be read is left out and named in `problems`, in words."""
         problems: list[str] = []
         return cls(
-            text=_words(args, "q", 200),
+            text=words(args, "q", 200),
             stage=one_of(args, "stage", set(Stage), problems),
-            job=_words(args, "job", 255),
+            job=words(args, "job", 255),
             qualified=one_of(args, "qualified", {"yes", "no"}, problems),
             applied_from=day(args, "from", problems),
             applied_to=day(args, "to", problems),
@@ -75,8 +75,7 @@ class Inbox:
         if self.stage:
             yield Application.stage == self.stage
         if self.job:
-            named = or_(Job.reference == self.job, Job.public_id == self.job, Job.title == self.job)
-            yield Application.job_id.in_(select(Job.id).where(named))
+            yield Application.job_id.in_(jobs_called(self.job))
         if self.qualified:
             yield Application.qualified.is_(self.qualified == "yes")
         if self.applied_from:
@@ -154,15 +153,73 @@ def attachment(session: Session, public_id: str) -> Attachment | None:
     return session.scalar(select(Attachment).where(Attachment.public_id == public_id))
 
 
-def job_choices(session: Session, limit: int = 500) -> list[tuple[str, str]]:
-    """Jobs to filter by: what goes into the address, and what people read."""
-    rows = session.execute(
-        select(Job.reference, Job.title, Job.company, Job.city).order_by(Job.title, Job.company, Job.city).limit(limit)
+def jobs_called(name: str) -> Select[Any]:
+    """The jobs somebody means by `name`: a public id, or a reference or a title, which several may share."""
+    return select(Job.id).where(or_(Job.public_id == name, Job.reference == name, Job.title == name))
+
+
+def job_choices(session: Session, chosen: str = "", limit: int = 500) -> list[tuple[str, str]]:
+    """Jobs to filter by: what goes into the address, and what people read.
+
+    An option is a public id, because two companies may use the same reference. Where `chosen` is spelt otherwise, the
+    one job it means is offered in that spelling, and what means several stands first, so that a list shows it chosen.
+    """
+    shown: tuple[Any, ...] = (Job.title, Job.company, Job.city)
+    columns = select(Job.public_id, Job.reference, *shown)
+    rows = session.execute(columns.order_by(*shown, Job.id).limit(limit))
+    choices = {public_id: _job_words(*told) for public_id, *told in rows}
+    if not chosen or chosen in choices:
+        return list(choices.items())
+    meant = list(session.execute(columns.where(Job.id.in_(jobs_called(chosen))).limit(2)))
+    if len(meant) != 1:
+        return [(chosen, chosen), *choices.items()]
+    public_id, *told = meant[0]
+    choices.pop(public_id, None)
+    return [(chosen, _job_words(*told)), *choices.items()]
+
+
+def _job_words(reference: str, title: str | None, company: str | None, city: str | None) -> str:
+    return " · ".join(part for part in (title or f"Job {reference}", company, city) if part)
+
+
+def completed_by(session: Session, applications: Iterable[Application]) -> dict[int, str]:
+    """Which completed application took over an incomplete one: public ids by the incomplete one's id.
+
+    The same Talroo application id says so, else the same click, else the same e-mail address for the same job
+    reference (talroo-contract §5); of several the newest. One statement, however many are asked about.
+    """
+    asked = list(applications)
+    columns: tuple[Any, ...] = (Application.tlr_application_id, Application.tlr_sid, Application.email_key)
+    wanted = {column: {getattr(one, column.key) for one in asked} - {None, ""} for column in columns}
+    matching = [column.in_(values) for column, values in wanted.items() if values]
+    if not matching:
+        return {}
+    # "completed" is asked below: with it in here, SQLite walks the inbox's index instead of the three of these keys.
+    matches = (
+        select(Application.public_id, Application.completed, *columns, Job.reference)
+        .outerjoin(Job, Job.id == Application.job_id)
+        .where(or_(*matching))
+        .order_by(Application.arrived_at, Application.id)
     )
-    return [
-        (ref, " · ".join(part for part in (title or f"Job {ref}", company, city) if part))
-        for ref, title, company, city in rows
-    ]
+    by_key: dict[tuple[str, ...], str] = {}
+    for public_id, completed, *told in session.execute(matches):
+        if completed:
+            by_key.update(dict.fromkeys(_identities(*told), public_id))
+    found = {}
+    for one in asked:
+        keys = _identities(one.tlr_application_id, one.tlr_sid, one.email_key, one.job.reference if one.job else None)
+        took_over = next((by_key[key] for key in keys if key in by_key), None)
+        if took_over:
+            found[one.id] = took_over
+    return found
+
+
+def _identities(
+    application: str | None, click: str | None, email: str | None, reference: str | None
+) -> list[tuple[str, ...]]:
+    """What tells that two applications are one person's for one job, the surest first."""
+    keys = [("application", application), ("click", click), ("e-mail and job", email, reference)]
+    return [tuple(str(part) for part in key) for key in keys if all(key)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +249,7 @@ def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
     return {status: COUNT_LIMIT if number is None else number for status, number in found.items()}
 
 
-def _words(args: Mapping[str, str], name: str, limit: int) -> str:
+def words(args: Mapping[str, str], name: str, limit: int) -> str:
     """What was typed. A NUL, which PostgreSQL takes in no text, is in nothing that can be found."""
     return args.get(name, "").replace("\0", "").strip()[:limit]
 

@@ -37,7 +37,7 @@ def index() -> Response | str:
         "applications/index.html",
         page=page,
         filters=asked,
-        jobs=queries.job_choices(session),
+        jobs=queries.job_choices(session, asked.job),
         stages=list(Stage),
         next_url=following("applications.index", asked.args, page),
         postback_url=settings().postback_url,

@@ -25,6 +25,7 @@ def index() -> str:
         "incomplete/index.html",
         page=page,
         filters=asked,
+        linked=queries.completed_by(reading(), page.rows),
         next_url=following("incomplete.index", asked.args, page),
         has_any=reading().scalar(select(Application.id).where(Application.completed.is_(False)).limit(1)) is not None,
     )
@@ -37,6 +38,7 @@ def show(public_id: str) -> str:
     return render_template(
         "incomplete/show.html",
         application=application,
+        linked=queries.completed_by(reading(), [application]).get(application.id),
         sheet=reading_verbs.answers(application),
         timeline=reading_verbs.timeline(reading(), application),
     )

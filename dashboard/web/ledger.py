@@ -49,7 +49,7 @@ def _index(name: str, channel: Channel) -> Response | str:
         f"{name}/index.html",
         page=page,
         filters=asked,
-        jobs=queries.job_choices(reading()),
+        jobs=queries.job_choices(reading(), asked.job),
         now=now,
         next_url=following(f"{name}.index", asked.args, page),
         csv_url=url_for(f"{name}.csv", **asked.args),  # type: ignore[arg-type]
