@@ -11,7 +11,10 @@ from dashboard.stages import REJECTION_REASONS, Stage
 
 
 class StageChange(Base):
-    """One step of an application's timeline: who moved it, when, from where (network address) and why."""
+    """One step of an application's timeline: who moved it, when, from where (network address) and why.
+
+    A step from a stage to itself is a note.
+    """
 
     __tablename__ = "stage_change"
 
@@ -32,6 +35,11 @@ class StageChange(Base):
         return self.user.email if self.user else "The system"
 
     @property
+    def is_note(self) -> bool:
+        return self.from_stage == self.to_stage
+
+    @property
     def text(self) -> str:
-        moved = f"{Stage(self.from_stage).label} → {Stage(self.to_stage).label}"
+        there = Stage(self.to_stage).label
+        moved = f"Note, at {there}" if self.is_note else f"{Stage(self.from_stage).label} → {there}"
         return f"{moved}: {REJECTION_REASONS.get(self.reason, self.reason)}" if self.reason else moved

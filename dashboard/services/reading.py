@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dashboard.models import Application, Click, Delivery, StageChange
+from dashboard.ledger import PARITY_WORDS
+from dashboard.models import Application, Click, Delivery, Outbound, StageChange
+from dashboard.models.outbound import Channel
+from dashboard.stages import Stage
 from dashboard.talroo import payload, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
+
+REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +41,17 @@ def answers(application: Application) -> AnswerSheet:
     return questions.read(payload.envelope(document).data)
 
 
-def timeline(session: Session, application: Application) -> list[Entry]:
-    """What happened to an application, newest first: arrivals, and moves with who, when and from where."""
-    entries = [_arrival(delivery) for delivery in _deliveries(session, application)]
-    changes = session.scalars(select(StageChange).where(StageChange.application_id == application.id))
-    entries += (
-        Entry(
-            change.at,
-            f"{change.actor}{f' from {change.remote_addr}' if change.remote_addr else ''}",
-            change.text,
-            change.note or "",
-        )
-        for change in changes
-    )
+def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:
+    """What happened to an application, newest first: arrivals, and moves with who, when and from where.
+
+    With `now` also what Talroo was told of it, or not told as yet.
+    """
+    changes = session.scalars(
+        select(StageChange).where(StageChange.application_id == application.id).order_by(StageChange.id.desc())
+    ).all()
+    # Of the same moment, what follows from the other stands first.
+    entries = [*(_reports(session, application, now) if now else ()), *_moves(application, changes)]
+    entries += (_arrival(delivery) for delivery in _deliveries(session, application))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
@@ -56,6 +60,30 @@ def click(session: Session, application: Application) -> Click | None:
     if not application.tlr_sid:
         return None
     return session.scalar(select(Click).where(Click.tlr_sid == application.tlr_sid))
+
+
+def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator[Entry]:
+    last_hire = next((change.id for change in changes if change.to_stage == Stage.HIRED and not change.is_note), None)
+    for change in changes:
+        text = change.text
+        if change.id == last_hire and application.start_date:
+            first_day = date.fromisoformat(application.start_date)
+            text += f", first day of work {first_day.day} {first_day:%b %Y}"
+        actor = f"{change.actor}{f' from {change.remote_addr}' if change.remote_addr else ''}"
+        yield Entry(change.at, actor, text, change.note or "")
+
+
+def _reports(session: Session, application: Application, now: datetime) -> Iterator[Entry]:
+    rows = session.scalars(
+        select(Outbound).where(Outbound.application_id == application.id).order_by(Outbound.id.desc())
+    )
+    for row in rows:
+        what = f"conversion event {row.event}" if row.channel == Channel.CONVERSION else f"disposition “{row.event}”"
+        state = row.shown_state(now)
+        if state == "sent":
+            yield Entry(row.sent_at or row.event_time, f"status {row.last_status}", f"Talroo told: {what}")
+        else:
+            yield Entry(row.event_time, "", f"Talroo not told: {what} ({REPORT_WORDS[state]})")
 
 
 def _deliveries(session: Session, application: Application) -> Sequence[Delivery]:

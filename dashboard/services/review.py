@@ -45,6 +45,10 @@ class Change:
     note: str | None = None
     start_date: str | None = None
 
+    @property
+    def says_something(self) -> bool:
+        return bool(self.note or self.reason)
+
     @classmethod
     def read(
         cls,
@@ -69,18 +73,23 @@ class Change:
             remote_addr=remote_addr,
             at=at,
             reason=reason if rejected and reason else None,
-            note=clean(note.strip())[:MAX_NOTE] or None,
+            # A form counts the end of a line as one character and sends two.
+            note=clean(note.strip().replace("\r\n", "\n"))[:MAX_NOTE] or None,
             start_date=_start_date(start_date) if hired else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What became of each application: moved, already there, or changed by somebody else since it was looked at."""
+    """What became of each application: moved, already there, or changed by somebody else since it was looked at.
+
+    `noted`: already there, and what was written about it is kept.
+    """
 
     changed: tuple[int, ...]
     unchanged: tuple[int, ...]
     overtaken: tuple[int, ...]
+    noted: tuple[int, ...] = ()
 
 
 def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rules) -> Moved:
@@ -96,10 +105,15 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
         .with_for_update(of=Application)
         .execution_options(populate_existing=True)
     ).all()
-    changed, unchanged, overtaken = [], [], []
+    changed: list[int] = []
+    unchanged: list[int] = []
+    overtaken: list[int] = []
+    noted: list[int] = []
     for application in found:
         if application.stage == change.to:
-            unchanged.append(application.id)
+            (noted if _note_one(session, application, change, seen[application.id]) else unchanged).append(
+                application.id
+            )
         elif _move_one(session, application, change, seen[application.id]):
             reporting.take_back(session, application, change.to, rules)
             reporting.report(session, application, change.to, rules, at=change.at, user_id=change.user_id)
@@ -107,7 +121,7 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
         else:
             overtaken.append(application.id)
     session.expire_all()
-    return Moved(tuple(changed), tuple(unchanged), tuple(overtaken))
+    return Moved(tuple(changed), tuple(unchanged), tuple(overtaken), tuple(noted))
 
 
 def changes_since(session: Session, application_id: int, version: int) -> Sequence[StageChange]:
@@ -126,7 +140,7 @@ def stage_before(session: Session, application_id: int) -> Stage:
     """Where an application stood before its last move; new where nothing says."""
     last = session.scalar(
         select(StageChange.from_stage)
-        .where(StageChange.application_id == application_id)
+        .where(StageChange.application_id == application_id, StageChange.from_stage != StageChange.to_stage)
         .order_by(StageChange.id.desc())
         .limit(1)
     )
@@ -135,14 +149,39 @@ def stage_before(session: Session, application_id: int) -> Stage:
 
 def _move_one(session: Session, application: Application, change: Change, seen_version: int | None) -> bool:
     version = application.stage_version if seen_version is None else seen_version
+    # The first day of a hire that is taken back stays, to be offered when the person is hired again.
+    start_date = {"start_date": change.start_date} if change.to == Stage.HIRED else {}
     updated = session.execute(
         update(Application)
         .where(Application.id == application.id, Application.stage_version == version)
-        .values(stage=change.to.value, stage_version=version + 1, start_date=change.start_date)
+        .values(stage=change.to.value, stage_version=version + 1, **start_date)
         .execution_options(synchronize_session=False)
     )
     if not updated.rowcount:  # type: ignore[attr-defined]
         return False
+    _write_down(session, application, change)
+    return True
+
+
+def _note_one(session: Session, application: Application, change: Change, seen_version: int | None) -> bool:
+    """Keep what was written about somebody who stands there already. False: nothing was, or a second click sent it."""
+    if not change.says_something:
+        return False
+    meanwhile = changes_since(session, application.id, seen_version) if seen_version is not None else ()
+    said = (change.to, change.user_id, change.reason, change.note)
+    if any((step.to_stage, step.user_id, step.reason, step.note) == said for step in meanwhile):
+        return False
+    session.execute(
+        update(Application)
+        .where(Application.id == application.id)
+        .values(stage_version=Application.stage_version + 1)
+        .execution_options(synchronize_session=False)
+    )
+    _write_down(session, application, change)
+    return True
+
+
+def _write_down(session: Session, application: Application, change: Change) -> None:
     session.execute(
         insert(StageChange),
         {
@@ -156,7 +195,6 @@ def _move_one(session: Session, application: Application, change: Change, seen_v
             "note": change.note,
         },
     )
-    return True
 
 
 def _start_date(value: str) -> str | None:

@@ -12,7 +12,6 @@ from dashboard import queries
 from dashboard.models import Application
 from dashboard.permissions import Permission, needs
 from dashboard.queries import Inbox
-from dashboard.services import reading as reading_verbs
 from dashboard.stages import Stage
 from dashboard.web import csv, outcome
 from dashboard.web.edge import following, reading, settings
@@ -55,16 +54,7 @@ def as_csv() -> Response:
 @bp.get("/applications/<public_id>")
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
-    session = reading()
-    application = queries.application(session, public_id, completed=True) or abort(404)
-    return render_template(
-        "applications/show.html",
-        sheet=reading_verbs.answers(application),
-        click=reading_verbs.click(session, application),
-        **outcome.context(application),
-        others=queries.others_of(session, application),
-        timeline=reading_verbs.timeline(session, application),
-    )
+    return outcome.page(queries.application(reading(), public_id, completed=True) or abort(404))
 
 
 def _asked() -> Inbox:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -14,16 +16,19 @@ from werkzeug.wrappers import Response
 from dashboard import queries
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Application, Outbound
+from dashboard.models import Application, Outbound, StageChange
 from dashboard.models.outbound import State
 from dashboard.permissions import Permission, needs
+from dashboard.services import reading as reading_verbs
 from dashboard.services import reporting, review
 from dashboard.services.reporting import Rules
 from dashboard.services.review import BadChange, Change, Moved, Wanted
-from dashboard.stages import REJECTION_REASONS, Stage
+from dashboard.stages import REJECTION_REASONS, Stage, still_true
 from dashboard.web.edge import reading, remote_address, settings, writing
 
 bp = Blueprint("outcome", __name__, url_prefix="/applications/<public_id>")
+
+Answer = Response | tuple[str, int]
 
 STEPS_TOLD: Final = 5
 """Of what happened meanwhile: the flash travels in a cookie, and browsers keep 4 KB."""
@@ -31,17 +36,15 @@ STEPS_TOLD: Final = 5
 
 @bp.post("/stage")
 @needs(Permission.APPLICATIONS)
-def change_stage(public_id: str) -> Response:
-    _move(public_id, request.form.get("stage", ""))
-    return redirect(_page(public_id))
+def change_stage(public_id: str) -> Answer:
+    return _answer(public_id, _move(public_id, request.form.get("stage", "")))
 
 
 @bp.post("/hire")
 @needs(Permission.APPLICATIONS)
-def hire(public_id: str) -> Response:
+def hire(public_id: str) -> Answer:
     """Mark hired: the same as moving to that stage."""
-    _move(public_id, Stage.HIRED)
-    return redirect(_page(public_id))
+    return _answer(public_id, _move(public_id, Stage.HIRED))
 
 
 @bp.post("/unhire")
@@ -66,20 +69,42 @@ def show(public_id: str) -> str:
     return render_template("applications/_outcome.html", **context(_find(public_id)))
 
 
-def context(application: Application) -> dict[str, object]:
+def page(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
+    """An application's page. `typed`: what a refused form held, so that nobody has to write it again."""
+    return render_template(
+        "applications/show.html",
+        sheet=reading_verbs.answers(application),
+        click=reading_verbs.click(reading(), application),
+        others=queries.others_of(reading(), application),
+        timeline=reading_verbs.timeline(reading(), application, now=utcnow()),
+        **context(application, typed),
+    )
+
+
+def context(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> dict[str, object]:
     """What `_outcome.html` shows of an application."""
     now = utcnow()
+    reporting_stages = [stage for stage in Stage if stage in rules().conversions or stage in rules().dispositions]
     report = reporting.conversion_of(reading(), application, rules())
     return {
         "application": application,
         "stages": list(Stage),
         "now": now,
+        "typed": typed,
+        "tells": [(stage, _told_at(application, stage)) for stage in reporting_stages],
         "will_send": reporting.in_words(reading(), application, Stage.HIRED, rules()),
         "report": report if report and _concerns(report, application) else None,
+        "taken_back": bool(report and report.stage and not still_true(Stage(report.stage), Stage(application.stage))),
         "is_reported": application.stage in rules().conversions,
         "rejection_reasons": REJECTION_REASONS,
         "seconds_left": max(0, math.ceil((report.due_at - now).total_seconds())) if report else 0,
     }
+
+
+def _told_at(application: Application, stage: Stage) -> str:
+    """What moving to `stage` tells Talroo, without what it does not."""
+    words = reporting.in_words(reading(), application, stage, rules())
+    return words.removeprefix("no conversion configured; ").removesuffix("; disposition: none configured")
 
 
 def rules() -> Rules:
@@ -99,8 +124,6 @@ def _concerns(report: Outbound, application: Application) -> bool:
 def _move(public_id: str, stage: str) -> Moved | None:
     """Move one application as the form says, and tell whoever asked what they could not have known. None: refused."""
     form = request.form
-    session = writing()
-    application = _find(public_id)
     version = form.get("version", "")
     seen = int(version) if re.fullmatch(r"[0-9]{1,9}", version, re.ASCII) else None
     try:
@@ -116,19 +139,34 @@ def _move(public_id: str, stage: str) -> Moved | None:
     except BadChange as problem:
         flash(str(problem), "error")
         return None
+    session = writing()
+    application = _find(public_id)
     moved = review.move(session, [Wanted(application.id, seen)], change, rules())
     if moved.overtaken:
         _say_what_happened(application.id, seen or 0)
     if moved.unchanged:
         flash(f"The stage was {change.to.label} already. Nothing was changed.", "info")
+    if moved.noted:
+        flash("The note is in the history. The stage stays as it was.", "success")
     db.session.commit()
     return moved
 
 
+def _answer(public_id: str, moved: Moved | None) -> Answer:
+    """Back to the page; where nothing was done, the page itself, with what was typed still in the form."""
+    if moved and not moved.overtaken:
+        return redirect(_page(public_id))
+    return page(_find(public_id), request.form), 409 if moved else 400
+
+
 def _say_what_happened(application_id: int, seen: int) -> None:
     steps = review.changes_since(reading(), application_id, seen)[-STEPS_TOLD:]
-    told = "; ".join(f"{step.actor[:100]} moved it {step.text}" for step in steps) or "the page was out of date"
+    told = "; ".join(_told(step) for step in steps) or "the page was out of date"
     flash(f"Somebody was faster, so nothing was changed: {told}. Look again, then decide.", "error")
+
+
+def _told(step: StageChange) -> str:
+    return f"{step.actor[:100]} {'wrote a note' if step.is_note else f'moved it {step.text}'}"
 
 
 def _say_what_was_sent(report: Outbound) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from itertools import product
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
-from dashboard.models import Application, StageChange
+from dashboard.models import Application, Outbound, StageChange
 from dashboard.services import reading, review
 from dashboard.services.review import BadChange, Change, Wanted
 from dashboard.stages import Stage, still_true
-from tests.outbox_fixtures import NOON, RULES, add_applicant, add_recruiter, all_at_once, conversions, move
+from tests.outbox_fixtures import NOON, RULES, add_applicant, add_recruiter, all_at_once, conversions, move, rules
 
 
 def stage_of(session: Session, application: Application) -> str:
@@ -113,8 +114,40 @@ def test_a_hire_may_carry_a_first_day_and_nothing_else_does(session: Session):
     application = add_applicant(session)
     move(session, application, "hired", start_date="2026-12-01")
     assert session.get_one(Application, application.id).start_date == "2026-12-01"
+    assert ", first day of work 1 Dec 2026" in reading.timeline(session, application)[0].text
+
+
+def test_the_first_day_of_a_hire_taken_back_is_offered_again_and_a_new_one_replaces_it(session: Session):
+    application = add_applicant(session)
+    move(session, application, "hired", start_date="2026-12-01")
     move(session, application, "offer")
+    assert session.get_one(Application, application.id).start_date == "2026-12-01"
+    move(session, application, "hired")
     assert session.get_one(Application, application.id).start_date is None
+
+
+def test_the_history_tells_what_talroo_was_told_and_what_it_was_not(session: Session):
+    application = add_applicant(session)
+    reports = rules({"hired": 2}, {"interview": "interviewed", "hired": "hired"})
+    move(session, application, "interview", rules=reports)
+    move(session, application, "hired", rules=reports, at=NOON + timedelta(hours=1))
+    stood = {
+        "2": {"state": "sent", "sent_at": NOON + timedelta(hours=2), "last_status": 200},
+        "hired": {"state": "parked"},
+    }
+    for event, values in stood.items():
+        session.execute(update(Outbound).where(Outbound.event == event).values(**values))
+    told = reading.timeline(session, application, now=NOON - timedelta(hours=1))
+    assert [(entry.text, entry.actor) for entry in told if "Talroo" in entry.text] == [
+        ("Talroo told: conversion event 2", "status 200"),
+        ("Talroo not told: disposition “hired” (parked)", ""),
+        ("Talroo not told: disposition “interviewed” (held)", ""),
+    ]
+    assert [entry.text for entry in told][2:] == [
+        "Interview → Hired",
+        "Talroo not told: disposition “interviewed” (held)",
+        "New → Interview",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +166,40 @@ def test_a_hire_may_carry_a_first_day_and_nothing_else_does(session: Session):
 def test_what_cannot_be_done_is_refused_in_words(stage: str, fields: dict[str, str]):
     with pytest.raises(BadChange, match=r"\.$"):
         read_change(stage, **fields)
+
+
+def test_a_note_where_the_stage_stays_is_kept_and_tells_talroo_nothing(session: Session):
+    application = add_applicant(session)
+    move(session, application, "hired", seen=0, start_date="2026-12-01")
+    moved = move(session, application, "hired", seen=1, note="Asked about the shift.")
+    assert (moved.noted, moved.changed, moved.unchanged) == ((application.id,), (), ())
+    kept = session.get_one(Application, application.id)
+    assert (kept.stage, kept.stage_version, kept.start_date) == ("hired", 2, "2026-12-01")
+    (step,) = review.changes_since(session, application.id, 1)
+    assert (step.text, step.note) == ("Note, at Hired", "Asked about the shift.")
+    assert len(conversions(session)) == 1
+    assert review.stage_before(session, application.id) == Stage.NEW
+
+
+def test_a_reason_given_later_to_somebody_who_is_rejected_is_kept(session: Session):
+    application = add_applicant(session, stage="rejected")
+    assert move(session, application, "rejected", reason="withdrew").noted == (application.id,)
+    (step,) = review.changes_since(session, application.id, 0)
+    assert step.text == "Note, at Rejected: Withdrew"
+
+
+def test_a_double_click_writes_a_note_once_and_the_same_words_later_are_another_note(session: Session):
+    application = add_applicant(session)
+    note = {"note": "Called, no answer."}
+    outcomes = [move(session, application, "new", seen=seen, **note) for seen in (0, 0, 1)]
+    assert [bool(one.noted) for one in outcomes] == [True, False, True]
+    move(session, application, "offer", seen=2, **note)
+    assert move(session, application, "offer", seen=2, **note).unchanged == (application.id,)
+
+
+def test_the_lines_of_a_long_note_count_as_the_form_counts_them():
+    typed = "x\n" * (review.MAX_NOTE // 2 - 1) + "ab"
+    assert read_change("new", note=typed.replace("\n", "\r\n")).note == typed
 
 
 def test_a_note_of_any_characters_and_length_can_be_kept(session: Session):

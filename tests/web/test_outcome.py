@@ -12,11 +12,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
 from dashboard.extensions import db
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import State
-from tests.factories import event
+from tests.application import signed_in_client
+from tests.factories import as_body, event, signed
 
 SID = "9e21f3a0-1c2d-4e5f-8a9b-000000000001"
 
@@ -29,16 +31,28 @@ class Page:
         self.look()
 
     def look(self) -> Page:
-        self.source = self.client.get(self.address).text
+        return self._show(self.client.get(self.address).text)
+
+    def _show(self, source: str) -> Page:
+        self.source = source
         self.text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", self.source)).split())
         return self
 
     def press(self, verb: str, **fields: str) -> Page:
         """Send a form of the page as it was last looked at."""
-        named = {"csrf_token": self._field("csrf_token"), "version": self._field("version"), **fields}
-        answer = self.client.post(f"{self.address}/{verb}", data=named)
+        answer = self._send(verb, fields)
         assert (answer.status_code, answer.headers["Location"]) == (302, self.address)
         return self.look()
+
+    def press_in_vain(self, verb: str, status: int, **fields: str) -> Page:
+        """Send a form whose answer is the page again."""
+        answer = self._send(verb, fields)
+        assert answer.status_code == status
+        return self._show(answer.text)
+
+    def _send(self, verb: str, fields: dict[str, str]) -> TestResponse:
+        named = {"csrf_token": self._field("csrf_token"), "version": self._field("version"), **fields}
+        return self.client.post(f"{self.address}/{verb}", data=named)
 
     @property
     def stage(self) -> str:
@@ -167,8 +181,13 @@ def test_a_double_click_changes_nothing_and_says_so(page: Page, app: Flask):
 def test_the_second_of_two_is_told_what_happened_meanwhile(page: Page, sign_in: Callable[..., FlaskClient]):
     other = Page(sign_in("hr_admin"), page.address.rpartition("/")[2])
     other.press("stage", stage="rejected", reason="withdrew", note="Called us.")
-    page.press("stage", stage="offer")
+    page.press_in_vain("stage", 409, stage="offer", note="</textarea> Good & quick.")
     assert page.stage == "rejected"
+    assert "&lt;/textarea&gt; Good &amp; quick.</textarea>" in page.source, "nobody writes a note twice"
+    assert '<option value="offer" selected>' in page.source
+    assert re.search(
+        r'<details class="confirm" name="outcome" open>\s*<summary class="button" id="move-to">', page.source
+    )
     told = "hr-admin@example.com moved it New → Rejected: Withdrew. Look again, then decide."
     assert f"Somebody was faster, so nothing was changed: {told}" in page.text
 
@@ -181,19 +200,19 @@ def test_an_undo_that_came_too_late_does_not_speak_of_recalling(
     Page(sign_in("hr_admin"), page.address.rpartition("/")[2]).press("stage", stage="offer")
     old = page.press("unhire")
     assert old.stage == "offer"
-    assert "cannot be recalled" not in old.text
+    assert "a conversion cannot be recalled" not in old.text
 
 
 def test_a_long_history_of_the_others_still_fits_into_what_is_told(page: Page, sign_in: Callable[..., FlaskClient]):
     other = Page(sign_in("hr_admin"), page.address.rpartition("/")[2])
     for stage in ("offer", "new") * 15:
         other.press("stage", stage=stage)
-    page.press("stage", stage="hired")
+    page.press_in_vain("stage", 409, stage="hired")
     assert page.text.count("hr-admin@example.com moved it") == 5
 
 
 def test_a_forged_version_changes_nothing(page: Page):
-    page.press("stage", stage="offer", version="999999999")
+    page.press_in_vain("stage", 409, stage="offer", version="999999999")
     assert page.stage == "new"
     assert "the page was out of date" in page.text
 
@@ -216,9 +235,64 @@ def test_a_rejection_shows_reason_and_note_escaped_in_the_history(page: Page):
     [{"stage": "fired"}, {"stage": ""}, {"stage": "rejected", "reason": "x"}, {"stage": "hired", "start_date": "soon"}],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(page: Page, fields: dict[str, str]):
-    page.press("stage", **fields)
+    page.press_in_vain("stage", 400, **fields, note="Typed for\nnothing?")
     assert page.stage == "new"
     assert 'role="alert"' in page.source
+    assert "Typed for\nnothing?</textarea>" in page.source
+
+
+def test_a_note_alone_is_kept_in_the_history_and_the_stage_stays(page: Page, sign_in: Callable[..., FlaskClient]):
+    other = Page(sign_in("hr_admin"), page.address.rpartition("/")[2])
+    page.press("stage", stage="new", note="Called twice.")
+    assert page.stage == "new"
+    assert "The note is in the history." in page.text
+    assert re.search(r"Note, at New .+ recruiter@example.com from 127.0.0.1 Called twice\.", page.text)
+    other.press_in_vain("stage", 409, stage="offer")
+    assert "recruiter@example.com wrote a note." in other.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, ["Moving to Hired tells Talroo conversion event 2 for click 9e21…."]),
+        (
+            {"talroo_disposition_events": {"interview": "interview", "hired": "hired_event"}},
+            [
+                "Moving to Interview tells Talroo disposition: “interview”.",
+                "Moving to Hired tells Talroo conversion event 2 for click 9e21…; disposition: “hired_event”.",
+            ],
+        ),
+        ({"talroo_conversion_events": {}}, ["Nothing that is chosen here is told to Talroo."]),
+    ],
+)
+def test_what_each_stage_tells_talroo_stands_beside_the_choice(
+    make_app: Callable[..., Flask], sqlite_url: str, settings: dict[str, Any], words: list[str]
+):
+    app = make_app(sqlite_url, **settings)
+    body = as_body(event(tlrSid=SID))
+    answer = app.test_client().post("/talroo/applications", data=body, headers=signed(body))
+    page = Page(signed_in_client(app, "recruiter"), answer.json["application"])
+    for sentence in words:
+        assert sentence in page.text
+    assert page.text.count("Moving to") == sum("Moving to" in sentence for sentence in words)
+
+
+def test_the_history_says_what_talroo_was_told(page: Page, app: Flask):
+    page.press("hire", start_date="2026-12-01")
+    assert "Talroo not told: conversion event 2 (held)" in page.text
+    change(app, state=State.SENT, last_status=200, sent_at=conversion(app).due_at)
+    assert "Talroo told: conversion event 2" in page.look().text
+    assert "New → Hired, first day of work 1 Dec 2026" in page.text
+
+
+def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
+    page.press("hire", start_date="2026-12-01")
+    change(app, state=State.SENT, last_status=200, sent_at=conversion(app).due_at)
+    page.look().press("unhire")
+    assert "The hire was reported to Talroo" in page.text
+    assert "(200) and cannot be recalled; it was taken back here." in page.text
+    assert "Sent to Talroo" not in page.text
+    assert 'name="start_date" value="2026-12-01"' in page.source
 
 
 def test_taking_back_what_was_no_hire_changes_nothing(page: Page):
