@@ -1,0 +1,58 @@
+"""What the documents say is so: settings, sections and files that they name exist."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from config import ROOT, Config
+
+DOCUMENTS: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+SETTINGS: Final = {setting.name.upper() for setting in fields(Config)}
+NOT_OURS: Final = {
+    "AWS_": "what every S3 client reads",
+    "MALLOC_ARENA_MAX": "read by glibc; `make run` sets it for the web server",
+    "CLIENT_CREDENTIALS": "a word of Talroo's token request",
+}
+"""What looks like a setting and is none, with what it is."""
+
+
+def operations() -> str:
+    return (ROOT / "docs" / "operations.md").read_text()
+
+
+def table() -> dict[str, str]:
+    """Setting → the default its row tells."""
+    found = {}
+    for names, default in re.findall(r"^\| (`[A-Z][^|]*`) \| ([^|]+) \|", operations(), re.MULTILINE):
+        found |= dict.fromkeys(re.findall(r"`([A-Z_]+)`", names), default.strip().strip("`"))
+    return found
+
+
+def test_every_setting_has_its_row_and_every_row_its_setting():
+    assert set(table()) == SETTINGS
+
+
+def test_every_row_tells_the_default_that_is_used():
+    told, used = table(), Config(secret_key="x" * 32)
+    for name in SETTINGS - {"SECRET_KEY", "DATABASE_URL", "FILES_URL"}:
+        value = getattr(used, name.lower())
+        if isinstance(value, dict):
+            value = ",".join(f"{stage}={event}" for stage, event in value.items())
+        assert told[name] == ("none" if value in (None, (), "") else str(value)), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_names_a_setting_that_there_is_not(document: Path):
+    named = set(re.findall(r"\b[A-Z]+_[A-Z_]*", document.read_text()))
+    assert named - SETTINGS - set(NOT_OURS) == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_in_a_document_leads_to_a_file(document: Path):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
