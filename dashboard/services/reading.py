@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from dashboard.ledger import PARITY_WORDS
 from dashboard.models import Application, Click, Delivery, Outbound, StageChange
 from dashboard.models.outbound import Channel
-from dashboard.stages import Stage
+from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo import payload, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
 
@@ -27,6 +27,15 @@ class Entry:
     at: datetime
     actor: str
     text: str
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Trail:
+    """What the steps of one application come to: when it last moved, why it was rejected, the last note."""
+
+    moved_at: datetime | None = None
+    reason: str = ""
     note: str = ""
 
 
@@ -53,6 +62,31 @@ def timeline(session: Session, application: Application, *, now: datetime | None
     entries = [*(_reports(session, application, now) if now else ()), *_moves(application, changes)]
     entries += (_arrival(delivery) for delivery in _deliveries(session, application))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def trails(session: Session, applications: Iterable[Application]) -> dict[int, Trail]:
+    """The trails of many applications in one statement, by application id; those without any step have none."""
+    wanted = [application.id for application in applications]
+    steps = session.execute(
+        select(
+            StageChange.application_id,
+            StageChange.from_stage,
+            StageChange.to_stage,
+            StageChange.at,
+            StageChange.reason,
+            StageChange.note,
+        )
+        .where(StageChange.application_id.in_(wanted))
+        .order_by(StageChange.id)
+    )
+    found: dict[int, Trail] = {}
+    for application_id, before, after, at, reason, note in steps:
+        trail = found.setdefault(application_id, Trail())
+        if before != after:
+            trail.moved_at, trail.reason = at, ""
+        trail.reason = REJECTION_REASONS.get(reason, reason) if reason else trail.reason
+        trail.note = note or trail.note
+    return found
 
 
 def click(session: Session, application: Application) -> Click | None:

@@ -111,9 +111,8 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
     noted: list[int] = []
     for application in found:
         if application.stage == change.to:
-            (noted if _note_one(session, application, change, seen[application.id]) else unchanged).append(
-                application.id
-            )
+            kept = _note_one(session, application, change, seen[application.id])
+            (noted if kept else unchanged).append(application.id)
         elif _move_one(session, application, change, seen[application.id]):
             reporting.take_back(session, application, change.to, rules)
             reporting.report(session, application, change.to, rules, at=change.at, user_id=change.user_id)

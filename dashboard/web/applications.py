@@ -12,6 +12,8 @@ from dashboard import queries
 from dashboard.models import Application
 from dashboard.permissions import Permission, needs
 from dashboard.queries import Inbox
+from dashboard.services import reading as reading_verbs
+from dashboard.services.reading import Trail
 from dashboard.stages import Stage
 from dashboard.web import csv, outcome
 from dashboard.web.edge import following, reading, settings
@@ -70,9 +72,12 @@ def _has_any() -> bool:
 
 def _csv(asked: Inbox) -> Response:
     session = reading()
+    trails: dict[int, Trail] = {}
 
     def rows() -> Iterator[Application]:
         for batch in queries.inbox_batches(session, asked):
+            trails.clear()
+            trails.update(reading_verbs.trails(session, batch))
             yield from batch
 
-    return csv.download("applications.csv", csv.APPLICATION_COLUMNS, rows())
+    return csv.download("applications.csv", csv.application_columns(trails), rows())

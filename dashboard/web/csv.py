@@ -12,6 +12,8 @@ from flask import stream_with_context
 from werkzeug.wrappers import Response
 
 from dashboard.models import Application
+from dashboard.services.reading import Trail
+from dashboard.stages import Stage
 from dashboard.web.edge import settings
 
 Columns = Mapping[str, Callable[[Any], Any]]
@@ -24,28 +26,35 @@ def _job(name: str) -> Callable[[Application], Any]:
     return lambda row: getattr(row.job, name) if row.job else None
 
 
-APPLICATION_COLUMNS: Final[Columns] = {
-    "application": lambda row: f"{settings().public_url}/applications/{row.public_id}",
-    "first name": lambda row: row.first_name,
-    "last name": lambda row: row.last_name,
-    "e-mail": lambda row: row.email,
-    "phone": lambda row: row.phone,
-    "city": lambda row: row.city,
-    "state": lambda row: row.state,
-    "zip code": lambda row: row.zipcode,
-    "job": _job("title"),
-    "company": _job("company"),
-    "job reference": _job("reference"),
-    "job city": _job("city"),
-    "job state": _job("state"),
-    "stage": lambda row: row.stage,
-    "qualified": lambda row: {True: "yes", False: "no", None: ""}[row.qualified],
-    "why not qualified": lambda row: row.disqualified_by if row.qualified is False else None,
-    "résumé": lambda row: row.resume_label,
-    "applied (UTC)": lambda row: row.applied_at,
-    "arrived (UTC)": lambda row: row.arrived_at,
-    "click id": lambda row: row.tlr_sid,
-}
+def application_columns(trails: Mapping[int, Trail]) -> Columns:
+    """The inbox's columns. `trails`: of the rows that are being written, by application id."""
+    none = Trail()
+    return {
+        "application": lambda row: f"{settings().public_url}/applications/{row.public_id}",
+        "first name": lambda row: row.first_name,
+        "last name": lambda row: row.last_name,
+        "e-mail": lambda row: row.email,
+        "phone": lambda row: row.phone,
+        "city": lambda row: row.city,
+        "state": lambda row: row.state,
+        "zip code": lambda row: row.zipcode,
+        "job": _job("title"),
+        "company": _job("company"),
+        "job reference": _job("reference"),
+        "job city": _job("city"),
+        "job state": _job("state"),
+        "stage": lambda row: row.stage,
+        "qualified": lambda row: {True: "yes", False: "no", None: ""}[row.qualified],
+        "why not qualified": lambda row: row.disqualified_by if row.qualified is False else None,
+        "résumé": lambda row: row.resume_label,
+        "applied (UTC)": lambda row: row.applied_at,
+        "arrived (UTC)": lambda row: row.arrived_at,
+        "click id": lambda row: row.tlr_sid,
+        "rejection reason": lambda row: trails.get(row.id, none).reason,
+        "last note": lambda row: trails.get(row.id, none).note,
+        "first day of work": lambda row: row.start_date if row.stage == Stage.HIRED else None,
+        "last moved (UTC)": lambda row: trails.get(row.id, none).moved_at,
+    }
 
 
 def ledger_columns(now: datetime) -> Columns:

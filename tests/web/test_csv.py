@@ -71,4 +71,55 @@ def test_every_application_is_in_it_also_beyond_one_batch(app, sign_in):
 def test_an_empty_table_has_its_header(app, sign_in):
     answer = sign_in("recruiter").get("/applications.csv")
     assert table(answer) == []
-    assert answer.text.removeprefix("\ufeff").strip().split(",") == list(csv.APPLICATION_COLUMNS)
+    (header,) = standard_csv.reader(io.StringIO(answer.text.removeprefix("\ufeff")))
+    assert header == [
+        "application",
+        "first name",
+        "last name",
+        "e-mail",
+        "phone",
+        "city",
+        "state",
+        "zip code",
+        "job",
+        "company",
+        "job reference",
+        "job city",
+        "job state",
+        "stage",
+        "qualified",
+        "why not qualified",
+        "résumé",
+        "applied (UTC)",
+        "arrived (UTC)",
+        "click id",
+        "rejection reason",
+        "last note",
+        "first day of work",
+        "last moved (UTC)",
+    ]
+
+
+def test_every_cell_is_quoted_so_that_a_semicolon_begins_none(deliver, sign_in):
+    deliver(event(applicant={"firstName": "Ada;=1+1"}))
+    assert '"Ada;=1+1"' in sign_in("recruiter").get("/applications.csv").text
+
+
+def test_what_was_decided_is_in_it(app, deliver, sign_in):
+    public_id = deliver(event()).json["application"]
+    app.config["WTF_CSRF_ENABLED"] = False
+    recruiter = sign_in("recruiter")
+
+    def moved(**form: str) -> list[str]:
+        recruiter.post(f"/applications/{public_id}/stage", data=form)
+        (row,) = table(recruiter.get("/applications.csv"))
+        return [row[name] for name in ("stage", "rejection reason", "last note", "first day of work")]
+
+    (row,) = table(recruiter.get("/applications.csv"))
+    assert row["last moved (UTC)"] == ""
+    assert moved(stage="rejected", reason="no_show") == ["rejected", "Did not come to the interview", "", ""]
+    assert moved(stage="rejected", note="=Twice.")[1:3] == ["Did not come to the interview", "'=Twice."]
+    assert moved(stage="hired", start_date="2026-12-01") == ["hired", "", "'=Twice.", "2026-12-01"]
+    assert moved(stage="offer") == ["offer", "", "'=Twice.", ""]
+    (row,) = table(recruiter.get("/applications.csv"))
+    assert row["last moved (UTC)"].startswith("20")
