@@ -56,3 +56,33 @@ def test_no_document_names_a_setting_that_there_is_not(document: Path):
 def test_every_link_in_a_document_leads_to_a_file(document: Path):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+def cited(pattern: str) -> set[str]:
+    """What the code and its tests cite by `pattern`'s group."""
+    sources = [path for room in ("dashboard", "tests") for path in (ROOT / room).rglob("*.py")]
+    return {found for path in sources for found in re.findall(pattern, path.read_text())}
+
+
+def test_every_section_of_the_contract_that_is_cited_exists():
+    headings = re.findall(r"^## (\d+)\. ", (ROOT / "docs" / "talroo-contract.md").read_text(), re.MULTILINE)
+    assert cited(r"talroo-contract §(\d+)") | cited(r"talroo-contract §\d+, §(\d+)") <= set(headings)
+
+
+def test_every_page_that_is_cited_is_in_the_repository():
+    pages = {path.name for path in DOCUMENTS}
+    assert {"talroo-contract.md", *cited(r"\b(interface\.md)")} <= pages
+
+
+def test_the_map_names_every_room_and_every_file_beside_them():
+    told = (ROOT / "docs" / "architecture.md").read_text()
+    inside = [path for path in (ROOT / "dashboard").iterdir() if not path.name.startswith(("_", "."))]
+    names = {f"dashboard/{path.name}/" if path.is_dir() else path.name for path in inside}
+    assert sorted(name for name in names if name not in told) == []
+
+
+def test_the_interface_names_every_address(make_app, sqlite_url):
+    told = (ROOT / "docs" / "interface.md").read_text()
+    rules = [rule.rule for rule in make_app(sqlite_url).url_map.iter_rules() if rule.endpoint not in ("static", "home")]
+    addresses = {rule.replace("<public_id>", "ID") for rule in rules}
+    assert sorted(one for one in addresses if not re.search(rf"{re.escape(one)}[`?]", told)) == []
