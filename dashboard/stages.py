@@ -1,4 +1,8 @@
-"""Where an application stands. One table; everything that lists or checks stages reads it."""
+"""Where an application stands. Everything that lists or checks stages reads this table.
+
+Written out a second time are only their names in `config.STAGES`, because settings are read before anything here is
+loaded, and their colours in `static/css/app.css`; `tests/test_stages.py` holds all three together.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Final
 
 
 class Stage(StrEnum):
-    """The stages in the order a person passes them; any stage may follow any other."""
+    """In the order most people pass them, which is the order of lists. Any stage may follow any other."""
 
     NEW = "new"
     REVIEWED = "reviewed"
@@ -19,7 +23,8 @@ class Stage(StrEnum):
 
     @property
     def label(self) -> str:
-        return self.value.capitalize()
+        """What people read: `background_check` is "Background check"."""
+        return self.value.replace("_", " ").capitalize()
 
 
 DECISIVE: Final = frozenset({Stage.HIRED, Stage.REJECTED})

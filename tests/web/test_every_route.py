@@ -31,7 +31,13 @@ PUBLIC_ADDRESSES = {
 
 
 def who_may(endpoint: str) -> set[str]:
-    return MAY.get(endpoint) or MAY[endpoint.partition(".")[0]]
+    granted = MAY.get(endpoint) or MAY.get(endpoint.partition(".")[0])
+    if granted is None:
+        pytest.fail(
+            f"Nobody has said who may open {endpoint!r}. Add it or its blueprint to MAY (or to PUBLIC_ADDRESSES) here, "
+            "as docs/interface.md grants it; an address with an id also needs one in tests/stocked_site.py."
+        )
+    return granted
 
 
 def guarded(stocked, method: str) -> list[tuple[str, str]]:
@@ -41,6 +47,11 @@ def guarded(stocked, method: str) -> list[tuple[str, str]]:
 def test_every_view_names_what_it_takes(app: Flask):
     unmarked = [name for name, view in app.view_functions.items() if not hasattr(view, "needs") and name != "static"]
     assert unmarked == []
+
+
+def test_an_address_that_nobody_was_granted_is_named_with_what_to_add():
+    with pytest.raises(pytest.fail.Exception, match=r"'offers.index'.*MAY"):
+        who_may("offers.index")
 
 
 def test_public_is_only_what_must_be(app: Flask):
