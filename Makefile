@@ -6,7 +6,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run test setup setup-dev lint bench soak lock clean
+.PHONY: help run test setup setup-dev lint bench soak migration lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,16 @@ bench: setup-dev ## the benchmarks (ARGS=… is handed on)
 
 soak: setup-dev ## a long run under load and kills (ARGS=… is handed on)
 	@exec $(PY) -m bench.soak $(ARGS)
+
+# Into a database made for it and thrown away, so that it works in a fresh clone and says nothing of anybody's own.
+migration: setup-dev ## write the migration from the tables there are to the models (M="what for")
+	@test -n "$$M" || { echo 'Say what for: make migration M="when applicants can start"' >&2; exit 1; }
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	export DATABASE_URL="sqlite:///$$folder/dashboard.db" SECRET_KEY="for a database that nobody keeps"; \
+	next=$$(ls migrations/versions | awk '/^[0-9]+_/ {last = $$0 + 0} END {printf "%04d", last + 1}'); \
+	.venv/bin/flask --app wsgi db upgrade && \
+	.venv/bin/flask --app wsgi db migrate --rev-id "$$next" --message "$$M" && \
+	ls "$$PWD"/migrations/versions/"$$next"_*
 
 # uv writes one lock for every platform and Python; pip alone would only know this machine's.
 lock: .venv/installed ## pin and hash requirements*.in anew
