@@ -159,9 +159,9 @@ def initials(name: str | None) -> str:
 
 
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add the filters `ago`, `when`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` to `app`.
+    """Add `ago`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` to `app`.
 
-    `ago` and `when` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
+    `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
     Jinja escapes.
     """
 
@@ -170,6 +170,9 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
 
     def when(moment: datetime | None) -> str:
         return _time_element("when", moment, clock_time(moment, now=now(), zone=viewer_zone())) if moment else ""
+
+    def exact(moment: datetime | None) -> str:
+        return _time_element("exact", moment, full_time(moment, zone=viewer_zone())) if moment else ""
 
     def on_day(value: date | str | None) -> str:
         if isinstance(value, str):
@@ -182,4 +185,4 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
         return f"{there.day} {there:%b}" if there.year == today.year else day(there)
 
     plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number, "initials": initials}
-    app.jinja_env.filters.update(plain, ago=ago, when=when, date=on_day, short_date=short_day)
+    app.jinja_env.filters.update(plain, ago=ago, when=when, exact=exact, date=on_day, short_date=short_day)

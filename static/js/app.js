@@ -54,9 +54,10 @@
   }
 
   function moveToZone() {
-    for (const element of document.querySelectorAll("time[data-ago], time[data-when]")) {
+    for (const element of document.querySelectorAll("time[data-ago], time[data-when], time[data-exact]")) {
       const moment = new Date(element.dateTime);
       element.title = whenWords(moment, true);
+      if ("exact" in element.dataset) write(element, element.title);
       if ("when" in element.dataset) write(element, whenWords(moment, false));
     }
   }
@@ -68,7 +69,10 @@
   // Filters: a changed choice is sent at once, and empty fields stay out of the address.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-autosubmit]");
-    if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
+    if (!form || !event.target.matches("select, input[type=date]")) return;
+    form.requestSubmit();
+    const unfolded = form.querySelector(".filters-toggle");
+    if (unfolded) unfolded.checked = false; // on a telephone they would stand before what was found
   });
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches("form[method=get]")) return;
@@ -90,13 +94,15 @@
     if (target.id === "results") location.assign(pathInfo.finalRequestPath);
     else if (elsewhere) location.reload();
   });
-  // What looks again by itself waits while somebody fills in a form in it, also for an answer that is under way.
-  const filledIn = (element) => element.id === "outcome" && element.querySelector("details[open]");
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (filledIn(event.detail.elt)) event.preventDefault();
-  });
+  // While somebody fills in a form in what looks again by itself, only what it says of the report is put in.
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (filledIn(event.detail.target)) event.detail.shouldSwap = false;
+    const { target, xhr } = event.detail;
+    if (target.id !== "outcome" || !event.detail.shouldSwap || !target.querySelector("details[open]")) return;
+    event.detail.shouldSwap = false;
+    const fresh = new DOMParser().parseFromString(xhr.responseText, "text/html").getElementById("outcome");
+    if (!fresh || fresh.dataset.at !== target.dataset.at) return;
+    const [before, now] = [target, fresh].map((outcome) => outcome.querySelector(".report"));
+    if (before && now) before.replaceWith(now);
   });
   let reported = document.getElementById("outcome")?.dataset.report;
   document.addEventListener("htmx:afterSettle", () => {
@@ -108,6 +114,22 @@
     reported = outcome.dataset.report;
     write(document.getElementById("outcome-said"), outcome.querySelector(".report")?.textContent.trim() ?? "");
   });
+
+  // Back to the list as it was left, with its filters and its page.
+  const back = document.querySelector("a.back");
+  try {
+    const left = sessionStorage;
+    if (location.pathname === "/login") left.clear(); // the next person's lists are their own
+    if (back) back.search = left.getItem(`list ${back.pathname}`) ?? "";
+    addEventListener("pagehide", () => {
+      if (document.querySelector(".filters")) left.setItem(`list ${location.pathname}`, location.search);
+    });
+  } catch {
+    // No storage is allowed: the link leads to the whole list.
+  }
+  // A refused form is answered with the page itself: looking again must not send it again.
+  const own = document.getElementById("main")?.dataset.address;
+  if (own && own !== location.pathname) history.replaceState(null, "", own);
 
   // Keyboard.
   const rowLinks = () => [...document.querySelectorAll(".rows tbody .row-link")];

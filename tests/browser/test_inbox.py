@@ -84,7 +84,39 @@ def test_the_telephone_folds_its_filters_away_until_they_are_wanted(open_as):
     page.get_by_text("Filters", exact=True).click()
     stage.select_option("hired")
     page.wait_for_url("**stage=hired*")
-    expect(stage).to_be_visible()
+    expect(stage).to_be_hidden()
+    page.reload()
+    expect(stage).to_be_hidden()
+    expect(page.get_by_role("link", name="Clear filters")).to_be_visible()
+
+
+def test_back_from_somebody_the_list_is_as_it_was_left(open_as):
+    page = open_as("recruiter", "/applications?qualified=yes")
+    page.get_by_label("Search").press_sequentially("a")
+    page.wait_for_url("**q=a*")
+    left = page.url
+    page.locator(".row-link").first.click()
+    page.wait_for_url("**/applications/*")
+    page.locator("h1").click()
+    page.keyboard.press("u")
+    expect(page).to_have_url(left)
+    page.locator(".row-link").first.click()
+    page.wait_for_url("**/applications/*")
+    page.reload()
+    page.locator("a.back").click()
+    expect(page).to_have_url(left)
+    page.get_by_role("link", name="Clear filters").click()
+    page.locator(".row-link").first.click()
+    page.wait_for_url("**/applications/*")
+    page.locator("a.back").click()
+    expect(page).to_have_url(re.compile(r"/applications$"))
+
+
+def test_without_scripts_the_way_back_leads_to_the_whole_list(open_as):
+    page = open_as("recruiter", "/applications?qualified=yes", scripts=False)
+    page.locator(".row-link").first.click()
+    page.locator("a.back").click()
+    expect(page).to_have_url(re.compile(r"/applications$"))
 
 
 def test_times_are_in_the_viewers_zone_from_the_first_page_on(open_as, inhabited):

@@ -104,6 +104,23 @@ def test_a_row_names_person_job_stage_attempts_answer_and_next_try(
     for expected in ("Ada Quill", "Night picker", "Hired", "1 attempt", "Status 503", "later", "next try in"):
         assert expected in said
     assert "nobody knows whether Talroo got it" in said
+    assert re.search(r"[0-9]{2}:[0-9]{2}:[0-9]{2} UTC : nobody knows", said), "tries may lie seconds apart"
+
+
+def test_an_attempt_shows_talroos_answer_and_its_error_only_where_there_was_none(
+    app: Flask, recruiter: FlaskClient, hire: Callable[..., str]
+):
+    hire("retrying", tlrSid="c")
+    with app.app_context():
+        (row,) = db.session.scalars(select(Outbound).where(Outbound.channel == "conversion"))
+        tried = {"outbound_id": row.id, "worker": "w", "started_at": utcnow(), "outcome": "retry"}
+        db.session.add(Attempt(number=1, error="Refused with status 503", answer="Come back at noon", **tried))
+        db.session.add(Attempt(number=2, error="No answer in time", **tried))
+        db.session.commit()
+    said = words(recruiter.get("/conversions").text)
+    assert "Come back at noon" in said
+    assert "Refused with status 503" not in said
+    assert "No answer in time" in said
 
 
 def test_what_talroo_answered_is_escaped(recruiter: FlaskClient, hire: Callable[..., str]):
@@ -134,6 +151,7 @@ def test_every_filter_has_a_field(recruiter: FlaskClient, name: str):
 def test_the_header_proves_parity(recruiter: FlaskClient, hire: Callable[..., str]):
     for number, state in enumerate(["sent", "sent", "held", "parked", "unsendable"]):
         hire(state, tlrSid=f"c{number}")
+    assert "parity-off" in recruiter.get("/conversions").text, "no green tick while anything is parked"
     sums = "5 hires = 2 sent + 1 held + 1 parked + 1 without"
     assert f"{sums} click id" in words(recruiter.get("/conversions").text)
     assert f"{sums} application or click id" in words(recruiter.get("/dispositions").text)
@@ -142,7 +160,7 @@ def test_the_header_proves_parity(recruiter: FlaskClient, hire: Callable[..., st
 def test_one_is_retried_and_all_that_are_parked(app: Flask, recruiter: FlaskClient, hire: Callable[..., str]):
     first, second, sent = (hire(state, tlrSid=state + str(n)) for n, state in enumerate(["parked", "parked", "sent"]))
     source = recruiter.get("/conversions").text
-    assert "2 reports have stopped" in words(source)
+    assert "2 reports are parked" in words(source)
     one = next(row for row in rows(source) if row["application"] == first)
     recruiter.post(f"/conversions/{one['conversion']}/retry", data={"csrf_token": token(source)})
     source = recruiter.get("/conversions").text

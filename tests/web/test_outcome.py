@@ -285,6 +285,42 @@ def test_the_history_says_what_talroo_was_told(page: Page, app: Flask):
     assert "New → Hired, first day of work 1 Dec 2026" in page.text
 
 
+AGE = {"id": "age", "type": "select", "question": "Are you 18?"}
+LICENCE = {"id": "licence", "type": "select", "question": "Have you a licence?"}
+YES_NO = [{"label": "Yes", "value": "y", "correct": True}, {"label": "No", "value": "n"}]
+
+
+@pytest.mark.parametrize(
+    ("qualified", "refused", "words"),
+    [
+        (True, 1, ["Talroo says qualified; 1 answer is marked disqualifying."]),
+        (True, 2, ["Talroo says qualified; 2 answers are marked disqualifying."]),
+        (False, 2, ["marked this applicant as not qualified. Are you 18? — No Have you a licence? — No"]),
+        (True, 0, []),
+    ],
+)
+def test_what_disqualifies_is_told_in_full_also_where_talroo_says_otherwise(
+    deliver: Callable[..., Any], sign_in: Callable[..., FlaskClient], qualified: bool, refused: int, words: list[str]
+):
+    asked = [
+        {"question": {**question, "options": YES_NO}, "answer": "n" if number < refused else "y"}
+        for number, question in enumerate((AGE, LICENCE))
+    ]
+    answer = deliver(event(qualified=qualified, questionsAndAnswers=asked))
+    page = Page(sign_in("recruiter"), answer.json["application"])
+    for sentence in words:
+        assert sentence in page.text
+    assert ("Talroo says qualified" in page.text) is (qualified and refused > 0)
+
+
+def test_a_date_among_the_answers_reads_like_every_other(
+    deliver: Callable[..., Any], sign_in: Callable[..., FlaskClient]
+):
+    asked = {"question": {"id": "from", "type": "date", "question": "From when?"}, "answer": "2026-12-01"}
+    answer = deliver(event(questionsAndAnswers=[asked]))
+    assert "From when? 1 Dec 2026" in Page(sign_in("recruiter"), answer.json["application"]).text
+
+
 def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
     page.press("hire", start_date="2026-12-01")
     change(app, state=State.SENT, last_status=200, sent_at=conversion(app).due_at)
