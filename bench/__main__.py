@@ -30,7 +30,9 @@ def main() -> int:
     figures: list[Figure] = []
     for name in asked.parts or (part for part in PARTS if part not in ONLY_WHEN_ASKED):
         print(f"{name} …", file=sys.stderr, flush=True)
-        figures += PARTS[name](quick=asked.quick)
+        for figure in PARTS[name](quick=asked.quick):
+            print(f"  {figure.name}: {figure.value:.4g} {figure.unit}", file=sys.stderr, flush=True)
+            figures.append(figure)
     print(report.table(figures))
     if not asked.quick:
         words = " ".join(sys.argv[1:])
