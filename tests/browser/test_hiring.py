@@ -156,9 +156,7 @@ def test_what_was_typed_when_somebody_was_faster_is_still_there_to_be_sent(open_
 def test_without_scripts_too_one_reads_what_talroo_will_be_told_beside_the_choice(open_as, inhabited):
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}", scripts=False)
     page.locator("#move-to").click()
-    expect(page.locator(".confirm-box:visible")).to_contain_text(
-        "Moving to Hired tells Talroo conversion event 2 for click 0000…."
-    )
+    expect(page.locator(".confirm-box:visible")).to_contain_text("moving to Hired: conversion event 2 for click 0000…")
 
 
 def test_escape_and_a_click_elsewhere_close_a_box_and_only_one_is_open(open_as, inhabited):

@@ -254,15 +254,15 @@ def test_a_note_alone_is_kept_in_the_history_and_the_stage_stays(page: Page, sig
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({}, ["Moving to Hired tells Talroo conversion event 2 for click 9e21…."]),
+        ({}, ["moving to Hired : conversion event 2 for click 9e21… Nothing else"]),
         (
             {"talroo_disposition_events": {"interview": "interview", "hired": "hired_event"}},
             [
-                "Moving to Interview tells Talroo disposition: “interview”.",
-                "Moving to Hired tells Talroo conversion event 2 for click 9e21…; disposition: “hired_event”.",
+                "moving to Interview : disposition: “interview”",
+                "moving to Hired : conversion event 2 for click 9e21…; disposition: “hired_event”",
             ],
         ),
-        ({"talroo_conversion_events": {}}, ["Nothing that is chosen here is told to Talroo."]),
+        ({"talroo_conversion_events": {}}, ["Nothing that is chosen here is sent to Talroo."]),
     ],
 )
 def test_what_each_stage_tells_talroo_stands_beside_the_choice(
@@ -274,7 +274,7 @@ def test_what_each_stage_tells_talroo_stands_beside_the_choice(
     page = Page(signed_in_client(app, "recruiter"), answer.json["application"])
     for sentence in words:
         assert sentence in page.text
-    assert page.text.count("Moving to") == sum("Moving to" in sentence for sentence in words)
+    assert page.text.count("moving to") == sum("moving to" in sentence for sentence in words)
 
 
 def test_the_history_says_what_talroo_was_told(page: Page, app: Flask):
