@@ -8,16 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from dashboard import search
 from dashboard.models import Application, Attachment, Delivery, Job
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
 from dashboard.stages import Stage
-
-OTHERS_COUNTED: Final = 20
-"""More than so many other applications of one person are "20+"."""
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -111,20 +108,18 @@ def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[S
 
 
 def other_counts(session: Session, applications: Iterable[Application]) -> dict[int, int]:
-    """How many other completed applications the same person has, by application id: counted up to `OTHERS_COUNTED`."""
+    """How many other completed applications the same person has, by application id."""
     applications = list(applications)
-    keys = sorted({application.email_key for application in applications if application.email_key})
+    keys = {application.email_key for application in applications if application.email_key}
     if not keys:
         return {}
-    # One statement, but each person by themselves: an address that thousands share would be counted for every page.
-    numbers = session.execute(select(*(_up_to(OTHERS_COUNTED + 1, key) for key in keys))).one()
-    counted = dict(zip(keys, numbers, strict=True))
-    return {one.id: counted[one.email_key] - 1 for one in applications if one.email_key}
-
-
-def _up_to(most: int, email_key: str) -> ScalarSelect[int]:
-    theirs = select(Application.id).where(Application.email_key == email_key, Application.completed.is_(True))
-    return select(func.count()).select_from(theirs.limit(most).subquery()).scalar_subquery()
+    rows = session.execute(
+        select(Application.email_key, func.count())
+        .where(Application.email_key.in_(keys), Application.is_finished())
+        .group_by(Application.email_key)
+    )
+    counted: dict[str | None, int] = {key: number for key, number in rows}  # noqa: C416 - rows are no pairs to mypy
+    return {one.id: counted.get(one.email_key, 1) - 1 for one in applications}
 
 
 def others_of(session: Session, application: Application, limit: int = 50) -> Sequence[Application]:
@@ -141,7 +136,7 @@ def others_of(session: Session, application: Application, limit: int = 50) -> Se
         return ()
     return session.scalars(
         select(Application)
-        .where(or_(*same), Application.id != application.id, Application.completed.is_(True))
+        .where(or_(*same), Application.id != application.id, Application.is_finished())
         .order_by(Application.arrived_at.desc(), Application.id.desc())
         .options(selectinload(Application.attachments))
         .limit(limit)

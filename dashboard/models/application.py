@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard import filetypes
@@ -87,6 +87,14 @@ class Application(Base):
         back_populates="application", order_by="Attachment.id.desc()", lazy="select"
     )
     answers_from: Mapped[Delivery | None] = relationship(foreign_keys=[answers_from_id])
+
+    @classmethod
+    def is_finished(cls) -> ColumnElement[bool]:
+        """`completed`, for looking up a person or a click.
+
+        As a bare column, SQLite takes an index that begins with it, and so nearly everybody, over the one on the key.
+        """
+        return func.coalesce(cls.completed, False).is_(True)
 
     @property
     def name(self) -> str:

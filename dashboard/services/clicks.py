@@ -74,7 +74,7 @@ def read_conversion(tlr_sid: str, event: str) -> tuple[str, int]:
 def convert(session: Session, tlr_sid: str, event: int, *, now: datetime) -> tuple[str, bool]:
     """Queue one conversion for a click: its public id, and whether it is new. The caller commits."""
     # Only a finished application: who did not finish is not for everybody who reads the ledger.
-    theirs = select(Application.id).where(Application.tlr_sid == tlr_sid, Application.completed.is_(True))
+    theirs = select(Application.id).where(Application.tlr_sid == tlr_sid, Application.is_finished())
     application_id = session.scalar(theirs.limit(1))
     queued = queue_conversion(session, tlr_sid, event, at=now, due=now, application_id=application_id)
     key = conversion_key(tlr_sid, event, application_id)

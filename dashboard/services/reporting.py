@@ -257,7 +257,7 @@ def _heir(session: Session, row: Outbound, rules: Rules) -> tuple[int, str] | No
             Application.tlr_sid == row.tlr_sid,
             Application.id != row.application_id,
             Application.stage.in_(stages),
-            Application.completed.is_(True),
+            Application.is_finished(),
         )
         .order_by(Application.id)
         .limit(1)
