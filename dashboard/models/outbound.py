@@ -14,6 +14,7 @@ from dashboard.models.user import User
 class Channel(StrEnum):
     CONVERSION = "conversion"
     DISPOSITION = "disposition"
+    REMINDER = "reminder"
 
 
 class State(StrEnum):
@@ -28,7 +29,7 @@ class State(StrEnum):
 
 
 class Outbound(Base):
-    """Something Talroo must hear because of a decision here; written in the decision's own transaction.
+    """Something the outside must hear because of a decision here; written in the decision's own transaction.
 
     The `business_key` is unique, so that double clicks, replays and two recruiters lead to one.
     """
@@ -48,7 +49,7 @@ class Outbound(Base):
     tlr_sid: Mapped[str | None] = mapped_column(String(255), index=True)
     tlr_application_id: Mapped[str | None] = mapped_column(String(255))
     event: Mapped[str] = mapped_column(String(100))
-    """Conversion event `1`, `2` or `3`; for a disposition, the configured event name."""
+    """Conversion event `1`, `2` or `3`; for a disposition, the configured event name; for a reminder, its number."""
     stage: Mapped[str | None] = mapped_column(String(20))
     """Our stage that fired it; none for a conversion asked for through `/click/convert`."""
     event_time: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from dashboard.database import Base, UTCDateTime
+from dashboard.models.application import Application
+
+
+class LinkKey(StrEnum):
+    """By what a completed application was known to be an unfinished one's, the surest first (talroo-contract §5)."""
+
+    ID = "id"
+    APPLICATION = "application"
+    CLICK = "click"
+    EMAIL = "email"
+
+    @property
+    def label(self) -> str:
+        return {
+            LinkKey.ID: "the same application",
+            LinkKey.APPLICATION: "the same Talroo application id",
+            LinkKey.CLICK: "the same click",
+            LinkKey.EMAIL: "the same e-mail address and job",
+        }[self]
+
+
+class FollowUp(Base):
+    """What became of an application that reached us unfinished. One for each that ever did, finished since or not."""
+
+    __tablename__ = "follow_up"
+    __table_args__ = (
+        Index("ix_follow_up_worklist", "completed_at", "since", "id"),
+        Index("ix_follow_up_since", "since", "id"),
+        Index("ix_follow_up_next", "next_message_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id"), unique=True)
+    since: Mapped[datetime] = mapped_column(UTCDateTime)
+    """When it was started; where Talroo does not say, when it arrived."""
+
+    answered: Mapped[int] = mapped_column(default=0)
+    """How many questions of the form the applicant came past (0: only the contact page)."""
+    asked: Mapped[int | None] = mapped_column()
+    """How many questions the form has, as completed applications for the same job show; None where none is known."""
+    stopped_at_id: Mapped[str | None] = mapped_column(String(500))
+    stopped_at: Mapped[str | None] = mapped_column(String(300))
+    """The question that came next and was not answered; None where it is not known."""
+    missing: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """What was not given, in words: "phone", "résumé", …"""
+
+    messages: Mapped[int] = mapped_column(default=0)
+    """Reminders that went out."""
+    last_message_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    next_message_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When the job's cadence writes next; None where it does not."""
+    opted_out_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When the completed application reached us; None while it is in the worklist."""
+    completed_by_id: Mapped[int | None] = mapped_column(ForeignKey("application.id"), index=True)
+    """The completed application; the same one where it was finished under its own id."""
+    completed_key: Mapped[str | None] = mapped_column(String(20))
+    """`LinkKey`: how it was recognised."""
+    messages_before: Mapped[int | None] = mapped_column()
+    """Reminders that had gone out by then."""
+
+    application: Mapped[Application] = relationship(foreign_keys=[application_id])
+    completed_by: Mapped[Application | None] = relationship(foreign_keys=[completed_by_id])
+
+    @property
+    def link_words(self) -> str:
+        """How it ended: "Recovered after message 2, recognised by the same click"; empty while it is open."""
+        if self.completed_at is None or self.completed_key is None:
+            return ""
+        how = f"recovered after message {self.messages_before}" if self.messages_before else "finished by themselves"
+        return f"{how.capitalize()}, recognised by {LinkKey(self.completed_key).label}"
