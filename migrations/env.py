@@ -3,7 +3,7 @@
 from alembic import context
 from flask import current_app
 
-from dashboard.database import Base
+from dashboard.database import Base, UTCDateTime
 
 NOT_OURS = ("application_search",)
 """Search tables differ between the databases and are made by hand in the migrations, with SQLite's shadow tables."""
@@ -11,6 +11,11 @@ NOT_OURS = ("application_search",)
 
 def include_object(_object, name, kind, _reflected, _compare_to):
     return not (kind == "table" and name and name.startswith(NOT_OURS))
+
+
+def render_item(kind, thing, _context):
+    """Migrations name the databases' own types: they must run when our classes have moved on."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(thing, UTCDateTime) else False
 
 
 def run():
@@ -22,6 +27,7 @@ def run():
             include_object=include_object,
             render_as_batch=True,
             compare_type=True,
+            render_item=render_item,
         )
         with context.begin_transaction():
             context.run_migrations()
