@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -9,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
 from dashboard.models.application import Application
 from dashboard.models.user import User
+
+if TYPE_CHECKING:
+    from dashboard.models.reminder import Reminder
 
 
 class Channel(StrEnum):
@@ -74,6 +78,7 @@ class Outbound(Base):
 
     application: Mapped[Application | None] = relationship()
     created_by: Mapped[User | None] = relationship()
+    reminder: Mapped[Reminder | None] = relationship(back_populates="outbound")
     tries: Mapped[list[Attempt]] = relationship(back_populates="outbound", order_by="Attempt.number")
 
     def shown_state(self, now: datetime) -> str:

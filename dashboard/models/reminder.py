@@ -40,7 +40,7 @@ class Reminder(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     outbound_id: Mapped[int] = mapped_column(ForeignKey("outbound.id"), unique=True)
     application_id: Mapped[int] = mapped_column(ForeignKey("application.id"))
-    template_id: Mapped[int | None] = mapped_column(ForeignKey("reminder_template.id"))
+    template_id: Mapped[int | None] = mapped_column(ForeignKey("reminder_template.id"), index=True)
     number: Mapped[int] = mapped_column()
     """Its place among the person's reminders, from 1."""
     subject: Mapped[str] = mapped_column(String(500))
@@ -49,7 +49,7 @@ class Reminder(Base):
     automatic: Mapped[bool] = mapped_column(default=False)
     """Written by the job's cadence, so quiet hours hold for it."""
 
-    outbound: Mapped[Outbound] = relationship()
+    outbound: Mapped[Outbound] = relationship(back_populates="reminder")
     application: Mapped[Application] = relationship()
     template: Mapped[ReminderTemplate | None] = relationship()
 
