@@ -168,6 +168,11 @@ def parked(session: Session, channel: Channel) -> int:
     return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED))
 
 
+def backlog(session: Session) -> dict[Channel, tuple[int, int]]:
+    """By channel: how many wait to be sent or are being sent, and how many stopped; each counted to the limit."""
+    return {channel: (_on_the_way(session, channel), parked(session, channel)) for channel in Channel}
+
+
 def parities(
     session: Session, channel: Channel, events: Mapping[str, int] | Mapping[str, str], *, now: datetime
 ) -> list[Parity]:
@@ -184,6 +189,10 @@ def parities(
 def _counted(session: Session, condition: ColumnElement[bool]) -> int:
     found = count(session, select(literal(1)).where(condition))
     return COUNT_LIMIT if found is None else found
+
+
+def _on_the_way(session: Session, channel: Channel) -> int:
+    return _counted(session, and_(Outbound.channel == channel, Outbound.state.in_([State.WAITING, State.SENDING])))
 
 
 def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: datetime) -> Parity:

@@ -243,6 +243,11 @@ def delivery(session: Session, public_id: str) -> Delivery | None:
     return session.scalar(select(Delivery).where(Delivery.public_id == public_id))
 
 
+def last_delivery(session: Session) -> Delivery | None:
+    """What came last, by webhook or by pulling."""
+    return session.scalar(select(Delivery).order_by(Delivery.id.desc()).limit(1))
+
+
 def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
     """How many deliveries need a look, by status, counted to the limit."""
     found = {status: count(session, select(Delivery.id).where(Delivery.status == status)) for status in statuses}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from flask import Flask, current_app, redirect, request, url_for
@@ -57,6 +58,13 @@ def storing() -> Session:
 def remote_address() -> str:
     """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
     return (request.remote_addr or "unknown")[:64]
+
+
+def worker_seen() -> datetime | None:
+    """When a worker was last known to be alive."""
+    from dashboard.worker import last_beat  # what sends and reads files is loaded where somebody asks
+
+    return last_beat(reading())
 
 
 def following(endpoint: str, args: Mapping[str, str], page: Page[Any]) -> str | None:
