@@ -1,4 +1,4 @@
-"""Where people stop: of those who began an application for a job, how many came to each question and went no further."""
+"""Where people stop: of those who began an application for a job, how many came to each question, and no further."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class JobStops:
-    """`started`: who began within `PERIOD`, and either finished or `left`. No steps where nobody has finished the form."""
+    """`started`: who began within `PERIOD`, and either finished or `left`. Without steps where nobody finished yet."""
 
     started: int
     left: int
@@ -71,7 +71,7 @@ def of_job(session: Session, job: Job, *, now: datetime) -> JobStops:
 def worst_jobs(session: Session, *, now: datetime, limit: int = WORST) -> list[JobLoss]:
     """The jobs that most people left, those first. Three statements, however many jobs there are."""
     number = func.count()
-    lost = dict(
+    lost: dict[int, int] = dict(
         session.execute(
             _unfinished(now, Application.job_id, number)
             .where(Application.job_id.is_not(None))
