@@ -1,4 +1,4 @@
-"""The worklist: who began an application and did not finish it, as values that become SELECTs, and how it goes with them."""
+"""The worklist: who began an application and did not finish it. What is asked of it becomes SELECTs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _FAR: Final = and_(FollowUp.answered > 0, FollowUp.answered * 2 >= FollowUp.aske
 class Worklist:
     """Whom an HR administrator asked to see.
 
-    `progress`: `contact` (only the contact page), `some` (some questions), `most` (at least half of them). `show`: those
-    who still have to finish, those who did since, or those who want no messages.
+    `progress`: `contact` (only the contact page), `some` (some questions), `most` (at least half of them).
+    `show`: those who still have to finish, those who did since, or of the former those who want no messages.
     """
 
     text: str = ""
@@ -95,13 +95,15 @@ class Worklist:
         if self.job:
             yield Application.job_id.in_(jobs_called(self.job))
         if self.age:
-            yield (
-                FollowUp.since < now - AGES["month"] if self.age == "older" else FollowUp.since >= now - AGES[self.age]
-            )
+            yield _began(self.age, now)
         if self.progress:
             yield _came(self.progress)
         if self.contacted:
             yield FollowUp.messages > 0 if self.contacted == "yes" else FollowUp.messages == 0
+
+
+def _began(age: str, now: datetime) -> ColumnElement[bool]:
+    return FollowUp.since < now - AGES["month"] if age == "older" else FollowUp.since >= now - AGES[age]
 
 
 def _came(progress: str) -> ColumnElement[bool]:

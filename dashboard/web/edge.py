@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, cast
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
 
 from flask import Flask, current_app, redirect, request, url_for
 from flask_login import current_user
@@ -19,6 +20,9 @@ from dashboard.paging import Page
 from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
 from dashboard.services.files import FileStore
 from dashboard.services.together import Together
+
+
+SILENT_AFTER: Final = timedelta(seconds=30)
 
 
 def settings(app: Flask | None = None) -> Config:
@@ -60,11 +64,19 @@ def remote_address() -> str:
     return (request.remote_addr or "unknown")[:64]
 
 
-def worker_seen() -> datetime | None:
-    """When a worker was last known to be alive."""
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """When a worker was last known to be alive, if ever; `silent` where that is too long ago."""
+
+    at: datetime | None
+    silent: bool
+
+
+def worker_seen(now: datetime) -> WorkerSeen:
     from dashboard.worker import last_beat  # what sends and reads files is loaded where somebody asks
 
-    return last_beat(reading())
+    at = last_beat(reading())
+    return WorkerSeen(at, at is None or now - at > SILENT_AFTER)
 
 
 def following(endpoint: str, args: Mapping[str, str], page: Page[Any]) -> str | None:
