@@ -31,11 +31,12 @@ _JOB_ID: Final = Prepared(lambda _: select(Job.id).where(Job.identity == bindpar
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """`created` is False where the application was there before."""
+    """`created` is False where the application was there before; `changed` then says whether it told anything new."""
 
     id: int
     public_id: str
     created: bool
+    changed: bool = True
 
 
 def file_application(
@@ -52,17 +53,20 @@ def file_application(
     return Filed(made[0], row["public_id"], created=True)
 
 
-def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: datetime) -> None:
-    """Note the files of an application; the same content for the same question is noted once."""
+def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: datetime) -> int:
+    """Note the files of an application; the same content for the same question is noted once. Returns how many."""
     files = tuple(files)
     known = set() if filed.created or not files else _known_files(session, filed.id)
     _note_contents(session, files, at)
+    noted = 0
     # The newest row is the current file, and rows are numbered as they are inserted: the résumé goes last.
     for file in sorted(files, key=lambda one: one.sent.question_id is None):
         if (file.sent.question_id, file.sha256) in known:
             continue
         known.add((file.sent.question_id, file.sha256))
         _INSERT_ATTACHMENT.first(session, attachment_row(filed.id, file, at))
+        noted += 1
+    return noted
 
 
 def _note_contents(session: Session, files: Iterable[Attached], at: datetime) -> None:
@@ -147,13 +151,14 @@ def _fill_in(session: Session, submission: Submission, row: dict[str, Any]) -> F
     if submission.completed and not application.completed:
         application.completed = True
         application.arrived_at, application.is_late = row["arrived_at"], row["is_late"]
+    application.flags = list(dict.fromkeys([*application.flags, *submission.flags]))[:MAX_FLAGS]
+    changed = session.is_modified(application)
     if newer:
         application.as_of = submission.as_of or application.as_of
-    application.flags = list(dict.fromkeys([*application.flags, *submission.flags]))[:MAX_FLAGS]
     session.flush()
     session.expire(application, ["job"])  # setting the id alone leaves the job it had
     reindex(session, application)
-    return Filed(application.id, application.public_id, created=False)
+    return Filed(application.id, application.public_id, created=False, changed=changed)
 
 
 def _is_newer(submission: Submission, application: Application) -> bool:

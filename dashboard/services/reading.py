@@ -47,7 +47,7 @@ def answers(application: Application) -> AnswerSheet:
         document = wire.parse(application.answers_from.body).value
     except wire.NotJson:
         return questions.read({})
-    return questions.read(payload.envelope(document).data)
+    return questions.read(payload.outside(document, source=application.answers_from.source).data)
 
 
 def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:
@@ -129,5 +129,7 @@ def _deliveries(session: Session, application: Application) -> Sequence[Delivery
 def _arrival(delivery: Delivery) -> Entry:
     started = "JobApplication:started" in (delivery.event_type or "")
     words = "Started, not yet submitted" if started else "Application received"
+    if delivery.source == payload.PULLED:
+        words = "Read in Talroo’s list of applications"
     repeats = f"Delivered again {delivery.duplicate_count} times" if delivery.duplicate_count else ""
     return Entry(delivery.received_at, "Talroo", words, repeats)
