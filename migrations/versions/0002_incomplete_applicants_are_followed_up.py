@@ -77,6 +77,10 @@ def upgrade():
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('application_id', sa.Integer(), nullable=False),
     sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('tlr_application_id', sa.String(length=255), nullable=True),
+    sa.Column('tlr_sid', sa.String(length=255), nullable=True),
+    sa.Column('email_key', sa.String(length=500), nullable=True),
+    sa.Column('job_reference', sa.String(length=255), nullable=True),
     sa.Column('answered', sa.Integer(), nullable=False),
     sa.Column('asked', sa.Integer(), nullable=True),
     sa.Column('stopped_at_id', sa.String(length=500), nullable=True),
@@ -97,6 +101,9 @@ def upgrade():
     )
     with op.batch_alter_table('follow_up', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_follow_up_completed_by_id'), ['completed_by_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_follow_up_email_key'), ['email_key'], unique=False)
+        batch_op.create_index(batch_op.f('ix_follow_up_tlr_application_id'), ['tlr_application_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_follow_up_tlr_sid'), ['tlr_sid'], unique=False)
         batch_op.create_index('ix_follow_up_next', ['next_message_at'], unique=False)
         batch_op.create_index('ix_follow_up_since', ['since', 'id'], unique=False)
         batch_op.create_index('ix_follow_up_worklist', ['completed_at', 'since', 'id'], unique=False)
@@ -147,6 +154,9 @@ def downgrade():
         batch_op.drop_index('ix_follow_up_worklist')
         batch_op.drop_index('ix_follow_up_since')
         batch_op.drop_index('ix_follow_up_next')
+        batch_op.drop_index(batch_op.f('ix_follow_up_tlr_sid'))
+        batch_op.drop_index(batch_op.f('ix_follow_up_tlr_application_id'))
+        batch_op.drop_index(batch_op.f('ix_follow_up_email_key'))
         batch_op.drop_index(batch_op.f('ix_follow_up_completed_by_id'))
 
     op.drop_table('follow_up')
