@@ -1,4 +1,4 @@
-"""The ledger: what was reported to Talroo, what was not, and the sum that proves it."""
+"""The ledger: what was sent to Talroo or to an applicant, what was not, and the sum that proves it."""
 
 from __future__ import annotations
 
@@ -138,16 +138,14 @@ def in_state(state: str, now: datetime) -> ColumnElement[bool]:
 
 def ledger_page(session: Session, asked: Ledger, cursor: str | None, *, now: datetime) -> Page[Outbound]:
     """One page of the ledger, newest first, with people, jobs and attempts."""
-    loaded = asked.statement(now).options(
-        joinedload(Outbound.application).joinedload(Application.job), selectinload(Outbound.tries)
-    )
+    loaded = _with_people(asked, now).options(selectinload(Outbound.tries))
     rows, following = rows_after(session, loaded, cursor, None, Outbound.id)
     return Page(rows, following, None)
 
 
 def ledger_batches(session: Session, asked: Ledger, *, now: datetime, size: int = 500) -> Iterator[Sequence[Outbound]]:
     """All rows asked for, newest first, in batches, for a download."""
-    loaded = asked.statement(now).options(joinedload(Outbound.application).joinedload(Application.job))
+    loaded = _with_people(asked, now)
     cursor: str | None = None
     while True:
         rows, cursor = rows_after(session, loaded, cursor, None, Outbound.id, size)
@@ -157,14 +155,14 @@ def ledger_batches(session: Session, asked: Ledger, *, now: datetime, size: int 
             return
 
 
-def failing(session: Session) -> int:
-    """How many reports want somebody's eye, counted to the limit: parked, or tried without success so far."""
+def failing(session: Session, *channels: Channel) -> int:
+    """How many rows of `channels` want somebody's eye, counted to the limit: parked, or not taken so far."""
     wants = or_(Outbound.state == State.PARKED, and_(Outbound.state == State.WAITING, Outbound.failures > 0))
-    return _counted(session, wants)
+    return _counted(session, and_(Outbound.channel.in_(channels), wants))
 
 
 def parked(session: Session, channel: Channel) -> int:
-    """How many reports of a channel stopped, counted to the limit."""
+    """How many rows of a channel stopped, counted to the limit."""
     return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED))
 
 
@@ -181,6 +179,13 @@ def parities(
     Two statements a stage, whose sums the database makes.
     """
     return [_parity(session, channel, Stage(stage), str(event), now) for stage, event in events.items()]
+
+
+def _with_people(asked: Ledger, now: datetime) -> Select[Any]:
+    loaded = asked.statement(now).options(joinedload(Outbound.application).joinedload(Application.job))
+    if asked.channel == Channel.REMINDER:
+        return loaded.options(joinedload(Outbound.reminder), joinedload(Outbound.created_by))
+    return loaded
 
 
 # --- parity ---------------------------------------------------------------------------------------------------------
