@@ -21,7 +21,6 @@ from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
 from dashboard.services.files import FileStore
 from dashboard.services.together import Together
 
-
 SILENT_AFTER: Final = timedelta(seconds=30)
 
 
