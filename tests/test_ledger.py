@@ -84,9 +84,10 @@ def test_a_filter_that_cannot_be_read_is_left_out_and_named():
 
 def test_the_channels_do_not_mix(session: Session):
     move(session, add_applicant(session), "hired", rules=rules(HIRED, {"hired": "hired"}))
-    for channel in Channel:
+    for channel in (Channel.CONVERSION, Channel.DISPOSITION):
         page = ledger.ledger_page(session, Ledger(channel), None, now=SOON)
         assert [row.channel for row in page.rows] == [channel]
+    assert not ledger.ledger_page(session, Ledger(Channel.REMINDER), None, now=SOON).rows
 
 
 def test_a_download_has_every_row_once_newest_first(session: Session):
