@@ -66,6 +66,7 @@ def upgrade():
     sa.Column('pushed', sa.Integer(), nullable=False),
     sa.Column('only_pulled', sa.Integer(), nullable=False),
     sa.Column('problem', sa.String(length=300), nullable=True),
+    sa.Column('process', sa.String(length=100), nullable=True),
     sa.ForeignKeyConstraint(['started_by_id'], ['user_account.id'], name=op.f('fk_sync_run_started_by_id_user_account')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sync_run')),
     sa.UniqueConstraint('public_id', name=op.f('uq_sync_run_public_id'))
