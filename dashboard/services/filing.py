@@ -16,11 +16,15 @@ from dashboard import search
 from dashboard.database import public_id
 from dashboard.models import Application, Attachment, Job, StoredFile
 from dashboard.prepared import Prepared
+from dashboard.services import completion
 from dashboard.services.attachments import Attached
+from dashboard.services.completion import Beginning, Signs
 from dashboard.stages import Stage
+from dashboard.talroo import progress
 from dashboard.talroo.payload import JobFacts, Submission
 
 MAX_FLAGS: Final = 50
+MAX_REFERENCE: Final = 255
 
 _INSERT_APPLICATION: Final = Prepared.insert(Application, "talroo_id")
 _INSERT_ATTACHMENT: Final = Prepared.insert(Attachment)
@@ -48,9 +52,52 @@ def file_application(
     # INSERT first, then look: two deliveries about one application may be on their way at the same moment.
     made = _INSERT_APPLICATION.first(session, row)
     if made is None:
-        return _fill_in(session, submission, row)
+        return _fill_in(session, submission, row, delivery_id=delivery_id)
+    _note_new(session, submission, row | {"id": made[0]})
     search.index(session, made[0], search.application_words(submission.facts, submission.job))
     return Filed(made[0], row["public_id"], created=True)
+
+
+def _note_new(session: Session, submission: Submission, row: dict[str, Any]) -> None:
+    """Tell `completion` of an application just made of `submission`, with its columns."""
+    facts = submission.facts
+    signs = Signs(row["id"], facts.tlr_application_id, facts.tlr_sid, row["email_key"], job_reference(submission.job))
+    if submission.completed:
+        completion.finished(session, signs, applied_at=row["applied_at"], arrived_at=row["arrived_at"])
+        return
+    has_resume = any(file.question_id is None for file in submission.files)
+    completion.begun(
+        session,
+        Beginning(
+            signs=signs,
+            job_id=row["job_id"],
+            since=facts.started_at or row["arrived_at"],
+            missing=progress.missing(facts, has_resume=has_resume),
+            progress=submission.progress,
+        ),
+    )
+
+
+def _note_again(session: Session, submission: Submission, application: Application, *, delivery_id: int) -> None:
+    """Tell `completion` of an application that `submission` was merged into."""
+    signs = Signs.of(application)
+    if application.completed:
+        completion.finished(session, signs, applied_at=application.applied_at, arrived_at=application.arrived_at)
+    if submission.completed:
+        return
+    has_resume = application.resume is not None or any(file.question_id is None for file in submission.files)
+    # Of an application completed meanwhile nobody has measured anything yet, or nobody will any more.
+    is_shown = application.completed or application.answers_from_id in (None, delivery_id)
+    completion.begun(
+        session,
+        Beginning(
+            signs=signs,
+            job_id=application.job_id,
+            since=application.started_at or application.arrived_at,
+            missing=progress.missing(application, has_resume=has_resume),
+            progress=submission.progress if is_shown else None,
+        ),
+    )
 
 
 def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: datetime) -> int:
@@ -133,12 +180,13 @@ def new_row(
     }
 
 
-def _fill_in(session: Session, submission: Submission, row: dict[str, Any]) -> Filed:
+def _fill_in(session: Session, submission: Submission, row: dict[str, Any], *, delivery_id: int) -> Filed:
     """Merge `submission`, of which `row` would have been made, into the application that is there."""
     application = session.scalars(
         select(Application)
         .where(Application.talroo_id == submission.talroo_id)
-        .with_for_update(of=Application)
+        # Nobody needs to wait for it who only refers to it: a follow-up to whoever finished it, say (`completion`).
+        .with_for_update(of=Application, key_share=True)
         .execution_options(populate_existing=True)
     ).one()
     newer = _is_newer(submission, application)
@@ -157,6 +205,7 @@ def _fill_in(session: Session, submission: Submission, row: dict[str, Any]) -> F
         application.as_of = submission.as_of or application.as_of
     session.flush()
     session.expire(application, ["job"])  # setting the id alone leaves the job it had
+    _note_again(session, submission, application, delivery_id=delivery_id)
     reindex(session, application)
     return Filed(application.id, application.public_id, created=False, changed=changed)
 
@@ -195,9 +244,15 @@ def attachment_row(application_id: int, file: Attached, at: datetime) -> dict[st
     }
 
 
+def job_reference(facts: JobFacts) -> str | None:
+    """What a job is called by within its company; a title in place of a reference is cut to the column."""
+    reference = facts.reference or facts.title
+    return reference[:MAX_REFERENCE] if reference else None
+
+
 def find_or_make_job(session: Session, facts: JobFacts) -> int | None:
     """The id of the job, made if it is new; None where nothing names one."""
-    reference = facts.reference or facts.title
+    reference = job_reference(facts)
     if reference is None:
         return None
     identity = hashlib.sha256(f"{facts.company or ''}\0{reference}".encode()).hexdigest()

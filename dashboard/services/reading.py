@@ -14,8 +14,9 @@ from dashboard.ledger import PARITY_WORDS
 from dashboard.models import Application, Click, Delivery, Outbound, StageChange
 from dashboard.models.outbound import Channel
 from dashboard.stages import REJECTION_REASONS, Stage
-from dashboard.talroo import payload, questions, wire
+from dashboard.talroo import payload, progress, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
+from dashboard.talroo.progress import FormQuestion
 
 REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
 
@@ -41,13 +42,28 @@ class Trail:
 
 def answers(application: Application) -> AnswerSheet:
     """The questions and answers, read from the delivery that brought them. Never raises for its content."""
-    if application.answers_from is None:
-        return questions.read({})
+    brought_by = application.answers_from
+    return _sheet(brought_by.body, brought_by.source) if brought_by else questions.read({})
+
+
+def form(session: Session, job_id: int | None) -> tuple[FormQuestion, ...]:
+    """The questions of a job's form, as its newest completed application shows them; none where there is no such."""
+    newest = session.execute(
+        select(Delivery.body, Delivery.source)
+        .join(Application, Application.answers_from_id == Delivery.id)
+        .where(Application.job_id == job_id, Application.completed.is_(True))
+        .order_by(Application.arrived_at.desc(), Application.id.desc())
+        .limit(1)
+    ).first()
+    return progress.form(_sheet(newest.body, newest.source)) if newest else ()
+
+
+def _sheet(body: bytes, source: str) -> AnswerSheet:
     try:
-        document = wire.parse(application.answers_from.body).value
+        document = wire.parse(body).value
     except wire.NotJson:
         return questions.read({})
-    return questions.read(payload.outside(document, source=application.answers_from.source).data)
+    return questions.read(payload.outside(document, source=source).data)
 
 
 def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:

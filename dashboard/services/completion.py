@@ -1,0 +1,285 @@
+"""Who finished what they had begun: a completed application takes over the unfinished one, whichever comes first.
+
+`filing` calls `begun` for each unfinished application it files and `finished` for each completed one, in the
+transaction that files it. Each looks for the other, so that whichever comes second finds the first.
+
+On SQLite one transaction writes at a time. On PostgreSQL two that file at the same moment do not see each other, and
+both would find nobody; so each locks the keys they could recognise each other by before it looks, and whoever had to
+wait looks after the other's commit. Everybody takes locks in the same order, so that nobody waits in a circle:
+delivery, job, own application, keys (sorted), reminders (by id), follow-ups (by id), files. Another's application is
+referred to, never locked. Hence no transaction may file a second application after the keys of a first one: several
+are filed at once on SQLite alone (`together.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy.orm import Session
+
+from dashboard.models import Application, FollowUp, Job, LinkKey, Outbound
+from dashboard.models.outbound import Channel, State
+from dashboard.prepared import Prepared
+from dashboard.services import reading
+from dashboard.services.reporting import UNSENT
+from dashboard.talroo.progress import Progress, standing
+
+NAMES: Final = {
+    LinkKey.ID: ("application_id",),
+    LinkKey.APPLICATION: ("tlr_application_id",),
+    LinkKey.CLICK: ("tlr_sid",),
+    LinkKey.EMAIL: ("email_key", "job_reference"),
+}
+"""What two applications must have in common to be known by a key; named as on `Signs` and `FollowUp`."""
+
+REPEAT: Final = timedelta(days=120)
+"""So long Talroo drops another application for the same job with the same e-mail address (talroo-contract §1)."""
+
+MAX_QUESTION: Final = 300
+MAX_QUESTION_ID: Final = 500
+_PURPOSE: Final = b"completion"
+"""Keeps our numbers apart from whatever else the database may be asked to lock by number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What an application is recognised by; None where it does not have it."""
+
+    application_id: int
+    tlr_application_id: str | None
+    tlr_sid: str | None
+    email_key: str | None
+    job_reference: str | None
+
+    @classmethod
+    def of(cls, application: Application) -> Signs:
+        return cls(
+            application_id=application.id,
+            tlr_application_id=application.tlr_application_id,
+            tlr_sid=application.tlr_sid,
+            email_key=application.email_key,
+            job_reference=application.job.reference if application.job else None,
+        )
+
+    def as_row(self) -> dict[str, Any]:
+        """Name → value."""
+        return {name: getattr(self, name) for names in NAMES.values() for name in names}
+
+    def present(self) -> Iterator[tuple[LinkKey, tuple[Any, ...]]]:
+        """The keys it has, the surest first, with their values."""
+        for key in LinkKey:
+            values = _values(self, key)
+            if all(values):
+                yield key, values
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """An unfinished application as it stands. `progress`: None where the answers shown are of another delivery."""
+
+    signs: Signs
+    job_id: int | None
+    since: datetime
+    missing: Sequence[str]
+    progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A completed application that takes over an unfinished one, and the key that says so."""
+
+    key: LinkKey
+    application_id: int
+    arrived_at: datetime
+
+
+def begun(session: Session, beginning: Beginning) -> None:
+    """Note how far an unfinished application came, and whether a completed one has taken it over already."""
+    _lock(session, beginning.signs, _LOCK_ALONE)
+    taker = _taker(session, beginning)
+    if taker:
+        _cancel_reminders(session, [beginning.signs.application_id])
+    follow_up = _follow_up(session, beginning)
+    if follow_up.completed_at is None:
+        _tell(session, follow_up, beginning)
+    if taker and _is_surer(taker.key, follow_up.completed_key):
+        _close(follow_up, taker)
+    session.flush()
+
+
+def finished(session: Session, signs: Signs, *, applied_at: datetime, arrived_at: datetime) -> None:
+    """Take over the unfinished applications that a completed one is recognised in.
+
+    Every completed application is asked this: where it takes over nobody's, one look says so (PostgreSQL locks first).
+    """
+    _lock(session, signs, _LOCK_TOGETHER)
+    sought = signs.as_row() | {"latest": applied_at + REPEAT}
+    if _FIRST_TAKEN.first(session, sought) is None:
+        return
+    taken: Select[Any] = select(FollowUp).where(_is_taken())
+    _cancel_reminders(session, session.scalars(taken.with_only_columns(FollowUp.application_id), sought))
+    for follow_up in session.scalars(_locked(taken), sought):
+        _close(follow_up, Taker(_key_shared(signs, follow_up), signs.application_id, arrived_at))
+    session.flush()
+
+
+# --- recognising ----------------------------------------------------------------------------------------------------
+
+
+def _values(thing: Signs | FollowUp, key: LinkKey) -> tuple[Any, ...]:
+    return tuple(getattr(thing, name) for name in NAMES[key])
+
+
+def _key_shared(signs: Signs, follow_up: FollowUp) -> LinkKey:
+    return next(key for key, values in signs.present() if values == _values(follow_up, key))
+
+
+def _less_sure(key: LinkKey) -> list[LinkKey]:
+    keys = list(LinkKey)
+    return keys[keys.index(key) + 1 :]
+
+
+def _is_surer(key: LinkKey, known: str | None) -> bool:
+    return known is None or known in _less_sure(key)
+
+
+def _is_taken() -> ColumnElement[bool]:
+    """Which follow-ups a completed application with the given `Signs` takes over: open ones, and by a surer key others.
+
+    `latest`: until when an application begun with the same e-mail address counts as the same; see `_is_same`.
+    """
+    ways = []
+    for key, names in NAMES.items():
+        # As literals: a prepared statement's values are all the caller's.
+        less_sure = [FollowUp.completed_key == literal_column(f"'{other}'") for other in _less_sure(key)]
+        same = [getattr(FollowUp, name) == bindparam(name) for name in names]
+        ways.append(and_(*same, or_(FollowUp.completed_key.is_(None), *less_sure)))
+    return or_(*ways[:-1], and_(ways[-1], FollowUp.since <= bindparam("latest")))
+
+
+_FIRST_TAKEN: Final = Prepared(lambda _: select(FollowUp.id).where(_is_taken()))
+
+
+def _taker(session: Session, beginning: Beginning) -> Taker | None:
+    """By the surest key that finds a completed application; of several it finds, the first that arrived."""
+    for key, values in beginning.signs.present():
+        found = session.execute(
+            select(Application.id, Application.arrived_at)
+            .outerjoin(Job, Job.id == Application.job_id)
+            .where(*_is_same(key, values, beginning.since), Application.is_finished())
+            .order_by(Application.arrived_at, Application.id)
+            .limit(1)
+        ).first()
+        if found:
+            return Taker(key, found.id, found.arrived_at)
+    return None
+
+
+def _is_same(key: LinkKey, values: tuple[Any, ...], since: datetime) -> Iterator[ColumnElement[bool]]:
+    columns = {"application_id": Application.id, "job_reference": Job.reference}
+    for name, value in zip(NAMES[key], values, strict=True):
+        yield columns.get(name, getattr(Application, name, None)) == value
+    if key == LinkKey.EMAIL:
+        # Who begins again soon after applying has applied: Talroo would drop the repeat, and a reminder to finish would
+        # puzzle them. Later on it is another application, worth a reminder like any other.
+        yield Application.applied_at >= since - REPEAT
+
+
+# --- noting ---------------------------------------------------------------------------------------------------------
+
+
+def _follow_up(session: Session, beginning: Beginning) -> FollowUp:
+    """The application's, made if it has none. Nobody else makes one: the application's own row is ours meanwhile."""
+    own: Select[Any] = select(FollowUp).where(FollowUp.application_id == beginning.signs.application_id)
+    found: FollowUp | None = session.scalars(_locked(own)).one_or_none()
+    if found is None:
+        found = FollowUp(opted_out_at=_opted_out_at(session, beginning.signs.email_key), messages=0)
+        _tell(session, found, beginning)
+        session.add(found)
+    return found
+
+
+def _opted_out_at(session: Session, email_key: str | None) -> datetime | None:
+    """When the address opted out, as far as other follow-ups tell; sending asks the opt-outs themselves."""
+    if email_key is None:
+        return None
+    told = select(FollowUp.opted_out_at).where(FollowUp.email_key == email_key, FollowUp.opted_out_at.is_not(None))
+    return session.scalar(told.limit(1))
+
+
+def _tell(session: Session, follow_up: FollowUp, beginning: Beginning) -> None:
+    for name, value in beginning.signs.as_row().items():
+        setattr(follow_up, name, value)
+    follow_up.since = beginning.since
+    follow_up.missing = list(beginning.missing)
+    if beginning.progress is not None:
+        stands = standing(beginning.progress, reading.form(session, beginning.job_id))
+        follow_up.answered, follow_up.asked = stands.answered, stands.asked
+        follow_up.stopped_at_id = stands.stopped_at.id[:MAX_QUESTION_ID] if stands.stopped_at else None
+        follow_up.stopped_at = stands.stopped_at.text[:MAX_QUESTION] if stands.stopped_at else None
+
+
+def _close(follow_up: FollowUp, taker: Taker) -> None:
+    if follow_up.messages_before is None:
+        follow_up.messages_before = follow_up.messages
+    follow_up.completed_at = taker.arrived_at
+    follow_up.completed_by_id = taker.application_id
+    follow_up.completed_key = taker.key.value
+    follow_up.next_message_at = None
+
+
+def _cancel_reminders(session: Session, application_ids: Iterable[int]) -> None:
+    """What is on its way already finds out when it is sent; what waits needs not wait."""
+    waiting = (
+        select(Outbound)
+        .where(
+            Outbound.application_id.in_(list(application_ids)),
+            Outbound.channel == Channel.REMINDER,
+            Outbound.state.in_(UNSENT),
+        )
+        .order_by(Outbound.id)
+        .with_for_update(of=Outbound)
+        .execution_options(populate_existing=True)
+    )
+    for row in session.scalars(waiting):
+        row.state = State.CANCELLED
+    session.flush()
+
+
+# --- locks ----------------------------------------------------------------------------------------------------------
+
+
+def _prepared(lock: Callable[[ColumnElement[int]], Any]) -> Prepared:
+    numbers = func.unnest(bindparam("numbers", type_=ARRAY(BigInteger))).column_valued("number")
+    return Prepared(lambda _: select(lock(numbers)))
+
+
+_LOCK_ALONE: Final = _prepared(func.pg_advisory_xact_lock)
+_LOCK_TOGETHER: Final = _prepared(func.pg_advisory_xact_lock_shared)
+"""Completed applications do not look for each other, so however many share a key, none waits for another."""
+
+
+def _lock(session: Session, signs: Signs, how: Prepared) -> None:
+    """Until the transaction ends, nobody files or looks for what could be recognised by these `signs`."""
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    # The id needs no lock: whoever files the same application waits for its row.
+    numbers = sorted(_number(key, values) for key, values in signs.present() if key != LinkKey.ID)
+    if numbers:
+        how.first(session, {"numbers": numbers})
+
+
+def _number(key: LinkKey, values: tuple[Any, ...]) -> int:
+    words = "\0".join((key, *values)).encode()
+    return int.from_bytes(hashlib.blake2b(words, digest_size=8, person=_PURPOSE).digest(), signed=True)
+
+
+def _locked(follow_ups: Select[Any]) -> Select[Any]:
+    """Their rows as they are once nobody else is changing them."""
+    ordered = follow_ups.order_by(FollowUp.id).with_for_update(of=FollowUp, key_share=True)
+    return ordered.execution_options(populate_existing=True)
