@@ -84,7 +84,7 @@ def dump(value: Json) -> bytes:
     Half a character, which UTF-8 has no bytes for, is written as its escape. Raises TypeError for what is no JSON.
     """
     written: list[str] = []
-    # Open objects and arrays on a list of our own: the reader takes deeper nesting than calls within calls could write.
+    # A list of what is open, not calls within calls: those could meet Python's limit where the reader had not met it.
     waiting: list[tuple[Iterator[tuple[str, Json]], str]] = [(iter([("", value)]), "")]
     while waiting:
         members, end = waiting[-1]
