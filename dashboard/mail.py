@@ -216,7 +216,7 @@ class _Call:
     def __init__(self, started_at: datetime) -> None:
         self.written = False
         self.error: str | None = None
-        self._started_at = started_at
+        self.started_at = started_at
         self._refused = False
         self._status: int | None = None
         self._answer = b""
@@ -249,7 +249,7 @@ class _Call:
     def end(self, watch: Watch) -> Proof:
         """The proof. Raises `MailRefused` or `MailUnavailable` with it where the message was not taken."""
         proof = Proof(
-            started_at=self._started_at,
+            started_at=self.started_at,
             duration_ms=round(watch.elapsed() * 1000),
             status=self._status,
             answer=clean(self._answer[:KEPT_OF_ANSWER].decode("utf-8", errors="replace")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard import daytime
@@ -36,20 +36,14 @@ def plan(session: Session, follow_up: FollowUp, now: datetime) -> None:
 
 def replan_job(session: Session, job_id: int, now: datetime) -> int:
     """Plan anew for everybody whom the job's changed settings concern; returns to how many it will write."""
-    of_job = select(Application.id).where(Application.job_id == job_id)
-    session.execute(
-        update(FollowUp)
-        .where(FollowUp.application_id.in_(of_job), FollowUp.next_message_at.is_not(None))
-        .values(next_message_at=None)
-        .execution_options(synchronize_session="fetch")
-    )
-    settings = session.get(JobFollowUp, job_id)
-    if settings is None or not settings.active:
-        return 0
     concerned = session.scalars(
-        select(FollowUp).where(
-            FollowUp.application_id.in_(of_job), FollowUp.completed_at.is_(None), FollowUp.since >= now - ONLY_SINCE
-        )
+        select(FollowUp)
+        .join(Application, Application.id == FollowUp.application_id)
+        .where(Application.job_id == job_id, FollowUp.completed_at.is_(None))
+        .where(FollowUp.next_message_at.is_not(None) | (FollowUp.since >= now - ONLY_SINCE))
+        .order_by(FollowUp.id)
+        .with_for_update(of=FollowUp, key_share=True)
+        .execution_options(populate_existing=True)
     ).all()
     for follow_up in concerned:
         plan(session, follow_up, now)

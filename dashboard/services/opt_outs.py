@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from itsdangerous import BadSignature, Signer
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore
@@ -115,17 +115,21 @@ def is_done(session: Session, link: Unsubscribing, secrets: Sequence[str]) -> bo
 
 
 def cancel_waiting(session: Session, application_ids: Sequence[int], why: str) -> None:
-    """Take back the reminders that wait for these applicants; `why` in words stays in the ledger."""
-    session.execute(
-        update(Outbound)
+    """Take back the reminders that wait for these applicants; `why`, in words, stays in the ledger."""
+    waiting = session.scalars(
+        select(Outbound)
         .where(
             Outbound.application_id.in_(application_ids),
             Outbound.channel == Channel.REMINDER,
             Outbound.state.in_(STOPPABLE),
         )
-        .values(state=State.CANCELLED, last_answer=why)
-        .execution_options(synchronize_session=False)
+        .order_by(Outbound.id)
+        .with_for_update(of=Outbound)
+        .execution_options(populate_existing=True)
     )
+    for row in waiting:
+        row.state, row.last_answer = State.CANCELLED, why
+    session.flush()
 
 
 def _note(session: Session, email_hash: str, how: str, at: datetime) -> bool:
@@ -134,17 +138,20 @@ def _note(session: Session, email_hash: str, how: str, at: datetime) -> bool:
 
 
 def _stop(session: Session, key: str | None, at: datetime) -> None:
-    ids = list(session.scalars(select(Application.id).where(Application.email_key == key))) if key else []
-    if not ids:
+    if key is None:
         return
-    session.execute(
-        update(FollowUp)
-        .where(FollowUp.application_id.in_(ids))
-        .values(opted_out_at=func.coalesce(FollowUp.opted_out_at, at), next_message_at=None)
-        .execution_options(synchronize_session=False)
-    )
+    ids = session.scalars(select(Application.id).where(Application.email_key == key)).all()
+    # Messages before follow-ups: the order in which `completion` and the outbox lock them.
     cancel_waiting(session, ids, OPTED_OUT_WORDS)
-    session.expire_all()
+    for follow_up in session.scalars(
+        select(FollowUp)
+        .where(FollowUp.application_id.in_(ids))
+        .order_by(FollowUp.id)
+        .with_for_update(of=FollowUp, key_share=True)
+        .execution_options(populate_existing=True)
+    ):
+        follow_up.opted_out_at, follow_up.next_message_at = follow_up.opted_out_at or at, None
+    session.flush()
 
 
 def _signer(secret: str) -> Signer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -121,12 +121,13 @@ def queue(
     for text in (subject, body):
         reminder_words.fields_in(text)
     message = _Message(subject, body, template_id, user_id, at, automatic)
+    wanted = tuple(dict.fromkeys(application_ids))
+    found = _locked(session, wanted)
     done: list[int] = []
     skipped: list[tuple[int, str]] = []
-    # In one order for everybody: two people who write to the same applicants wait for each other, not crosswise.
-    for application_id in sorted(set(application_ids)):
+    for application_id in wanted:
         try:
-            done.append(_write_to(session, application_id, message, rules))
+            done.append(_write_to(session, found.get(application_id), message, rules))
         except _Blocked as why:
             skipped.append((application_id, str(why)))
     return Queued(tuple(done), tuple(skipped))
@@ -161,16 +162,38 @@ def queue_due(session: Session, now: datetime, rules: Rules) -> int:
     if rules.unready:
         return 0
     due = session.scalars(
-        select(FollowUp)
+        select(FollowUp.application_id)
         .where(FollowUp.next_message_at <= now)
         .order_by(FollowUp.next_message_at, FollowUp.id)
         .limit(BATCH)
-        .with_for_update(of=FollowUp, skip_locked=True)
     ).all()
-    for follow_up in due:
-        _take_next_step(session, follow_up, now, rules)
+    for follow_up in _locked(session, due).values():
+        if follow_up.next_message_at is not None and follow_up.next_message_at <= now:
+            _take_next_step(session, follow_up, now, rules)
     session.flush()
     return len(due)
+
+
+def _locked(session: Session, application_ids: Sequence[int]) -> dict[int, FollowUp]:
+    """Application id → follow-up, nobody else's until the transaction ends.
+
+    So that of two people who write to the same person at once, the second sees the first one's message. Applications
+    first, as `completion` does it: a new outbox row refers to its application, which PostgreSQL locks for that.
+    """
+    session.execute(
+        select(Application.id)
+        .where(Application.id.in_(application_ids))
+        .order_by(Application.id)
+        .with_for_update(read=True, key_share=True)
+    )
+    follow_ups = session.scalars(
+        select(FollowUp)
+        .where(FollowUp.application_id.in_(application_ids))
+        .order_by(FollowUp.id)
+        .with_for_update(of=FollowUp, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {follow_up.application_id: follow_up for follow_up in follow_ups}
 
 
 def _take_next_step(session: Session, follow_up: FollowUp, now: datetime, rules: Rules) -> None:
@@ -191,34 +214,27 @@ def _take_next_step(session: Session, follow_up: FollowUp, now: datetime, rules:
         return
     try:
         message = _Message(template.subject, template.body, template.id, None, now, automatic=True)
-        _write_to(session, application.id, message, rules)
+        _write_to(session, follow_up, message, rules)
     except (_Blocked, BadWords) as why:
         if str(why) == OPTED_OUT_WORDS:
             follow_up.opted_out_at, follow_up.next_message_at = now, None
 
 
-def _write_to(session: Session, application_id: int, message: _Message, rules: Rules) -> int:
+def _write_to(session: Session, follow_up: FollowUp | None, message: _Message, rules: Rules) -> int:
     """Queue one reminder; its outbox row's id. Raises `_Blocked`."""
-    # Locked, so that of two people who write to the same person at once the second sees the first one's message.
-    follow_up = session.scalar(
-        select(FollowUp)
-        .where(FollowUp.application_id == application_id)
-        .with_for_update(of=FollowUp)
-        .execution_options(populate_existing=True)
-    )
-    application = session.get(Application, application_id)
-    if application is None or follow_up is None:
+    if follow_up is None:
         raise _Blocked(GONE_WORDS)
+    application = session.get_one(Application, follow_up.application_id, populate_existing=True)
     if why := rules.unready or blocked(session, application, follow_up, rules, message.at):
         raise _Blocked(why)
     settings = session.get(JobFollowUp, application.job_id) if application.job_id is not None else None
     drafted = draft(session, application, message.subject, message.body, settings, rules)
     if drafted.missing:
         raise _Blocked(f"Not known: {', '.join(drafted.missing)}.")
-    taken = numbers_taken(session, application_id)
+    taken = numbers_taken(session, application.id)
     number = next(one for one in range(1, MAX_MESSAGES + 1) if one not in taken)
-    outbound_id = _wait_in_outbox(session, application_id, number, message, rules)
-    _keep_words(session, outbound_id, application_id, number, message, drafted)
+    outbound_id = _wait_in_outbox(session, application.id, number, message, rules)
+    _keep_words(session, outbound_id, application.id, number, message, drafted)
     follow_up.next_message_at = None
     session.flush()
     return outbound_id
