@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import Application, FollowUp, Job
 from dashboard.services import reading
+from dashboard.talroo.progress import FormQuestion
 
 PERIOD: Final = timedelta(days=90)
 WORST: Final = 50
@@ -63,7 +64,7 @@ def of_job(session: Session, job: Job, *, now: datetime) -> JobStops:
     left = _left_where(session, job.id, now)
     finished = _finished(session, [job.id], now).get(job.id, 0)
     lost = sum(row.number for row in left)
-    form = _form(session, job.id)
+    form = reading.form(session, job.id)
     steps = _steps(form, left, lost + finished) if form else ()
     return JobStops(lost + finished, lost, sum(row.number for row in left if row.answered == 0), steps)
 
@@ -71,15 +72,14 @@ def of_job(session: Session, job: Job, *, now: datetime) -> JobStops:
 def worst_jobs(session: Session, *, now: datetime, limit: int = WORST) -> list[JobLoss]:
     """The jobs that most people left, those first. Three statements, however many jobs there are."""
     number = func.count()
-    lost: dict[int, int] = dict(
-        session.execute(
-            _unfinished(now, Application.job_id, number)
-            .where(Application.job_id.is_not(None))
-            .group_by(Application.job_id)
-            .order_by(number.desc(), Application.job_id)
-            .limit(limit)
-        ).tuples()
+    most = (
+        _unfinished(now, Application.job_id, number)
+        .where(Application.job_id.is_not(None))
+        .group_by(Application.job_id)
+        .order_by(number.desc(), Application.job_id)
+        .limit(limit)
     )
+    lost: dict[int, int] = {job_id: left for job_id, left in session.execute(most)}  # noqa: C416 - no pairs to mypy
     finished = _finished(session, lost, now)
     questions = _worst_questions(session, lost, now)
     jobs = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(lost)))}
@@ -126,30 +126,18 @@ def _worst_questions(session: Session, job_ids: Iterable[int], now: datetime) ->
         .group_by(Application.job_id, FollowUp.stopped_at_id)
         .order_by(number)
     )
-    return dict(session.execute(counted).tuples())
+    # Of a job's questions the last stays: the one with the most.
+    return {job_id: question for job_id, question in session.execute(counted)}  # noqa: C416 - no pairs to mypy
 
 
-def _form(session: Session, job_id: int) -> dict[str, str]:
-    """The questions of a job's form in order, as its newest completed application has them: id → words."""
-    newest = session.scalar(
-        select(Application)
-        .where(Application.job_id == job_id, Application.completed.is_(True), Application.answers_from_id.is_not(None))
-        .order_by(Application.arrived_at.desc(), Application.id.desc())
-        .limit(1)
-    )
-    if newest is None:
-        return {}
-    return {question.id: question.text for question in reading.answers(newest).questions if not question.presentational}
-
-
-def _steps(form: Mapping[str, str], left: Iterable[Row[Any]], started: int) -> tuple[Stop, ...]:
-    places = {question_id: place for place, question_id in enumerate(form)}
+def _steps(form: Sequence[FormQuestion], left: Iterable[Row[Any]], started: int) -> tuple[Stop, ...]:
+    places = {question.id: place for place, question in enumerate(form)}
     lost: Counter[int] = Counter()
     for row in left:
         # Where the form has changed since, how many questions somebody answered says where they are.
         lost[places.get(row.stopped_at_id, min(row.answered, len(form)))] += row.number
     steps = []
-    for place, question in enumerate((*form.values(), SUBMIT)):
+    for place, question in enumerate((*(one.text for one in form), SUBMIT)):
         steps.append(Stop(question, started, lost[place]))
         started -= lost[place]
     return tuple(steps)

@@ -66,6 +66,9 @@
   setInterval(() => { if (!document.hidden) refreshAgo(); }, 30000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshAgo(); });
 
+  // On a telephone the row of tabs is longer than the screen.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // Filters: a changed choice is sent at once, and empty fields stay out of the address.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-autosubmit]");
@@ -93,6 +96,11 @@
     event.detail.shouldSwap = false;
     if (target.id === "results") location.assign(pathInfo.finalRequestPath);
     else if (elsewhere) location.reload();
+  });
+  // What somebody has unfolded is not folded again under their hands: the next look is soon enough.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target } = event.detail;
+    if ("patient" in target.dataset && target.querySelector("details[open]")) event.detail.shouldSwap = false;
   });
   // While somebody fills in a form in what looks again by itself, only what it says of the report is put in.
   document.addEventListener("htmx:beforeSwap", (event) => {
