@@ -77,6 +77,19 @@
     const unfolded = form.querySelector(".filters-toggle");
     if (unfolded) unfolded.checked = false; // on a telephone they would stand before what was found
   });
+  // A choice that is a button away without scripts.
+  document.addEventListener("change", (event) => {
+    const button = document.getElementById(event.target.dataset.press ?? "");
+    if (button) button.form.requestSubmit(button);
+  });
+  // What must happen once: a second click, before the answer is there, is not sent.
+  document.addEventListener("submit", (event) => {
+    const { dataset } = event.target;
+    if (!("once" in dataset) || event.defaultPrevented) return;
+    if (dataset.once === "sent") event.preventDefault();
+    else dataset.once = "sent";
+  });
+  addEventListener("pageshow", () => { for (const form of document.querySelectorAll("[data-once]")) form.dataset.once = ""; });
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches("form[method=get]")) return;
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
