@@ -14,7 +14,7 @@ are filed at once on SQLite alone (`together.py`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -22,11 +22,9 @@ from typing import Any, Final
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from dashboard.models import Application, FollowUp, Job, LinkKey, Outbound
-from dashboard.models.outbound import Channel, State
+from dashboard.models import Application, FollowUp, Job, LinkKey
 from dashboard.prepared import Prepared
-from dashboard.services import reading
-from dashboard.services.reporting import UNSENT
+from dashboard.services import cadence, opt_outs, reading
 from dashboard.talroo.progress import Progress, standing
 
 NAMES: Final = {
@@ -40,6 +38,8 @@ NAMES: Final = {
 REPEAT: Final = timedelta(days=120)
 """So long Talroo drops another application for the same job with the same e-mail address (talroo-contract §1)."""
 
+FINISHED_WORDS: Final = "They finished their application first."
+"""Why a reminder that waited was cancelled."""
 MAX_QUESTION: Final = 300
 MAX_QUESTION_ID: Final = 500
 _PURPOSE: Final = b"completion"
@@ -80,13 +80,17 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """An unfinished application as it stands. `progress`: None where the answers shown are of another delivery."""
+    """An unfinished application as it stands after a delivery, which arrived `at`.
+
+    `progress`: None where the answers shown came with another delivery.
+    """
 
     signs: Signs
     job_id: int | None
     since: datetime
     missing: Sequence[str]
     progress: Progress | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +107,13 @@ def begun(session: Session, beginning: Beginning) -> None:
     _lock(session, beginning.signs, _LOCK_ALONE)
     taker = _taker(session, beginning)
     if taker:
-        _cancel_reminders(session, [beginning.signs.application_id])
+        opt_outs.cancel_waiting(session, [beginning.signs.application_id], FINISHED_WORDS)
     follow_up = _follow_up(session, beginning)
     if follow_up.completed_at is None:
         _tell(session, follow_up, beginning)
+        session.add(follow_up)
+        session.flush()
+        cadence.plan(session, follow_up, beginning.at)
     if taker and _is_surer(taker.key, follow_up.completed_key):
         _close(follow_up, taker)
     session.flush()
@@ -122,7 +129,8 @@ def finished(session: Session, signs: Signs, *, applied_at: datetime, arrived_at
     if _FIRST_TAKEN.first(session, sought) is None:
         return
     taken: Select[Any] = select(FollowUp).where(_is_taken())
-    _cancel_reminders(session, session.scalars(taken.with_only_columns(FollowUp.application_id), sought))
+    people = session.scalars(taken.with_only_columns(FollowUp.application_id), sought).all()
+    opt_outs.cancel_waiting(session, people, FINISHED_WORDS)
     for follow_up in session.scalars(_locked(taken), sought):
         _close(follow_up, Taker(_key_shared(signs, follow_up), signs.application_id, arrived_at))
     session.flush()
@@ -194,22 +202,10 @@ def _is_same(key: LinkKey, values: tuple[Any, ...], since: datetime) -> Iterator
 
 
 def _follow_up(session: Session, beginning: Beginning) -> FollowUp:
-    """The application's, made if it has none. Nobody else makes one: the application's own row is ours meanwhile."""
+    """The application's, or a new one. Nobody else makes one meanwhile: the application's own row is ours."""
     own: Select[Any] = select(FollowUp).where(FollowUp.application_id == beginning.signs.application_id)
     found: FollowUp | None = session.scalars(_locked(own)).one_or_none()
-    if found is None:
-        found = FollowUp(opted_out_at=_opted_out_at(session, beginning.signs.email_key), messages=0)
-        _tell(session, found, beginning)
-        session.add(found)
-    return found
-
-
-def _opted_out_at(session: Session, email_key: str | None) -> datetime | None:
-    """When the address opted out, as far as other follow-ups tell; sending asks the opt-outs themselves."""
-    if email_key is None:
-        return None
-    told = select(FollowUp.opted_out_at).where(FollowUp.email_key == email_key, FollowUp.opted_out_at.is_not(None))
-    return session.scalar(told.limit(1))
+    return found or FollowUp(opted_out_at=opt_outs.opted_out_before(session, beginning.signs.email_key))
 
 
 def _tell(session: Session, follow_up: FollowUp, beginning: Beginning) -> None:
@@ -231,24 +227,6 @@ def _close(follow_up: FollowUp, taker: Taker) -> None:
     follow_up.completed_by_id = taker.application_id
     follow_up.completed_key = taker.key.value
     follow_up.next_message_at = None
-
-
-def _cancel_reminders(session: Session, application_ids: Iterable[int]) -> None:
-    """What is on its way already finds out when it is sent; what waits needs not wait."""
-    waiting = (
-        select(Outbound)
-        .where(
-            Outbound.application_id.in_(list(application_ids)),
-            Outbound.channel == Channel.REMINDER,
-            Outbound.state.in_(UNSENT),
-        )
-        .order_by(Outbound.id)
-        .with_for_update(of=Outbound)
-        .execution_options(populate_existing=True)
-    )
-    for row in session.scalars(waiting):
-        row.state = State.CANCELLED
-    session.flush()
 
 
 # --- locks ----------------------------------------------------------------------------------------------------------

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from anyascii import anyascii
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from dashboard import search
 from dashboard.database import public_id
 from dashboard.models import Application, Attachment, Job, StoredFile
+from dashboard.person_keys import email_key, phone_key
 from dashboard.prepared import Prepared
 from dashboard.services import completion
 from dashboard.services.attachments import Attached
@@ -74,11 +74,14 @@ def _note_new(session: Session, submission: Submission, row: dict[str, Any]) -> 
             since=facts.started_at or row["arrived_at"],
             missing=progress.missing(facts, has_resume=has_resume),
             progress=submission.progress,
+            at=row["arrived_at"],
         ),
     )
 
 
-def _note_again(session: Session, submission: Submission, application: Application, *, delivery_id: int) -> None:
+def _note_again(
+    session: Session, submission: Submission, application: Application, *, delivery_id: int, at: datetime
+) -> None:
     """Tell `completion` of an application that `submission` was merged into."""
     signs = Signs.of(application)
     if application.completed:
@@ -96,6 +99,7 @@ def _note_again(session: Session, submission: Submission, application: Applicati
             since=application.started_at or application.arrived_at,
             missing=progress.missing(application, has_resume=has_resume),
             progress=submission.progress if is_shown else None,
+            at=at,
         ),
     )
 
@@ -142,18 +146,6 @@ def reindex(session: Session, application: Application) -> None:
         .where(Attachment.application_id == application.id, StoredFile.text.is_not(None))
     )
     search.index(session, application.id, search.application_words(application, application.job, texts))
-
-
-def email_key(email: str | None) -> str | None:
-    """E-mail folded for comparing; None where it is none."""
-    folded = (email or "").strip().lower()
-    return folded if "@" in folded else None
-
-
-def phone_key(phone: str | None) -> str | None:
-    """The last ten digits; None where there are fewer than seven."""
-    digits = "".join(character for character in anyascii(phone or "") if character.isdigit())
-    return digits[-10:] if len(digits) >= 7 else None
 
 
 def new_row(
@@ -205,7 +197,7 @@ def _fill_in(session: Session, submission: Submission, row: dict[str, Any], *, d
         application.as_of = submission.as_of or application.as_of
     session.flush()
     session.expire(application, ["job"])  # setting the id alone leaves the job it had
-    _note_again(session, submission, application, delivery_id=delivery_id)
+    _note_again(session, submission, application, delivery_id=delivery_id, at=row["arrived_at"])
     reindex(session, application)
     return Filed(application.id, application.public_id, created=False, changed=changed)
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from dashboard.database import insert_or_ignore
 from dashboard.models import Application, FollowUp, OptOut, Outbound
 from dashboard.models.outbound import Channel, State
-from dashboard.services.filing import email_key
+from dashboard.person_keys import email_key
 
 OPTED_OUT_WORDS: Final = "They have asked for no more reminders."
 STOPPABLE: Final = (State.WAITING, State.PARKED, State.UNSENDABLE)
