@@ -86,10 +86,10 @@
   document.addEventListener("submit", (event) => {
     const { dataset } = event.target;
     if (!("once" in dataset) || event.defaultPrevented) return;
-    if (dataset.once === "sent") event.preventDefault();
-    else dataset.once = "sent";
+    if (dataset.once === "sent") return event.preventDefault();
+    dataset.once = "sent";
+    return setTimeout(() => { dataset.once = ""; }, 5000); // somebody may have stopped the page from loading
   });
-  addEventListener("pageshow", () => { for (const form of document.querySelectorAll("[data-once]")) form.dataset.once = ""; });
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches("form[method=get]")) return;
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
