@@ -62,7 +62,6 @@ class Letter:
     """One mail. `id`: what its Message-ID is made of, the same for every repeat, so that mail programs can drop those.
 
     `unsubscribe`: the address for List-Unsubscribe. `automatic`: nobody pressed a button for this one.
-    Raises ValueError for an address that is none, and for a subject of more than one line.
     """
 
     id: str
@@ -71,12 +70,6 @@ class Letter:
     text: str
     unsubscribe: str
     automatic: bool = False
-
-    def __post_init__(self) -> None:
-        if not is_address(self.to):
-            raise ValueError("not an e-mail address")
-        if not all(part.isprintable() for part in (self.id, self.subject, self.unsubscribe)):
-            raise ValueError("a header has one line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +146,14 @@ class Mailer:
         return call.end(watch)
 
     def as_bytes(self, letter: Letter) -> bytes:
-        """The message as it is sent: lines end with CRLF, 7 bits unless the address itself is international."""
+        """The message as it is sent: lines end with CRLF, 7 bits unless the address itself is international.
+
+        Raises ValueError for an address that is none, and for a header of more than one line.
+        """
+        if not is_address(letter.to):
+            raise ValueError("not an e-mail address")
+        if not all(part.isprintable() for part in (letter.id, letter.subject, letter.unsubscribe)):
+            raise ValueError("a header has one line")
         address, name = _on_the_wire(letter.to), parseaddr(self._sender)[0]
         message = EmailMessage(policy=policy.SMTP if address.isascii() else policy.SMTPUTF8)
         message["From"] = Address(name, addr_spec=self._from)

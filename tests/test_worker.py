@@ -13,9 +13,11 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
+from config import Config
 from dashboard.models import WorkerBeat
 from dashboard.models.outbound import State
 from dashboard.services import outbox
+from dashboard.services.channels import ways
 from dashboard.services.outbox import Item
 from dashboard.talroo.http import Proof, TalrooUnavailable
 from dashboard.worker import Worker, beat, last_beat
@@ -33,6 +35,8 @@ from tests.outbox_fixtures import (
 from tests.upstream import Upstream
 
 AT_ONCE = rules()
+WAYS = ways(Config(secret_key="for the tests only, nothing is secret"), abort_after=1)
+"""For claiming and recording; nothing is ever sent through them."""
 MakeWorker = Callable[..., Worker]
 
 
@@ -59,14 +63,14 @@ def wait_until(condition: Callable[[], bool], within: float = 20) -> None:
 
 def claim(engine: Engine, clock: Clock, worker: str = "a") -> tuple[Item, ...]:
     with Session(engine, expire_on_commit=False) as session:
-        items = outbox.claim(session, worker=worker, clock=clock, lease=timedelta(seconds=30))
+        items = outbox.claim(session, WAYS, worker=worker, clock=clock, lease=timedelta(seconds=30)).items
         session.commit()
     return items
 
 
 def record(engine: Engine, items: tuple[Item, ...], ended: Proof | TalrooUnavailable, clock: Clock) -> None:
     with Session(engine) as session:
-        outbox.record(session, items, ended, now=clock(), rng=random.Random(1))
+        outbox.record(session, WAYS, items, ended, now=clock(), rng=random.Random(1))
         session.commit()
 
 
