@@ -1,4 +1,4 @@
-"""Which process this is, and whether another one has ended: for what a process holds and cannot give back when killed."""
+"""Which process this is, and whether another has ended: for what a process holds and cannot give back when killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 _PROC: Final = Path("/proc")
+_OVER: Final = ("Z", "X", "x")
+"""States of a process that has ended and whose parent has yet to hear of it."""
 
 
 def this_process() -> str | None:
@@ -38,6 +40,7 @@ def _start(number: int) -> str | None:
     """When the process began, in the kernel's ticks since boot; None where there is none."""
     try:
         # The name, in brackets, may hold anything; what follows it has fixed places, the start being the twentieth.
-        return (_PROC / str(number) / "stat").read_text().rpartition(")")[2].split()[19]
+        fields = (_PROC / str(number) / "stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] in _OVER else fields[19]
     except (OSError, IndexError):
         return None

@@ -29,7 +29,7 @@ from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
-from dashboard.services import cadence, outbox, reminders
+from dashboard.services import cadence, outbox, pull, reminders
 from dashboard.services.channels import ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
@@ -42,6 +42,8 @@ POLL: Final = 0.5
 AFTER_TROUBLE: Final = 5.0
 HOUSEKEEPING: Final = 5.0
 REMINDING: Final = 30.0
+PULL_POLL: Final = 1.0
+"""Somebody who pressed the button looks at the page meanwhile."""
 SENDING_THREADS: Final = 4
 FINISH_WITHIN: Final = 7.0
 """Seconds a call may still take once the worker is told to stop; it must be gone within 10."""
@@ -75,6 +77,9 @@ class Worker:
         self._files = FileReader(self._session, store, clock=clock, rng=self._rng)
         self._ways = ways(config, abort_after=FINISH_WITHIN)
         self._reminder_rules = Rules.of(config)
+        self._store = store
+        self._platform = pull.open_client(config)
+        self._pull_interval = config.talroo_sync_interval if config.talroo_client_id else 0
 
     @classmethod
     def of(cls, app: Flask) -> Worker:
@@ -83,7 +88,7 @@ class Worker:
 
     def once(self) -> None:
         """Do everything that is due now, then return."""
-        for step in (self._housekeep, self._remind, self._send, self._files.read_next):
+        for step in (self._housekeep, self._pull, self._remind, self._send, self._files.read_next):
             while not self._stop.is_set() and step():
                 pass
 
@@ -95,6 +100,7 @@ class Worker:
         ]
         jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
         jobs += [("write reminders", self._remind, REMINDING)]
+        jobs += [("pull", self._pull, PULL_POLL)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
         threads = [
             threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}", daemon=True) for job in jobs
@@ -130,6 +136,18 @@ class Worker:
             rng=self._rng,
             stop=self._stop,
         )
+
+    def _pull(self) -> bool:
+        """Pull what is asked for or due. Never at once again: what is due in a second can wait for one."""
+        pull.run_due(
+            self._session,
+            self._platform,
+            self._store,
+            interval=self._pull_interval,
+            clock=self._clock,
+            stop=self._stop,
+        )
+        return False
 
     def _remind(self) -> bool:
         """Queue what the jobs' cadences have to write."""

@@ -166,8 +166,10 @@ def listed(outer: Envelope, *, fetched_at: datetime) -> Submission:
         raise NotUnderstood("The item's type is not a job application's.")
     if not outer.data:
         raise NotUnderstood("The item of the list holds no application data.")
-    completed, flags = _is_completed(outer.data)
-    flags += _absent(outer.data)
+    completed = is_completed(outer.data)
+    flags = list(_absent(outer.data))
+    if _flag(outer.data.get("completed")) is None:
+        flags.append("The item does not say whether it is completed; the time of submission decided.")
     found = _submission(outer.data, completed=completed, as_of=outer.event_at or fetched_at, flags=flags)
     if not completed:
         return found
@@ -185,13 +187,10 @@ def talroo_id(outer: Envelope) -> str | None:
     return _identifier(outer.data.get("id"))
 
 
-def _is_completed(data: Mapping[str, Json]) -> tuple[bool, list[str]]:
-    """Whether an item is completed by its own word, and what was odd about that."""
+def is_completed(data: Mapping[str, Json]) -> bool:
+    """Whether an application is completed by its own word; where it says nothing, by having been submitted."""
     said = _flag(data.get("completed"))
-    if said is not None:
-        return said, []
-    submitted = _time_or_none(data.get("applicationTime")) is not None
-    return submitted, ["The item does not say whether it is completed; the time of submission decided."]
+    return _time_or_none(data.get("applicationTime")) is not None if said is None else said
 
 
 def _absent(data: Mapping[str, Json]) -> Iterator[str]:
