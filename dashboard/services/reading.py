@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.ledger import PARITY_WORDS
-from dashboard.models import Application, Click, Delivery, Outbound, StageChange
+from dashboard.models import Application, Click, Delivery, FollowUp, Outbound, StageChange
 from dashboard.models.outbound import Channel
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo import payload, progress, questions, wire
@@ -19,6 +19,10 @@ from dashboard.talroo.answer_sheet import AnswerSheet
 from dashboard.talroo.progress import FormQuestion
 
 REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
+
+
+MOST: Final = 100
+"""Entries of one kind in a timeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,17 @@ def _sheet(body: bytes, source: str) -> AnswerSheet:
 
 
 def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:
-    """What happened to an application, newest first: arrivals, and moves with who, when and from where.
+    """What happened to an application, newest first: arrivals, what became of what was begun, and moves with who, when
+    and from where.
 
-    With `now` also what Talroo was told of it, or not told as yet.
+    With `now` also reminders and what Talroo was told of it, or not told as yet.
     """
     changes = session.scalars(
         select(StageChange).where(StageChange.application_id == application.id).order_by(StageChange.id.desc())
     ).all()
     # Of the same moment, what follows from the other stands first.
     entries = [*(_reports(session, application, now) if now else ()), *_moves(application, changes)]
+    entries += _completions(session, application)
     entries += (_arrival(delivery) for delivery in _deliveries(session, application))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
@@ -127,18 +133,40 @@ def _reports(session: Session, application: Application, now: datetime) -> Itera
     rows = session.scalars(
         select(Outbound).where(Outbound.application_id == application.id).order_by(Outbound.id.desc())
     )
-    for row in rows:
-        what = f"conversion event {row.event}" if row.channel == Channel.CONVERSION else f"disposition “{row.event}”"
-        state = row.shown_state(now)
-        if state == "sent":
-            yield Entry(row.sent_at or row.event_time, f"status {row.last_status}", f"Talroo told: {what}")
-        else:
-            yield Entry(row.event_time, "", f"Talroo not told: {what} ({REPORT_WORDS[state]})")
+    return (_report(row, row.shown_state(now)) for row in rows)
+
+
+def _report(row: Outbound, state: str) -> Entry:
+    at = row.sent_at or row.event_time if state == "sent" else row.event_time
+    if row.channel == Channel.REMINDER:
+        return Entry(at, "", f"Reminder {row.event}: {REPORT_WORDS[state]}")
+    what = f"conversion event {row.event}" if row.channel == Channel.CONVERSION else f"disposition “{row.event}”"
+    if state == "sent":
+        return Entry(at, f"status {row.last_status}", f"Talroo told: {what}")
+    return Entry(at, "", f"Talroo not told: {what} ({REPORT_WORDS[state]})")
+
+
+def _completions(session: Session, application: Application) -> Iterator[Entry]:
+    """That it was finished after all, and which earlier attempts it took over."""
+    found = session.scalars(
+        select(FollowUp)
+        .where(or_(FollowUp.application_id == application.id, FollowUp.completed_by_id == application.id))
+        .where(FollowUp.completed_at.is_not(None))
+        .order_by(FollowUp.id)
+        .limit(MOST)
+    )
+    for follow_up in found:
+        words = follow_up.link_words[:1].lower() + follow_up.link_words[1:]
+        if follow_up.application_id != application.id:
+            yield Entry(follow_up.completed_at or follow_up.since, "", f"An earlier attempt was taken over: {words}")
+        elif follow_up.completed_by_id != application.id or follow_up.messages_before:
+            # Nearly everybody finishes what they began by themselves: their application's arrival says it.
+            yield Entry(follow_up.completed_at or follow_up.since, "", f"Completed: {words}")
 
 
 def _deliveries(session: Session, application: Application) -> Sequence[Delivery]:
     return session.scalars(
-        select(Delivery).where(Delivery.talroo_id == application.talroo_id).order_by(Delivery.id).limit(100)
+        select(Delivery).where(Delivery.talroo_id == application.talroo_id).order_by(Delivery.id).limit(MOST)
     ).all()
 
 
