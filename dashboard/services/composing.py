@@ -15,23 +15,30 @@ from dashboard.models.outbound import Channel, State
 from dashboard.services import reminders
 from dashboard.services.reminders import FIELDS, Draft, Rules
 
-
 _Reader = tuple[Application, FollowUp | None, JobFollowUp | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A message as one person would get it. `why_not`: why it cannot be sent to them, in words."""
+    """A message as one person would get it. `blocked`: why nobody may write to them now, whatever the words."""
 
     application: Application
     follow_up: FollowUp | None
     draft: Draft
-    why_not: str | None
+    blocked: str | None
+
+    @property
+    def why_not(self) -> str | None:
+        """Why it cannot be sent to them, in words; None where it can."""
+        if self.blocked is None and self.draft.missing:
+            return f"Not known: {', '.join(self.draft.missing)}."
+        return self.blocked
 
     @property
     def lacks_apply_url(self) -> bool:
         """Whether nothing but the job's apply address is in the way, which an HR administrator can add."""
-        return self.draft.missing == (FIELDS["apply_link"],) and self.application.job is not None
+        lacks = self.blocked is None and self.draft.missing == (FIELDS["apply_link"],)
+        return lacks and self.application.job is not None
 
     @property
     def states(self) -> tuple[str | None, str | None]:
@@ -102,7 +109,4 @@ def _sent_by(user_id: int) -> ColumnElement[bool]:
 def _copy(session: Session, reader: _Reader, subject: str, body: str, rules: Rules, now: datetime) -> Copy:
     application, follow_up, settings = reader
     draft = reminders.draft(session, application, subject, body, settings, rules)
-    why_not = reminders.blocked(session, application, follow_up, rules, now)
-    if why_not is None and draft.missing:
-        why_not = f"Not known: {', '.join(draft.missing)}."
-    return Copy(application, follow_up, draft, why_not)
+    return Copy(application, follow_up, draft, reminders.blocked(session, application, follow_up, rules, now))

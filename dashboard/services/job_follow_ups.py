@@ -17,6 +17,7 @@ from dashboard.services.reminder_words import BadAddress, BadWords, checked_appl
 
 STEPS: Final = MAX_MESSAGES
 LAST_DAY: Final = MAX_DAYS
+USUAL_DAYS: Final = (1, 3, 7)
 SHOWN_JOBS: Final = 200
 
 _DAYS: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
@@ -69,20 +70,23 @@ class Wanted:
         address, active = form.get("apply_url", "").strip(), form.get("active") == "yes"
         problems: dict[str, str] = {}
         _check_address(address, problems)
-        plan = _plan(steps, {template.public_id: template for template in templates}, address, problems)
+        # A cadence that is off may wait for its address; a message that is written by hand says what it lacks.
+        has_link = bool(address) or not active
+        plan = _plan(steps, {template.public_id: template for template in templates}, has_link, problems)
         if active and not any(not step.is_blank for step in steps):
             problems["days_1"] = "Say after how many days the first message goes out, and which template it is."
         return cls(address, active, steps, problems, plan)
 
     @classmethod
     def of(cls, settings: JobFollowUp | None, templates: Sequence[ReminderTemplate]) -> Wanted:
-        """What is saved, as it would be typed."""
+        """What is saved, as it would be typed; where nothing is, a cadence to begin with, turned off."""
         if settings is None:
-            return cls()
+            offered = [template for template in templates if template.archived_at is None]
+            usual = [Step(str(days), template.public_id) for days, template in zip(USUAL_DAYS, offered, strict=False)]
+            return cls(steps=_filled_up(usual))
         public_ids = {template.id: template.public_id for template in templates}
         steps = [Step(str(step["days"]), public_ids.get(step["template"], "")) for step in settings.steps[:STEPS]]
-        steps += [Step()] * (STEPS - len(steps))
-        return cls(settings.apply_url or "", settings.active, tuple(steps), plan=settings.steps)
+        return cls(settings.apply_url or "", settings.active, _filled_up(steps), plan=settings.steps)
 
 
 def listed(session: Session, text: str = "") -> Sequence[JobRow]:
@@ -151,6 +155,10 @@ def save(session: Session, job: Job, wanted: Wanted, *, user_id: int | None, at:
 # --- reading a form -------------------------------------------------------------------------------------------------
 
 
+def _filled_up(steps: Sequence[Step]) -> tuple[Step, ...]:
+    return (*steps, *[Step()] * (STEPS - len(steps)))
+
+
 def _step(form: Mapping[str, str], number: int) -> Step:
     return Step(form.get(f"days_{number}", "").strip(), form.get(f"template_{number}", "").strip())
 
@@ -164,7 +172,7 @@ def _check_address(address: str, problems: dict[str, str]) -> None:
 
 
 def _plan(
-    steps: Sequence[Step], templates: Mapping[str, ReminderTemplate], address: str, problems: dict[str, str]
+    steps: Sequence[Step], templates: Mapping[str, ReminderTemplate], has_link: bool, problems: dict[str, str]
 ) -> list[dict[str, Any]]:
     """The steps that were filled in. What is wrong with one goes into `problems`."""
     plan: list[dict[str, Any]] = []
@@ -172,7 +180,7 @@ def _plan(
         if step.is_blank:
             continue
         days = _days(step.days, plan, number, problems)
-        template = _chosen(step.template, templates, address, number, problems)
+        template = _chosen(step.template, templates, has_link, number, problems)
         if days and template:
             plan.append({"days": days, "template": template.id})
     return plan
@@ -188,12 +196,12 @@ def _days(typed: str, plan: Sequence[Mapping[str, Any]], number: int, problems: 
 
 
 def _chosen(
-    public_id: str, templates: Mapping[str, ReminderTemplate], address: str, number: int, problems: dict[str, str]
+    public_id: str, templates: Mapping[str, ReminderTemplate], has_link: bool, number: int, problems: dict[str, str]
 ) -> ReminderTemplate | None:
     template = templates.get(public_id)
     if template is None:
         problems[f"template_{number}"] = "Choose a template."
-    elif not address and _uses_link(template):
+    elif not has_link and _uses_link(template):
         problems[f"template_{number}"] = "Its words have the apply link: give the apply address above."
     return template
 

@@ -171,9 +171,10 @@ def _page(letter: Letter, problems: Mapping[str, str] = NOTHING_WRONG, status: i
 
 
 def _reader(letter: Letter, people: Sequence[Copy]) -> dict[str, Any]:
-    """Whose copy is shown, at which place among the chosen, and who stands before and after."""
+    """Whose copy is shown (at first somebody's who can have it), at which place, and who stands before and after."""
     ids = [copy.application.public_id for copy in people]
-    here = ids.index(letter.person) if letter.person in ids else 0
+    can = (place for place, copy in enumerate(people) if copy.why_not is None)
+    here = ids.index(letter.person) if letter.person in ids else next(can, 0)
     return {
         "copy": people[here] if people else None,
         "place": here + 1,
