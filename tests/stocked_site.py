@@ -13,12 +13,13 @@ from sqlalchemy import select
 from dashboard.extensions import db
 from dashboard.models import Application, Attachment, Delivery, Outbound
 from dashboard.models.outbound import Channel
+from dashboard.services import opt_outs
 from tests.factories import event, file_object, file_question, payload
 
 CANARY: Final = "Xyzzyqua"
 """Stands in everything that is the applicant's own, and nowhere else."""
 
-MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert")
+MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert", "unsubscribe.opt_out")
 """What machines call with proofs of their own; everything else that changes something needs a form's token."""
 
 
@@ -35,13 +36,13 @@ class Stocked:
         for rule in self.app.url_map.iter_rules():
             if method in (rule.methods or ()) and not (rule.alias or rule.build_only):
                 blueprint = rule.endpoint.partition(".")[0]
-                values: dict[str, Any] = {"public_id": self.ids.get(blueprint, "none")} if rule.arguments else {}
+                values: dict[str, Any] = dict.fromkeys(rule.arguments, self.ids.get(blueprint, "none"))
                 values |= {"filename": "css/app.css"} if rule.endpoint == "static" else {}
                 yield rule.endpoint, adapter.build(rule.endpoint, values)
 
     def pages(self) -> Iterator[tuple[str, str]]:
         """Those that are pages for people: not files, tables, figures or redirects."""
-        not_pages = ("static", "clicks.", "health.", "files.download", "files.picture", "outcome.show", "home")
+        not_pages = ("static", "clicks.", "health.", "files.download", "files.picture", "outcome.show", "incomplete.pulling", "home")
         for endpoint, address in self.addresses():
             if not endpoint.startswith(not_pages) and not endpoint.endswith(".csv"):
                 yield endpoint, address
@@ -70,6 +71,7 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
             "incomplete": begun,
             "files": session.scalar(select(Attachment.public_id).where(Attachment.question_id.is_(None)).limit(1)),
             "deliveries": session.scalar(select(Delivery.public_id).where(Delivery.status == "accepted").limit(1)),
+            "unsubscribe": opt_outs.token(f"{CANARY}@example.com", "none", app.config["SECRET_KEY"]),
             "kept delivery": session.scalar(select(Delivery.public_id).where(Delivery.status == "kept").limit(1)),
             "conversions": session.scalar(
                 select(Outbound.public_id).where(Outbound.channel == Channel.CONVERSION).limit(1)

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore
-from dashboard.models import Application, FollowUp, OptOut, Outbound
+from dashboard.models import Application, FollowUp, Job, OptOut, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.person_keys import email_key
 
@@ -104,6 +104,16 @@ def email_of(session: Session, link: Unsubscribing, secrets: Sequence[str]) -> s
         .where(Outbound.public_id == link.outbound)
     )
     return found if found and any(link.email_hash == hashed(found, secret) for secret in secrets) else None
+
+
+def company_of(session: Session, link: Unsubscribing) -> str | None:
+    """Whose mail the link stood in, as far as it is still known."""
+    return session.scalar(
+        select(Job.company)
+        .join(Application, Application.job_id == Job.id)
+        .join(Outbound, Outbound.application_id == Application.id)
+        .where(Outbound.public_id == link.outbound)
+    )
 
 
 def is_done(session: Session, link: Unsubscribing, secrets: Sequence[str]) -> bool:
