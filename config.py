@@ -61,8 +61,8 @@ def _web_address(raw: str) -> str:
         )
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment:
-        raise ValueError("must be an http:// or https:// address without query")
+    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// address without query, user or password")
     return raw.rstrip("/")
 
 
@@ -71,8 +71,8 @@ def _origins(raw: str) -> tuple[str, ...]:
 
 
 def _path(raw: str) -> str:
-    if not raw.startswith("/"):
-        raise ValueError("must start with /")
+    if not raw.startswith("/") or re.search(r"[?#\s]|/\.\.(/|$)", raw):
+        raise ValueError("must start with / and be a path alone, without ?, # or ..")
     return raw
 
 

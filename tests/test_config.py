@@ -121,6 +121,17 @@ def test_an_address_that_is_none_is_told_rather_than_a_traceback(address):
     assert problems(**KEY, PUBLIC_URL=address)[0].startswith("PUBLIC_URL ")
 
 
+@pytest.mark.parametrize("path", ["/a?tenant=1", "/a#top", "/../elsewhere", "/a b", "@elsewhere.example/"])
+def test_a_path_that_would_lead_elsewhere_is_told(path):
+    assert problems(**KEY, TALROO_APPLICATIONS_PATH=path)[0].startswith("TALROO_APPLICATIONS_PATH ")
+
+
+def test_an_address_with_a_password_is_told_without_repeating_it():
+    (line,) = problems(**KEY, TALROO_API_URL="https://me:hush@api.example")
+    assert line.startswith("TALROO_API_URL ")
+    assert "hush" not in line
+
+
 def test_without_a_secret_key_it_says_so():
     (line,) = problems()
     assert line.startswith("SECRET_KEY is not set")

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -154,12 +153,14 @@ class Address:
 
 
 class _Session(requests.Session):
-    """A session that adds nothing of its own to what is sent through it, and follows nothing."""
+    """A session that adds nothing to what is sent through it, and follows nothing.
+
+    What it sends was prepared without it, and only preparing adds cookies and passwords.
+    """
 
     def __init__(self, trust: ssl.SSLContext | None) -> None:
         super().__init__()
         self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         adapter = WatchedAdapter(trust)
         self.mount("http://", adapter)
         self.mount("https://", adapter)

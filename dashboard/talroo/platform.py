@@ -30,7 +30,6 @@ from urllib.parse import urlencode
 
 from dashboard import backoff
 from dashboard.talroo import wire
-from dashboard.talroo.deadline import Cut
 from dashboard.talroo.exchange import Address, Reply, Request, retry_after
 from dashboard.talroo.wire import Json
 
@@ -246,8 +245,6 @@ class PlatformClient:
         while True:
             seconds = min(self._deadline, self._left(patience))
             reply = self._address.exchange(prepared, seconds=seconds, limit=self._max_reply + 1, stop=patience.stop)
-            if reply.cut is Cut.STOPPED:
-                raise _stopped()
             if _is_success(reply) and len(reply.body) > self._max_reply:
                 raise ReplyTooLarge(f"Talroo's answer is longer than {self._max_reply} bytes. Ask for smaller pages.")
             trouble = _passing_trouble(reply)
@@ -258,7 +255,7 @@ class PlatformClient:
     def _left(self, patience: _Patience) -> float:
         """Seconds `patience` still has. Raises `PlatformUnavailable` where there are none, and `PullStopped`."""
         if patience.stop is not None and patience.stop.is_set():
-            raise _stopped()
+            raise PullStopped("Stopped before Talroo had answered.")
         left = patience.ends - self._clock()
         if left <= 0:
             raise patience.over()
@@ -272,10 +269,6 @@ class PlatformClient:
         if seconds >= self._left(patience):
             raise patience.over()
         self._sleep(seconds, patience.stop)
-
-
-def _stopped() -> PullStopped:
-    return PullStopped("Stopped before Talroo had answered.")
 
 
 def _bearing(token: _Token, target: str) -> Request:
