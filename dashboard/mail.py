@@ -327,6 +327,7 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ssl.SSLError, "TLS failed"),
     (smtplib.SMTPServerDisconnected, "connection closed without an answer"),
     (ConnectionError, "connection reset"),
+    (TimeoutError, "no connection"),
     (UnicodeError, "the log-in in MAIL_URL has characters that the mail server cannot be told"),
 )
 
@@ -335,7 +336,7 @@ def _words(problem: BaseException, watch: Watch, deadline: float) -> str:
     """What went wrong, without anything that anybody said."""
     if watch.cut is Cut.STOPPED:
         return "stopped before the answer was complete"
-    if watch.cut is Cut.DEADLINE or isinstance(problem, TimeoutError):
+    if watch.cut is Cut.DEADLINE:
         return f"no answer within {deadline:g} s"
     for kind, words in _WORDS:
         if isinstance(problem, kind):
