@@ -68,8 +68,8 @@ def copies(
         .outerjoin(FollowUp, FollowUp.application_id == Application.id)
         .outerjoin(JobFollowUp, JobFollowUp.job_id == Application.job_id)
         .where(Application.public_id.in_(public_ids))
-    ).tuples()
-    by_id: dict[str, _Reader] = {reader[0].public_id: reader for reader in found}
+    )
+    by_id: dict[str, _Reader] = {row[0].public_id: (row[0], row[1], row[2]) for row in found}
     readers = [by_id[public_id] for public_id in dict.fromkeys(public_ids) if public_id in by_id]
     return [_copy(session, reader, subject, body, rules, now) for reader in readers]
 

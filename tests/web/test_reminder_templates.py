@@ -18,7 +18,11 @@ from dashboard.services.reminders import FIELDS
 from tests.following_up import token_of, typed, words
 
 LIST = "/incomplete/templates"
-GOOD = {"name": "After a day", "subject": "{first_name}, one step left", "body": "Dear {first_name},\n\nAs {job_title}."}
+GOOD = {
+    "name": "After a day",
+    "subject": "{first_name}, one step left",
+    "body": "Dear {first_name},\n\nAs {job_title}.",
+}
 
 
 class Desk:
@@ -73,7 +77,7 @@ def test_a_template_is_written_listed_and_opened_again(desk: Desk, app: Flask):
     assert desk.save(body="Dear {first_name},\r\n\r\n  see {apply_link}\r\n").location == LIST
     assert saved(app) == [(GOOD["name"], GOOD["subject"], "Dear {first_name},\n\n  see {apply_link}")]
     said = words(desk.see())
-    for expected in ("“After a day” is saved.", "{first_name}, one step left", "Not yet", "hr-admin@example.com"):
+    for expected in ("“After a day” is saved.", "{first_name}, one step left", "Not used yet", "hr-admin@example.com"):
         assert expected in said
     page = desk.see(desk.address_of("After a day"))
     assert typed(page, "body") == "Dear {first_name},\n\n  see {apply_link}"
