@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, not_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from dashboard import search
-from dashboard.models import Application, FollowUp
+from dashboard.models import Application, FollowUp, Outbound, Reminder
 from dashboard.paging import Page, count, rows_after
 from dashboard.queries import jobs_called, one_of, words
 
@@ -79,9 +79,11 @@ class Worklist:
         return FollowUp.completed_at if self.show == "recovered" else FollowUp.since
 
     def statement(self, dialect: str, now: datetime) -> Select[Any]:
-        """The rows asked for, with their applications and jobs, in no order."""
-        found = select(FollowUp).join(FollowUp.application).where(*self._shown(), *self._conditions(now))
-        return search.narrow(found, self.text, dialect) if self.text else found
+        """The rows asked for, in no order."""
+        found = select(FollowUp).where(*self._shown(), *self._conditions(now))
+        if not self.text:
+            return found
+        return found.where(FollowUp.application_id.in_(search.narrow(select(Application.id), self.text, dialect)))
 
     def _shown(self) -> Iterator[ColumnElement[bool]]:
         if self.show == "recovered":
@@ -93,13 +95,19 @@ class Worklist:
 
     def _conditions(self, now: datetime) -> Iterator[ColumnElement[bool]]:
         if self.job:
-            yield Application.job_id.in_(jobs_called(self.job))
+            yield FollowUp.application_id.in_(select(Application.id).where(*self._of_the_job()))
         if self.age:
             yield _began(self.age, now)
         if self.progress:
             yield _came(self.progress)
         if self.contacted:
             yield FollowUp.messages > 0 if self.contacted == "yes" else FollowUp.messages == 0
+
+    def _of_the_job(self) -> Iterator[ColumnElement[bool]]:
+        yield Application.job_id.in_(jobs_called(self.job))
+        if self.show != "recovered":
+            # An open follow-up's application is unfinished too: saying so lets the job's index pass over all others.
+            yield Application.completed.is_(False)
 
 
 def _began(age: str, now: datetime) -> ColumnElement[bool]:
@@ -124,15 +132,22 @@ def worklist_page(session: Session, asked: Worklist, cursor: str | None, *, now:
 
 def came_back_lately(session: Session, limit: int = LATELY) -> Sequence[FollowUp]:
     """Who finished last, newest first."""
-    found = select(FollowUp).join(FollowUp.application).where(FollowUp.completed_at.is_not(None))
+    found = select(FollowUp).where(FollowUp.completed_at.is_not(None))
     newest = found.order_by(FollowUp.completed_at.desc(), FollowUp.id.desc()).limit(limit)
-    return session.scalars(_with_people(newest)).unique().all()
+    return session.scalars(_with_people(newest)).all()
 
 
 def follow_up(session: Session, public_id: str) -> FollowUp | None:
     """One application that ever reached us unfinished, by its application's public id."""
-    found = select(FollowUp).join(FollowUp.application).where(Application.public_id == public_id)
-    return session.scalars(_with_people(found)).unique().one_or_none()
+    own = select(Application.id).where(Application.public_id == public_id).scalar_subquery()
+    found = select(FollowUp).where(FollowUp.application_id == own)
+    return session.scalars(_with_people(found)).one_or_none()
+
+
+def messages_to(session: Session, application: Application) -> Sequence[Reminder]:
+    """What was written to one person, the newest first, with what became of it."""
+    written = select(Reminder).where(Reminder.application_id == application.id).order_by(Reminder.number.desc())
+    return session.scalars(written.options(joinedload(Reminder.outbound).joinedload(Outbound.created_by))).all()
 
 
 def has_any(session: Session) -> bool:
@@ -141,7 +156,7 @@ def has_any(session: Session) -> bool:
 
 
 def _with_people(found: Select[Any]) -> Select[Any]:
-    return found.options(contains_eager(FollowUp.application), selectinload(FollowUp.completed_by))
+    return found.options(joinedload(FollowUp.application, innerjoin=True), selectinload(FollowUp.completed_by))
 
 
 @dataclass(frozen=True, slots=True)
