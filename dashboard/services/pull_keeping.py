@@ -22,7 +22,7 @@ from dashboard.talroo.payload import PULLED
 
 log = logging.getLogger(__name__)
 
-TOGETHER: Final = 25
+TOGETHER: Final = 10
 """Items in one transaction on SQLite, whose one writer webhooks wait for meanwhile. On PostgreSQL each has its own: two
 transactions about many applications could wait for each other there."""
 MOST_EXPECTED: Final = 2**31 - 1
@@ -103,9 +103,7 @@ class Keeper:
         self._run.state, self._run.problem, self._run.finished_at = ended, problem, now
         try:
             with self._sessions() as session:
-                pull_turn.give_back(session, self._run, ended, problem, newest=self._newest, now=now)
-                if too_long:
-                    pull_turn.forget_floor(session, self._run)
+                pull_turn.give_back(session, self._run, ended, problem, newest=self._newest, now=now, forgive=too_long)
                 session.commit()
         except Exception as failure:
             if not is_storage_failure(failure):
@@ -131,7 +129,7 @@ def _known(session: Session, items: Sequence[Item]) -> dict[str, str]:
     if not items:
         return {}
     found = session.execute(select(Delivery.key, Delivery.status).where(Delivery.key.in_([one.key for one in items])))
-    return dict(found.tuples().all())
+    return {row.key: row.status for row in found}
 
 
 def _pushed(session: Session, items: Sequence[Item]) -> set[str]:

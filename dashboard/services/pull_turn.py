@@ -111,7 +111,14 @@ def renew(session: Session, run: SyncRun, numbers: Mapping[str, int], *, now: da
 
 
 def give_back(
-    session: Session, run: SyncRun, ended: str, problem: str | None, *, newest: datetime | None, now: datetime
+    session: Session,
+    run: SyncRun,
+    ended: str,
+    problem: str | None,
+    *,
+    newest: datetime | None,
+    now: datetime,
+    forgive: bool = False,
 ) -> None:
     """End the pull as `done`, `failed` or `interrupted`, unless the turn was lost. The caller commits.
 
@@ -128,17 +135,14 @@ def give_back(
         if newest is not None:
             reached = min(newest, now)
             state.watermark = max(reached, state.watermark or reached)
+    if forgive:
+        state.floor = None
     session.execute(
         update(SyncRun)
         .where(SyncRun.id == run.id)
         .values(state=ended, problem=problem[:300] if problem else None, finished_at=now)
     )
     session.flush()
-
-
-def forget_floor(session: Session, run: SyncRun) -> None:
-    """Owe no longer what can never be paid: a list too long to be read."""
-    session.execute(update(SyncState).where(*_is_ours(run)).values(floor=None))
 
 
 def _is_ours(run: SyncRun) -> tuple[ColumnElement[bool], ...]:
