@@ -6,11 +6,16 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from dashboard import schema
 from dashboard.database import Base
 from dashboard.extensions import db
+from dashboard.models import ReminderTemplate
+from dashboard.services import reminder_templates
+from dashboard.services.reminder_words import fields_in
+from dashboard.models import Application, FollowUp
+from tests.factories import event
 
 SEARCH = "application_search"
 
@@ -61,3 +66,45 @@ def test_every_constraint_and_index_has_a_name(app):
             named = [known.get_pk_constraint(table), *known.get_foreign_keys(table)]
             named += [*known.get_unique_constraints(table), *known.get_indexes(table)]
             assert all(one["name"] for one in named), table
+
+
+PERSON = {"tlrApplicationId": "a", "tlrSid": "c", "applicant": {"emailAddress": "Ada@example.com"}}
+STRANGER = {"tlrApplicationId": "a2", "tlrSid": "c2", "applicant": {"emailAddress": "other@example.com"}}
+LONG_AGO = {"createdAt": "2026-01-01T00:00:00Z", "applicationTime": "2026-01-01T00:00:00Z"}
+
+
+def followed_up() -> dict[str, dict[str, object]]:
+    """What stands in `follow_up` by application, but for its own ids and how far they came."""
+    names = {column.name for column in FollowUp.__table__.columns} - {"id", "answered", "asked", "missing"}
+    rows = db.session.execute(select(Application.talroo_id, FollowUp).join(FollowUp.application))
+    return {talroo_id: {name: getattr(one, name) for name in names} for talroo_id, one in rows}
+
+
+def test_who_was_unfinished_before_is_followed_up_as_if_they_had_come_after(app, deliver):
+    deliver(event(kind="started:v1", application_id="alone", **STRANGER))
+    for number, (sign, value) in enumerate(PERSON.items()):
+        own = {"job": {"originalJobReference": f"job {number}"}, **STRANGER, sign: value}
+        for name, seen in own.items():
+            own[name] = f"{seen} {number}" if isinstance(seen, str) else seen
+        deliver(event(kind="started:v1", application_id=f"begun {sign}", **(own | {"tlrSid": f"{number}"} | PERSON)))
+        deliver(event(application_id=f"finished {sign}", **own))
+    old = {"job": {"originalJobReference": "long ago"}, "applicant": {"emailAddress": "old@example.com"}}
+    deliver(event(application_id="finished long ago", **(LONG_AGO | old)))
+    deliver(event(kind="started:v1", application_id="begun again", createdAt="2026-11-18T12:00:00Z", **old))
+    with app.app_context():
+        before = followed_up()
+        db.session.remove()
+        downgrade(revision="0001")
+        upgrade()
+        assert followed_up() == before
+        assert len(before) == 5
+        assert {row["completed_key"] for row in before.values()} == {None, "application", "click", "email"}
+
+
+def test_there_are_templates_to_begin_with_that_can_be_sent(app):
+    with app.app_context():
+        templates = db.session.query(ReminderTemplate).order_by(ReminderTemplate.id).all()
+        assert len(templates) == 3
+        assert all(reminder_templates.message_problems(one.subject, one.body) == {} for one in templates)
+        # Where no job has an apply address yet, there is one that needs none.
+        assert [("apply_link" in fields_in(one.body)) for one in templates] == [True, True, False]

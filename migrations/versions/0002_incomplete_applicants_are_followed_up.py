@@ -4,6 +4,9 @@ Revision ID: 0002
 Revises: 0001
 """
 
+import secrets
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,6 +15,53 @@ revision = '0002'
 down_revision = '0001'
 branch_labels = None
 depends_on = None
+
+TEMPLATES = (
+    (
+        "First reminder (a day later)",
+        "Your application for {job_title}",
+        """Hello {first_name},
+
+you began to apply for {job_title} at {company}, and we would like to read the rest. It takes a few minutes to finish:
+
+{apply_link}
+
+Did something hold you up? Just answer this mail, and we will help.
+
+Kind regards
+{company}
+""",
+    ),
+    (
+        "Second reminder (after three days)",
+        "{job_title}: we are still looking",
+        """Hello {first_name},
+
+we are still looking for people for {job_title} in {job_place}, and your application is not finished yet. You can do that here, also on your phone:
+
+{apply_link}
+
+If you would rather talk first, answer this mail with a number and a good time to call.
+
+Kind regards
+{company}
+""",
+    ),
+    (
+        "Last reminder (after a week)",
+        "Can we help with your application?",
+        """Hello {first_name},
+
+a week ago you began to apply for {job_title} at {company}. If you are still interested, answer this mail: we can also take what is missing by mail or by phone.
+
+If not, there is nothing to do. This is our last message about it, and we wish you all the best.
+
+Kind regards
+{company}
+""",
+    ),
+)
+"""What HR administrators can begin with; theirs to change."""
 
 
 def upgrade():
@@ -141,6 +191,18 @@ def upgrade():
         batch_op.create_index('uq_reminder_application_number', ['application_id', 'number'], unique=True)
 
     # ### end Alembic commands ###
+    add_templates()
+
+
+def add_templates():
+    columns = (sa.column(name) for name in ("public_id", "name", "subject", "body"))
+    templates = sa.table("reminder_template", *columns, sa.column("updated_at", sa.DateTime(timezone=True)))
+    now = datetime.now(UTC)
+    rows = [
+        {"public_id": secrets.token_urlsafe(16), "name": name, "subject": subject, "body": body, "updated_at": now}
+        for name, subject, body in TEMPLATES
+    ]
+    op.bulk_insert(templates, rows)
 
 
 def downgrade():
