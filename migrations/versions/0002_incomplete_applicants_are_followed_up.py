@@ -192,6 +192,7 @@ def upgrade():
 
     # ### end Alembic commands ###
     add_templates()
+    follow_up_those_who_are_unfinished()
 
 
 def add_templates():
@@ -203,6 +204,48 @@ def add_templates():
         for name, subject, body in TEMPLATES
     ]
     op.bulk_insert(templates, rows)
+
+
+SAME = {
+    'application': 'c.tlr_application_id = follow_up.tlr_application_id',
+    'click': 'c.tlr_sid = follow_up.tlr_sid',
+    'email': 'c.email_key = follow_up.email_key AND j.reference = follow_up.job_reference AND c.applied_at >= {earliest}',
+}
+EARLIEST = {
+    'sqlite': "datetime(follow_up.since, '-120 days')",
+    'postgresql': "follow_up.since - interval '120 days'",
+}
+
+
+def follow_up_those_who_are_unfinished():
+    """What dashboard/services/completion.py would have noted of the applications that are here already.
+
+    How far they came stands in their deliveries: it is measured when Talroo tells of them again, or when somebody reads
+    their delivery again.
+    """
+    op.execute("""
+        INSERT INTO follow_up (application_id, since, tlr_application_id, tlr_sid, email_key, job_reference,
+                               answered, missing, messages)
+        SELECT a.id, coalesce(a.started_at, a.arrived_at), a.tlr_application_id, a.tlr_sid, a.email_key, j.reference,
+               0, '[]', 0
+        FROM application a LEFT JOIN job j ON j.id = a.job_id
+        WHERE NOT a.completed
+    """)
+    earliest = EARLIEST[op.get_bind().dialect.name]
+    for key, same in SAME.items():
+        # coalesce: with "completed" as it is, SQLite would look through all completed applications for each.
+        op.execute(f"""
+            UPDATE follow_up SET completed_by_id = (
+                SELECT c.id FROM application c LEFT JOIN job j ON j.id = c.job_id
+                WHERE {same.format(earliest=earliest)} AND coalesce(c.completed, FALSE)
+                ORDER BY c.arrived_at, c.id LIMIT 1
+            ) WHERE completed_by_id IS NULL
+        """)
+        op.execute(f"""
+            UPDATE follow_up SET completed_key = '{key}', messages_before = 0, completed_at = (
+                SELECT c.arrived_at FROM application c WHERE c.id = completed_by_id
+            ) WHERE completed_by_id IS NOT NULL AND completed_key IS NULL
+        """)
 
 
 def downgrade():
