@@ -182,46 +182,6 @@ def _job_words(reference: str, title: str | None, company: str | None, city: str
     return " · ".join(part for part in (title or f"Job {reference}", company, city) if part)
 
 
-def completed_by(session: Session, applications: Iterable[Application]) -> dict[int, str]:
-    """Which completed application took over an incomplete one: public ids by the incomplete one's id.
-
-    The same Talroo application id says so, else the same click, else the same e-mail address for the same job
-    reference (talroo-contract §5); of several the newest. One statement, however many are asked about.
-    """
-    asked = list(applications)
-    columns: tuple[Any, ...] = (Application.tlr_application_id, Application.tlr_sid, Application.email_key)
-    wanted = {column: {getattr(one, column.key) for one in asked} - {None, ""} for column in columns}
-    matching = [column.in_(values) for column, values in wanted.items() if values]
-    if not matching:
-        return {}
-    # "completed" is asked below: with it in here, SQLite walks the inbox's index instead of the three of these keys.
-    matches = (
-        select(Application.public_id, Application.completed, *columns, Job.reference)
-        .outerjoin(Job, Job.id == Application.job_id)
-        .where(or_(*matching))
-        .order_by(Application.arrived_at, Application.id)
-    )
-    by_key: dict[tuple[str, ...], str] = {}
-    for public_id, completed, *told in session.execute(matches):
-        if completed:
-            by_key.update(dict.fromkeys(_identities(*told), public_id))
-    found = {}
-    for one in asked:
-        keys = _identities(one.tlr_application_id, one.tlr_sid, one.email_key, one.job.reference if one.job else None)
-        took_over = next((by_key[key] for key in keys if key in by_key), None)
-        if took_over:
-            found[one.id] = took_over
-    return found
-
-
-def _identities(
-    application: str | None, click: str | None, email: str | None, reference: str | None
-) -> list[tuple[str, ...]]:
-    """What tells that two applications are one person's for one job, the surest first."""
-    keys = [("application", application), ("click", click), ("e-mail and job", email, reference)]
-    return [tuple(str(part) for part in key) for key in keys if all(key)]
-
-
 @dataclass(frozen=True, slots=True)
 class Deliveries:
     """Which deliveries somebody asked to see."""
