@@ -87,4 +87,4 @@ class SyncRun(Base):
         """Who wanted it, in words."""
         if self.started_by is not None:
             return self.started_by.email
-        return {"worker": "the worker by itself", "terminal": "a command"}.get(self.trigger, "the button")
+        return {"worker": "the worker", "terminal": "a command"}.get(self.trigger, "the button")
