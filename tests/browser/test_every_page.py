@@ -24,8 +24,11 @@ PAGES = {
         "/dispositions",
         "/incomplete",
     ),
-    "hr_admin": ("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
-    "it_admin": ("/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
+    "hr_admin": (
+        *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
+        *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
+    ),
+    "it_admin": ("/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 
