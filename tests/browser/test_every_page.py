@@ -32,7 +32,7 @@ PAGES = {
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 
-FOLLOWED = ("files.preview", "deliveries.show")
+FOLLOWED = ("files.preview", "deliveries.show", "reminder_templates.show", "follow_up_jobs.show")
 """Pages whose ids only the site knows: tests below get there by their links."""
 
 EXPECTED = ("status of 40[34]",)
@@ -64,7 +64,7 @@ def axe(page: Page, options: dict[str, Any] | None) -> list[str]:
 
 def real(path: str, inhabited: Inhabited) -> str:
     """`path` with ids in place of names."""
-    path = path.replace("/begun", f"/{inhabited.begun[0]}")
+    path = re.sub(r"(?<=[/=])begun$", inhabited.begun[0], path)
     return re.sub(r"^/applications/(\w+)$", lambda found: f"/applications/{inhabited.applications[found[1]]}", path)
 
 
@@ -112,6 +112,15 @@ def test_a_delivery_gives_no_cause_for_complaint(who, open_as):
     page = open_as(who, "/admin/deliveries")
     page.locator(".row-link").first.click()
     page.wait_for_url("**/admin/deliveries/*")
+    assert complaints(page) == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", ["/incomplete/templates", "/incomplete/jobs"])
+def test_what_is_written_and_set_for_reminders_gives_no_cause_for_complaint(path, width, open_as):
+    page = open_as("hr_admin", path, width=width)
+    page.locator(".row-link").first.click()
+    page.wait_for_url(f"**{path}/*")
     assert complaints(page) == []
 
 

@@ -204,7 +204,7 @@ def test_who_cannot_be_written_to_is_named_with_the_reason_and_left_out(
         opt_out(db.session(), "di@example.com", "person", utcnow(), secrets)
         db.session.commit()
     people = (fine, silent, done, gone)
-    page = desk.open(*people, **WORDS)
+    page = desk.press(*people).text
     said = preview(page)
     assert "3 cannot be written to" in said
     for reason in ("Bo Quill They gave no e-mail address", "Cy Quill They have completed", "Di Quill They have asked"):
@@ -263,7 +263,7 @@ def test_another_persons_copy_is_a_button_away_and_keeps_the_words(desk: Desk, s
 
 
 def test_the_first_copy_shown_is_one_that_can_be_sent(desk: Desk, somebody: Begin):
-    page = desk.open(somebody(firstName="Ada", emailAddress=None), somebody(firstName="Bo"))
+    page = desk.press(somebody(firstName="Ada", emailAddress=None), somebody(firstName="Bo")).text
     assert "As Bo Quill will read it" in preview(page)
 
 
@@ -343,10 +343,10 @@ def test_at_night_the_page_says_what_the_clock_shows_where_they_live(
     late = utcnow().replace(hour=3, minute=40)  # 22:40 or 23:40 in New York, 17:40 on Hawaii
     monkeypatch.setattr("dashboard.web.compose.utcnow", lambda: late)
     assert re.search(
-        r"It is 2[23]:40 where they are\. What you send yourself leaves all the same\.", preview(desk.open(ada))
+        r"It is 2[23]:40 where they are\. What you send yourself leaves all the same\.", preview(desk.press(ada).text)
     )
-    assert "where they are" not in preview(desk.open(bo))
-    assert "It is night where 1 of them lives" in preview(desk.open(ada, bo))
+    assert "where they are" not in preview(desk.press(bo).text)
+    assert "It is night where 1 of them lives" in preview(desk.press(ada, bo).text)
 
 
 def test_nobody_chosen_is_said_and_nobody_can_be_made_up(desk: Desk, app: Flask, somebody: Begin):
@@ -485,7 +485,7 @@ def test_somebody_who_had_three_messages_gets_no_fourth(desk: Desk, app: Flask, 
         change(app, Outbound, state=State.SENT, sent_at=long_ago)
         change(app, FollowUp, messages=FollowUp.messages + 1, last_message_at=long_ago)
     assert [row[1] for row in ledger_of(app)] == ["1", "2", "3"]
-    assert "They have had 3 of 3 messages." in preview(desk.open(ada))
+    assert "They have had 3 of 3 messages." in preview(desk.press(ada).text)
     assert desk.send(ada).status_code == 409
     with app.app_context():
         assert db.session.scalars(select(Application.public_id)).one() == ada
