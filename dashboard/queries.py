@@ -21,7 +21,7 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Which applications a recruiter asked to see. Dates are days in the viewer's zone, both inclusive."""
+    """Which completed applications a recruiter asked to see. Dates are days in the viewer's zone, both inclusive."""
 
     text: str = ""
     stage: str = ""
@@ -30,11 +30,10 @@ class Inbox:
     applied_from: date | None = None
     applied_to: date | None = None
     zone: tzinfo = UTC
-    completed: bool = True
     problems: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def read(cls, args: Mapping[str, str], zone: tzinfo = UTC, *, completed: bool = True) -> Inbox:
+    def read(cls, args: Mapping[str, str], zone: tzinfo = UTC) -> Inbox:
         """From an address's query. What cannot be read is left out and named in `problems`, in words."""
         problems: list[str] = []
         return cls(
@@ -45,13 +44,12 @@ class Inbox:
             applied_from=day(args, "from", problems),
             applied_to=day(args, "to", problems),
             zone=zone,
-            completed=completed,
             problems=tuple(problems),
         )
 
     @property
     def is_empty(self) -> bool:
-        return replace(self, zone=UTC, completed=True) == Inbox()
+        return replace(self, zone=UTC) == Inbox()
 
     @property
     def args(self) -> dict[str, str]:
@@ -68,7 +66,7 @@ class Inbox:
 
     def statement(self, dialect: str) -> Select[Any]:
         """The applications asked for, in no order."""
-        found = select(Application).where(Application.completed.is_(self.completed), *self._conditions())
+        found = select(Application).where(Application.completed.is_(True), *self._conditions())
         return search.narrow(found, self.text, dialect) if self.text else found
 
     def _conditions(self) -> Iterator[ColumnElement[bool]]:
@@ -143,9 +141,10 @@ def others_of(session: Session, application: Application, limit: int = 50) -> Se
     ).all()
 
 
-def application(session: Session, public_id: str, *, completed: bool) -> Application | None:
+def application(session: Session, public_id: str) -> Application | None:
+    """One completed application. Unfinished ones are `worklist.follow_up`'s."""
     return session.scalar(
-        select(Application).where(Application.public_id == public_id, Application.completed.is_(completed))
+        select(Application).where(Application.public_id == public_id, Application.completed.is_(True))
     )
 
 

@@ -56,7 +56,7 @@ def as_csv() -> Response:
 @bp.get("/applications/<public_id>")
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
-    return outcome.page(queries.application(reading(), public_id, completed=True) or abort(404))
+    return outcome.page(queries.application(reading(), public_id) or abort(404))
 
 
 def _asked() -> Inbox:

@@ -87,7 +87,7 @@ def test_a_row_tells_who_how_far_and_by_what_they_are_reached(client, deliver, b
         "Picker",
         "Harbor & Vale",
         "1 of 3 questions",
-        "None",
+        "Not written to",
     ):
         assert part in told
     assert "without address, résumé" in told
@@ -115,7 +115,7 @@ def test_a_row_counts_messages_and_tells_the_last_and_the_next(app, client, begi
     now = utcnow()
     change(app, begin(), messages=2, last_message_at=now - timedelta(hours=3), next_message_at=now + timedelta(days=2))
     (row,) = rows(client)
-    assert words(row.select_one(".cell-sent")) == "2 of 3 last 3 h ago next in 1 day"
+    assert words(row.select_one(".cell-sent")) == "2 of 3 sent last 3 h ago next in 1 day"
 
 
 @pytest.mark.parametrize(
