@@ -110,10 +110,13 @@
     if (target.id === "results") location.assign(pathInfo.finalRequestPath);
     else if (elsewhere) location.reload();
   });
-  // What somebody has unfolded is not folded again under their hands: the next look is soon enough.
+  // What somebody has unfolded stays so in what takes its place.
+  let unfolded = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { target } = event.detail;
-    if ("patient" in target.dataset && target.querySelector("details[open]")) event.detail.shouldSwap = false;
+    unfolded = [...event.detail.target.querySelectorAll("details[open][id]")].map((details) => details.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const details of unfolded.splice(0).map((id) => document.getElementById(id))) if (details) details.open = true;
   });
   // While somebody fills in a form in what looks again by itself, only what it says of the report is put in.
   document.addEventListener("htmx:beforeSwap", (event) => {
