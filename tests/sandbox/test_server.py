@@ -207,7 +207,7 @@ def test_people_and_scripts_can_look_at_what_was_received(talroo: FakeTalroo) ->
     assert "&lt;b&gt;bold" in looked.text
     assert "<b>bold" not in looked.text
     kept = requests.get(f"{talroo.url}/received", timeout=5).json()
-    assert set(kept) == {"conversions", "dispositions", "deliveries"}
+    assert set(kept) == {"conversions", "dispositions", "deliveries", "mails"}
     assert kept["conversions"][-1]["tlr_sid"] == "<b>bold"
 
 
