@@ -56,6 +56,8 @@ def run_due(
 ) -> None:
     """Pull each kind that somebody asked for or that is due, unless another process does. `interval`: see `sync`."""
     for kind in SyncKind:
+        if stop is not None and stop.is_set():
+            return
         with sessions() as session:
             stands = sync.status(session, kind, now=clock(), interval=interval)
         if stands.running or not (stands.asked or stands.next_is_due):
