@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 
@@ -15,13 +14,12 @@ from sqlalchemy import event, insert, literal, select, text
 from dashboard import queries
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Application, FollowUp
+from dashboard.models import Application, FollowUp, LinkKey
 from dashboard.paging import Position, count
 from dashboard.queries import Deliveries, Inbox
 from dashboard.sandbox.material import many
 from dashboard.services import completion, reading, seeding
-from dashboard.services.completion import REPEAT, Beginning, Signs
-from dashboard.talroo.progress import Progress
+from dashboard.services.completion import REPEAT, Signs
 
 MANY = 2_000
 
@@ -166,10 +164,9 @@ def test_who_has_finished_is_sought_by_every_sign_for_each_application_that_arri
 
 
 def test_whoever_began_looks_for_a_completed_application_by_its_signs(session, unfinished):
-    beginning = Beginning(replace(unfinished, application_id=-1), None, utcnow(), [], Progress(), utcnow())
-    told = list(plans(session, lambda: completion._taker(session, beginning)))
-    assert len(told) == 4
-    for one in told:
+    sought = unfinished.as_row() | {"earliest": utcnow()}
+    for key in LinkKey:
+        one = plan(session, lambda key=key: session.scalars(completion._completed(key), sought).all())
         assert not reads_whole_table(session, one, "application"), one
         assert "completed=" not in one
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, func
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, false, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard import filetypes
@@ -94,7 +94,7 @@ class Application(Base):
 
         As a bare column, SQLite takes an index that begins with it, and so nearly everybody, over the one on the key.
         """
-        return func.coalesce(cls.completed, False).is_(True)
+        return func.coalesce(cls.completed, false()).is_(True)
 
     @property
     def name(self) -> str:

@@ -159,7 +159,7 @@ def _is_surer(key: LinkKey, known: str | None) -> bool:
 def _is_taken() -> ColumnElement[bool]:
     """Which follow-ups a completed application with the given `Signs` takes over: open ones, and by a surer key others.
 
-    `latest`: until when an application begun with the same e-mail address counts as the same; see `_is_same`.
+    `latest`: until when an application begun with the same e-mail address counts as the same; see `_completed`.
     """
     ways = []
     for key, names in NAMES.items():
@@ -175,27 +175,36 @@ _FIRST_TAKEN: Final = Prepared(lambda _: select(FollowUp.id).where(_is_taken()))
 
 def _taker(session: Session, beginning: Beginning) -> Taker | None:
     """By the surest key that finds a completed application; of several it finds, the first that arrived."""
-    for key, values in beginning.signs.present():
-        found = session.execute(
-            select(Application.id, Application.arrived_at)
-            .outerjoin(Job, Job.id == Application.job_id)
-            .where(*_is_same(key, values, beginning.since), Application.is_finished())
-            .order_by(Application.arrived_at, Application.id)
-            .limit(1)
-        ).first()
-        if found:
-            return Taker(key, found.id, found.arrived_at)
+    sought = beginning.signs.as_row() | {"earliest": beginning.since - REPEAT}
+    for key, _ in beginning.signs.present():
+        if found := _COMPLETED[key].first(session, {name: sought[name] for name in _asked(key)}):
+            arrived_at = session.scalar(select(Application.arrived_at).where(Application.id == found[0]))
+            return Taker(key, found[0], arrived_at or beginning.at)
     return None
 
 
-def _is_same(key: LinkKey, values: tuple[Any, ...], since: datetime) -> Iterator[ColumnElement[bool]]:
-    columns = {"application_id": Application.id, "job_reference": Job.reference}
-    for name, value in zip(NAMES[key], values, strict=True):
-        yield columns.get(name, getattr(Application, name, None)) == value
+def _asked(key: LinkKey) -> tuple[str, ...]:
+    return (*NAMES[key], "earliest") if key == LinkKey.EMAIL else NAMES[key]
+
+
+def _completed(key: LinkKey) -> Select[Any]:
+    """The id of the first completed application by `key`; its values, and `earliest`, as parameters."""
+    other: dict[str, Any] = {"application_id": Application.id, "job_reference": Job.reference}
+    columns = [other[name] if name in other else getattr(Application, name) for name in NAMES[key]]
+    same = [column == bindparam(name) for column, name in zip(columns, NAMES[key], strict=True)]
+    found: Select[Any] = select(Application.id).where(*same, Application.is_finished())
     if key == LinkKey.EMAIL:
         # Who begins again soon after applying has applied: Talroo would drop the repeat, and a reminder to finish would
         # puzzle them. Later on it is another application, worth a reminder like any other.
-        yield Application.applied_at >= since - REPEAT
+        earliest = bindparam("earliest", type_=Application.applied_at.type)
+        found = found.join(Job, Job.id == Application.job_id).where(Application.applied_at >= earliest)
+    # Literals here as well; SQLAlchemy would give SQLite an offset as a value of its own.
+    one: ColumnElement[int] = literal_column("1")
+    none: ColumnElement[int] = literal_column("0")
+    return found.order_by(Application.arrived_at, Application.id).limit(one).offset(none)
+
+
+_COMPLETED: Final = {key: Prepared(lambda _, key=key: _completed(key)) for key in LinkKey}  # type: ignore[misc]
 
 
 # --- noting ---------------------------------------------------------------------------------------------------------
