@@ -51,6 +51,15 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Somebody to write to, by name; it outlives the transaction that read it."""
+
+    id: int
+    public_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Messages that somebody sent in one go and that can still be taken back, all until `leaves_at`."""
 
@@ -74,6 +83,13 @@ def copies(
     return [_copy(session, reader, subject, body, rules, now) for reader in readers]
 
 
+def chosen(session: Session, public_ids: Sequence[str]) -> list[Chosen]:
+    """The people who were chosen, in the order in which they were; ids of nobody are left out."""
+    found = session.scalars(select(Application).where(Application.public_id.in_(public_ids)))
+    by_id = {one.public_id: Chosen(one.id, one.public_id, one.name) for one in found}
+    return [by_id[public_id] for public_id in dict.fromkeys(public_ids) if public_id in by_id]
+
+
 def messages_to(session: Session, public_id: str) -> int:
     """How many reminders went out to somebody."""
     found = select(FollowUp.messages).join(Application, Application.id == FollowUp.application_id)
@@ -93,13 +109,12 @@ def held(session: Session, user_id: int, now: datetime) -> Batch | None:
     return Batch(*newest) if newest else None
 
 
-def undo_batch(session: Session, user_id: int, sent_at: datetime) -> tuple[int, int]:
-    """Take back what this person sent in one go. Returns how many messages were, and how many had left already."""
+def batch(session: Session, user_id: int, sent_at: datetime) -> Sequence[int]:
+    """The outbox rows of what this person sent in one go and nobody has taken back."""
     sent = select(Outbound.id).where(
         _sent_by(user_id), Outbound.event_time == sent_at, Outbound.state != State.CANCELLED
     )
-    done = [reminders.undo(session, number) for number in session.scalars(sent.order_by(Outbound.id)).all()]
-    return done.count(True), done.count(False)
+    return session.scalars(sent.order_by(Outbound.id)).all()
 
 
 def _sent_by(user_id: int) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from dashboard.extensions import db
 from dashboard.models import ReminderTemplate
 from dashboard.permissions import Permission, needs
 from dashboard.services import composing, reminder_templates, reminders
-from dashboard.services.composing import Copy
+from dashboard.services.composing import Chosen, Copy
 from dashboard.services.reminders import Queued, Rules
 from dashboard.web.edge import reading, settings, writing
 
@@ -28,6 +28,8 @@ Answer = Response | tuple[str, int]
 
 MOST: Final = 200
 """People to write to at once."""
+TOGETHER: Final = 25
+"""Messages in one transaction."""
 SKIPPED_TOLD: Final = 5
 """Of those who were left out: the flash travels in a cookie, and browsers keep 4 KB."""
 NOTHING_WRONG: Mapping[str, str] = MappingProxyType({})
@@ -89,31 +91,41 @@ def _send(letter: Letter) -> Answer:
     rules = Rules.of(settings())
     if problems or rules.unready:
         return _page(letter, problems, status=400)
-    session = writing()
-    people = composing.copies(session, letter.chosen, letter.subject, letter.body, rules, utcnow())
-    template = reminder_templates.found(session, letter.begun_with)
-    queued = reminders.queue(
-        session,
-        [copy.application.id for copy in people],
-        letter.subject,
-        letter.body,
-        template_id=template.id if template else None,
-        user_id=current_user.id,
-        at=utcnow(),
-        rules=rules,
-    )
-    db.session.commit()
+    people = composing.chosen(reading(), letter.chosen)
+    template = reminder_templates.found(reading(), letter.begun_with)
+    queued = _queue(letter, [one.id for one in people], template.id if template else None, rules)
     flash(_told(queued, people, rules), "success" if queued.done else "error")
     if not queued.done:
         return _page(letter, status=409)
     if len(people) == 1:
-        return redirect(url_for("incomplete.show", public_id=people[0].application.public_id, _anchor="messages"))
+        return redirect(url_for("incomplete.show", public_id=people[0].public_id, _anchor="messages"))
     return redirect(url_for("messages.index"))
 
 
-def _told(queued: Queued, people: Sequence[Copy], rules: Rules) -> str:
+def _queue(letter: Letter, people: Sequence[int], template_id: int | None, rules: Rules) -> Queued:
+    """Queue a message to each of `people`, some at a time: deliveries wait for whoever writes on SQLite."""
+    at = utcnow()
+    done: tuple[int, ...] = ()
+    skipped: tuple[tuple[int, str], ...] = ()
+    for start in range(0, len(people), TOGETHER):
+        queued = reminders.queue(
+            writing(),
+            people[start : start + TOGETHER],
+            letter.subject,
+            letter.body,
+            template_id=template_id,
+            user_id=current_user.id,
+            at=at,
+            rules=rules,
+        )
+        db.session.commit()
+        done, skipped = done + queued.done, skipped + queued.skipped
+    return Queued(done, skipped)
+
+
+def _told(queued: Queued, people: Sequence[Chosen], rules: Rules) -> str:
     """ "11 messages are held for 60 seconds and can be undone; 2 people were left out: Ada Quill: …"."""
-    names = {copy.application.id: copy.application.name[:60] for copy in people}
+    names = {one.id: one.name[:60] for one in people}
     count, left_out = len(queued.done), len(queued.skipped)
     sentences = [f"{names[number]}: {why.rstrip('.')}" for number, why in queued.skipped[:SKIPPED_TOLD]]
     if left_out > SKIPPED_TOLD:

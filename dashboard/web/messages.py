@@ -18,6 +18,7 @@ from dashboard.permissions import Permission, needs
 from dashboard.services import composing, reminders
 from dashboard.services.reminders import Rules
 from dashboard.web import csv
+from dashboard.web.compose import TOGETHER
 from dashboard.web.edge import reading, settings, writing
 from dashboard.web.ledger import Screen
 
@@ -58,8 +59,13 @@ def undo(public_id: str) -> Response:
 @needs(Permission.INCOMPLETE)
 def undo_batch() -> Response:
     """Take back everything that this person sent in one go, as far as it has not left."""
-    taken_back, gone = composing.undo_batch(writing(), current_user.id, _moment(request.form.get("sent_at", "")))
-    db.session.commit()
+    rows = composing.batch(reading(), current_user.id, _moment(request.form.get("sent_at", "")))
+    done: list[bool] = []
+    for start in range(0, len(rows), TOGETHER):
+        session = writing()
+        done += [reminders.undo(session, number) for number in rows[start : start + TOGETHER]]
+        db.session.commit()
+    taken_back, gone = done.count(True), done.count(False)
     words = f"{taken_back} {'message was' if taken_back == 1 else 'messages were'} taken back and not sent."
     if gone:
         words += f" For {gone} it was too late."

@@ -139,6 +139,24 @@ def test_a_message_is_held_and_stands_on_the_persons_page_with_undo(desk: Desk, 
     assert ledger_of(app)[0][0] == "cancelled"
 
 
+def test_somebody_who_is_gone_meanwhile_is_in_nobodys_way(desk: Desk, app: Flask, somebody: Begin):
+    ada = somebody()
+    assert desk.send("gone", ada).location == f"/incomplete/{ada}#messages"
+    assert len(ledger_of(app)) == 1
+
+
+def test_more_people_than_go_into_one_transaction_are_one_batch_all_the_same(
+    desk: Desk, app: Flask, somebody: Begin, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("dashboard.web.compose.TOGETHER", 2)
+    monkeypatch.setattr("dashboard.web.messages.TOGETHER", 2)
+    desk.send(*(somebody() for _ in range(5)))
+    page = desk.ledger()
+    assert "5 messages are held" in words(page)
+    said = desk.press_in_ledger("/undo", sent_at=typed(page, "sent_at"))
+    assert "5 messages were taken back and not sent." in said
+
+
 def test_many_are_written_to_at_once_and_all_of_it_is_undone_by_one_button(desk: Desk, app: Flask, somebody: Begin):
     people = [somebody(firstName=name) for name in ("Ada", "Bo", "Cy")]
     assert desk.send(*people).location == LEDGER
