@@ -10,11 +10,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from dashboard.permissions import allows
+from dashboard.services import opt_outs
 from tests.browser.inhabited import Inhabited
 from tests.stocked_site import Stocked
 
 PAGES = {
-    "nobody": ("/login", "/nowhere"),
+    "nobody": ("/login", "/unsubscribe/link", "/nowhere"),
     "recruiter": (
         "/applications",
         "/applications?q=nobody-is-called-so",
@@ -65,6 +66,8 @@ def axe(page: Page, options: dict[str, Any] | None) -> list[str]:
 def real(path: str, inhabited: Inhabited) -> str:
     """`path` with ids in place of names."""
     path = re.sub(r"(?<=[/=])begun$", inhabited.begun[0], path)
+    if path == "/unsubscribe/link":
+        return f"/unsubscribe/{opt_outs.token('ada@example.com', 'none', inhabited.site.environment['SECRET_KEY'])}"
     return re.sub(r"^/applications/(\w+)$", lambda found: f"/applications/{inhabited.applications[found[1]]}", path)
 
 
