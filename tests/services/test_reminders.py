@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -21,7 +23,7 @@ from dashboard.services import opt_outs, outbox, reminders, reporting
 from dashboard.services.channels import Reminders, ways
 from dashboard.services.reminders import BadWords
 from dashboard.worker import Worker
-from tests.outbox_fixtures import NOON, Clock, add_job, add_recruiter, all_at_once, attempts
+from tests.outbox_fixtures import NOON, Clock, add_applicant, add_job, add_recruiter, all_at_once, attempts, move, rules
 from tests.reminder_fixtures import (
     AFTERNOON,
     MAIL_SETTINGS,
@@ -35,6 +37,7 @@ from tests.reminder_fixtures import (
     write,
 )
 from tests.smtp import BrokenMailServer, Mail, MailServer
+from tests.upstream import Upstream
 
 MakeWorker = Callable[..., Worker]
 NOWHERE = "http://127.0.0.1:9"
@@ -404,3 +407,24 @@ def test_a_proof_that_is_recorded_twice_counts_one_message(engine: Engine, sessi
         session.commit()
     assert follow_up_of(session, ada).messages == 1
     assert session.scalar(select(Outbound.state)) == State.SENT
+
+
+def test_an_endpoint_that_never_answers_does_not_hold_up_the_other_channels(
+    session: Session, make_worker: MakeWorker, server: MailServer, clock: Clock
+):
+    write(session, add_unfinished(session))
+    clock.advance(hours=1)
+    for _ in range(8):
+        move(session, add_applicant(session), "hired", rules=rules())
+    with Upstream() as talroo:
+        talroo.set_default("silent")
+        worker = make_worker(talroo.url, deadline=60, mail_url=server.url, **MAIL_SETTINGS)
+        working = threading.Thread(target=worker.run)
+        working.start()
+        deadline = time.monotonic() + 40
+        while not server.mails:
+            assert time.monotonic() < deadline, "the mail waited for Talroo"
+            time.sleep(0.02)
+        worker.stop()
+    working.join(20)
+    assert not working.is_alive()
