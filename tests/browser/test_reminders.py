@@ -168,17 +168,18 @@ def test_a_job_without_apply_address_leads_to_its_settings_and_then_the_message_
     page = open_as("hr_admin", write_to(person), allow=("status of 400",))
     page.get_by_label("Text").fill("Finish here: {apply_link}")
     expect(page.locator("#preview .problem")).to_contain_text("Not known: the job's apply address.")
-    page.get_by_role("link", name="Add it to the job").click()
-    address = page.get_by_label("Apply address")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Add it to the job").click()
+    job = opened.value
+    address = job.get_by_label("Apply address")
     address.fill("https://www.jobs2careers.com/click.php?id=7")
-    page.get_by_role("button", name="Save").click()
-    expect(page.locator("#problem-apply_url")).to_contain_text("leads through Talroo")
+    job.get_by_role("button", name="Save").click()
+    expect(job.locator("#problem-apply_url")).to_contain_text("leads through Talroo")
     expect(address).to_have_value("https://www.jobs2careers.com/click.php?id=7")
     address.fill("https://jobs.example.com/roofer")
-    page.get_by_role("button", name="Save").click()
-    expect(page.locator(".flash-success")).to_contain_text("Saved.")
-    page.goto(write_to(person))
-    page.get_by_label("Text").fill("Finish here: {apply_link}")
+    job.get_by_role("button", name="Save").click()
+    expect(job.locator(".flash-success")).to_contain_text("Saved.")
+    page.locator("#look").click()
     expect(page.locator(".letter")).to_contain_text("Finish here: https://jobs.example.com/roofer")
 
 
