@@ -44,9 +44,10 @@ def sync(kind: str, since: str | None) -> None:
             )
     except pull.AlreadyRunning as problem:
         fail(str(problem))
-    click.echo(done.line)
-    if kind == SyncKind.COMPLETED:
-        click.echo(done.gap)
+    if done.pages or not done.problem:
+        click.echo(done.line)
+        if kind == SyncKind.COMPLETED:
+            click.echo(done.gap)
     if done.problem:
         fail(done.problem)
 

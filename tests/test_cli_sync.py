@@ -80,7 +80,7 @@ def test_a_date_that_is_yet_to_come_is_told(sync):
 
 def test_without_an_app_client_it_says_which_settings(make_app, sqlite_url):
     done = make_app(sqlite_url).test_cli_runner().invoke(args=["sync", "incomplete"])
-    assert done.exit_code == 1
+    assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert "TALROO_CLIENT_ID and TALROO_CLIENT_SECRET" in done.stderr
 
@@ -139,12 +139,13 @@ def test_on_a_terminal_a_bar_moves_while_standard_output_stays_clean(sqlite_url,
     assert b"fetched 60, new 60" in shown
 
 
-def test_ctrl_c_leaves_a_pull_that_goes_on_later(sync, api, make_app, database_url, monkeypatch):
+def test_ctrl_c_ends_a_pull_and_owes_nothing_of_what_was_asked_for(sync, api, make_app, database_url, monkeypatch):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dashboard.services.pull_keeping.Keeper._store", interrupt)
-    assert sync("incomplete").exit_code == 1
+    api.items.append(item(999, at=datetime.now(UTC) - timedelta(days=900)))
+    assert sync("incomplete", "--since", "2016-01-31").exit_code == 1
     monkeypatch.undo()
     assert sync("incomplete").stdout.startswith("fetched 60, new 60")
     with make_app(database_url).app_context():

@@ -106,9 +106,10 @@ def run(
             told(begun)
         keeper.end("done")
     except Exception as problem:
-        keeper.end(*_ending(problem, stop), too_long=isinstance(problem, ListTooLong))
+        keeper.end(*_ending(problem, stop), forgive=isinstance(problem, ListTooLong))
     except BaseException:
-        keeper.end("interrupted", STOPPED)
+        # Ctrl-C: somebody does not want it, perhaps because of what they gave as `since`.
+        keeper.end("interrupted", STOPPED, forgive=True)
         raise
     return begun
 

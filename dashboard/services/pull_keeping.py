@@ -97,13 +97,13 @@ class Keeper:
             pull_turn.renew(session, self._run, self._numbers, now=self._clock())
             session.commit()
 
-    def end(self, ended: str, problem: str | None = None, *, too_long: bool = False) -> None:
-        """Write down how it ended. Where even that cannot be stored, the lease runs out by itself."""
+    def end(self, ended: str, problem: str | None = None, *, forgive: bool = False) -> None:
+        """Write down how it ended (`pull_turn.give_back`). Where even that fails, the lease runs out by itself."""
         now = self._clock()
         self._run.state, self._run.problem, self._run.finished_at = ended, problem, now
         try:
             with self._sessions() as session:
-                pull_turn.give_back(session, self._run, ended, problem, newest=self._newest, now=now, forgive=too_long)
+                pull_turn.give_back(session, self._run, ended, problem, newest=self._newest, now=now, forgive=forgive)
                 session.commit()
         except Exception as failure:
             if not is_storage_failure(failure):

@@ -124,6 +124,7 @@ def give_back(
 
     `newest`: the latest start seen. Everything that was read is stored by now, so a pull that is done moves the
     watermark up to there, but not beyond now: a date in the future would hide what starts until then.
+    `forgive`: owe no longer what it was to reach, because that can never be read or is not wanted.
     """
     start_writing(session)
     state = session.scalar(select(SyncState).where(*_is_ours(run)).with_for_update())
