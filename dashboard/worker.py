@@ -29,7 +29,7 @@ from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
-from dashboard.services import cadence, outbox, pull, reminders
+from dashboard.services import cadence, measuring, outbox, pull, reminders
 from dashboard.services.channels import ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
@@ -42,6 +42,7 @@ POLL: Final = 0.5
 AFTER_TROUBLE: Final = 5.0
 HOUSEKEEPING: Final = 5.0
 REMINDING: Final = 30.0
+MEASURING: Final = 10.0
 PULL_POLL: Final = 1.0
 """Somebody who pressed the button looks at the page meanwhile."""
 SENDING_THREADS: Final = 4
@@ -88,7 +89,7 @@ class Worker:
 
     def once(self) -> None:
         """Do everything that is due now, then return."""
-        for step in (self._housekeep, self._pull, self._remind, self._send, self._files.read_next):
+        for step in (self._housekeep, self._pull, self._measure, self._remind, self._send, self._files.read_next):
             while not self._stop.is_set() and step():
                 pass
 
@@ -99,7 +100,7 @@ class Worker:
             for spared in islice(chain(self._ways, repeat(None)), SENDING_THREADS)
         ]
         jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
-        jobs += [("write reminders", self._remind, REMINDING)]
+        jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
         jobs += [("pull", self._pull, PULL_POLL)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
         threads = [
@@ -160,6 +161,9 @@ class Worker:
             looked_at = reminders.queue_due(session, self._clock(), self._reminder_rules)
             session.commit()
         return looked_at > 0
+
+    def _measure(self) -> bool:
+        return measuring.measure_next(self._session, self._clock())
 
     def _wait_for_the_end(self, threads: list[threading.Thread]) -> None:
         # Not by waiting for the event itself: the signal's handler sets it, in this very thread.

@@ -59,6 +59,8 @@ class FollowUp(Base):
     """The question that came next and was not answered; None where it is not known."""
     missing: Mapped[list[str]] = mapped_column(JSON, default=list)
     """What was not given, in words: "phone", "résumé", …"""
+    measured_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When the form was last looked for, of those filed before anybody had finished one; see `measuring`."""
 
     messages: Mapped[int] = mapped_column(default=0)
     """Reminders that went out."""

@@ -223,10 +223,15 @@ def _tell(session: Session, follow_up: FollowUp, beginning: Beginning) -> None:
     follow_up.since = beginning.since
     follow_up.missing = list(beginning.missing)
     if beginning.progress is not None:
-        stands = standing(beginning.progress, reading.form(session, beginning.job_id))
-        follow_up.answered, follow_up.asked = stands.answered, stands.asked
-        follow_up.stopped_at_id = stands.stopped_at.id[:MAX_QUESTION_ID] if stands.stopped_at else None
-        follow_up.stopped_at = stands.stopped_at.text[:MAX_QUESTION] if stands.stopped_at else None
+        measure(session, follow_up, beginning.progress, beginning.job_id)
+
+
+def measure(session: Session, follow_up: FollowUp, came: Progress, job_id: int | None) -> None:
+    """Note how far `came` goes in the job's form, as far as that is known by now."""
+    stands = standing(came, reading.form(session, job_id))
+    follow_up.answered, follow_up.asked = stands.answered, stands.asked
+    follow_up.stopped_at_id = stands.stopped_at.id[:MAX_QUESTION_ID] if stands.stopped_at else None
+    follow_up.stopped_at = stands.stopped_at.text[:MAX_QUESTION] if stands.stopped_at else None
 
 
 def _close(follow_up: FollowUp, taker: Taker) -> None:

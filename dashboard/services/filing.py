@@ -16,7 +16,7 @@ from dashboard.database import public_id
 from dashboard.models import Application, Attachment, Job, StoredFile
 from dashboard.person_keys import email_key, phone_key
 from dashboard.prepared import Prepared
-from dashboard.services import completion
+from dashboard.services import completion, reporting
 from dashboard.services.attachments import Attached
 from dashboard.services.completion import Beginning, Signs
 from dashboard.stages import Stage
@@ -196,6 +196,9 @@ def _fill_in(session: Session, submission: Submission, row: dict[str, Any], *, d
     if newer:
         application.as_of = submission.as_of or application.as_of
     session.flush()
+    if application.stage_version:
+        # Somebody may have decided while the ids to report it by were not known yet.
+        reporting.catch_up(session, application)
     session.expire(application, ["job"])  # setting the id alone leaves the job it had
     _note_again(session, submission, application, delivery_id=delivery_id, at=row["arrived_at"])
     reindex(session, application)

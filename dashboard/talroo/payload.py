@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from dashboard.talroo import progress, questions
-from dashboard.talroo.progress import Progress
+from dashboard.talroo.progress import NOTHING, Progress
 from dashboard.talroo.wire import Json, Number, mapping, text
 
 APPLICATION_TYPE: Final = re.compile(r"platform:JobApplication:(completed|started):v([0-9]+)", re.ASCII)
@@ -108,7 +108,7 @@ class Submission:
     has_answers: bool
     disqualified_by: str | None
     flags: tuple[str, ...]
-    progress: Progress = Progress()
+    progress: Progress = NOTHING
     """How far an unfinished one came; nobody asks it of a completed one."""
 
 
@@ -219,7 +219,7 @@ def _submission(data: Mapping[str, Json], *, completed: bool, as_of: datetime | 
         # The reason is shown beside "not qualified" only, and finding it costs more than the rest of the facts.
         disqualified_by=questions.disqualification(data) if facts.qualified is False else None,
         flags=tuple(flags),
-        progress=Progress() if completed else progress.read(questions.read(data)),
+        progress=NOTHING if completed else progress.read(questions.read(data)),
     )
 
 

@@ -58,6 +58,9 @@ class Progress:
     ahead: tuple[FormQuestion, ...] = ()
 
 
+NOTHING: Final = Progress()
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How far somebody came in the whole form.

@@ -137,6 +137,7 @@ def upgrade():
     sa.Column('stopped_at_id', sa.String(length=500), nullable=True),
     sa.Column('stopped_at', sa.String(length=300), nullable=True),
     sa.Column('missing', sa.JSON(), nullable=False),
+    sa.Column('measured_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('messages', sa.Integer(), nullable=False),
     sa.Column('last_message_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('next_message_at', sa.DateTime(timezone=True), nullable=True),
