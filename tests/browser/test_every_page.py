@@ -28,6 +28,8 @@ PAGES = {
     "hr_admin": (
         *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
         *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
+        *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
+        *("/incomplete/templates/new", "/incomplete/jobs"),
     ),
     "it_admin": ("/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
 }
