@@ -75,6 +75,17 @@ def draft(
 ) -> Draft:
     """The reminder as this person would get it. Raises `BadWords` for a merge field there is not."""
     follow_up = session.scalar(select(FollowUp).where(FollowUp.application_id == application.id))
+    return _drafted(application, follow_up, subject, body, job_settings, rules)
+
+
+def _drafted(
+    application: Application,
+    follow_up: FollowUp | None,
+    subject: str,
+    body: str,
+    job_settings: JobFollowUp | None,
+    rules: Rules,
+) -> Draft:
     values = reminder_words.values_for(application, follow_up, job_settings)
     head, text = reminder_words.merge(subject, values), reminder_words.merge(body, values)
     return Draft(
@@ -228,7 +239,7 @@ def _write_to(session: Session, follow_up: FollowUp | None, message: _Message, r
     if why := rules.unready or blocked(session, application, follow_up, rules, message.at):
         raise _Blocked(why)
     settings = session.get(JobFollowUp, application.job_id) if application.job_id is not None else None
-    drafted = draft(session, application, message.subject, message.body, settings, rules)
+    drafted = _drafted(application, follow_up, message.subject, message.body, settings, rules)
     if drafted.missing:
         raise _Blocked(f"Not known: {', '.join(drafted.missing)}.")
     taken = numbers_taken(session, application.id)
