@@ -237,10 +237,8 @@ def test_the_command_says_when_it_is_ready_and_ends_when_told(number: signal.Sig
         line = process.stdout.readline()
         address = line.split()[-1]
         assert requests.get(f"{address}/received", timeout=5).status_code == 200
-        told = time.monotonic()
         process.send_signal(number)
-        assert process.wait(timeout=10) == 0
-        assert time.monotonic() - told < 2
+        assert process.wait(timeout=8) == 0  # the launcher gives everybody ten seconds
 
 
 @pytest.mark.process
