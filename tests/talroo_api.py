@@ -183,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, {"accessToken": self.api.token(), "expiresIn": 300})
 
     def do_GET(self) -> None:
-        self.api.hold.wait(60)
+        self.api.hold.wait(300)
         trouble = self.api.trouble()
         if trouble == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
