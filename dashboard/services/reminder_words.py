@@ -161,7 +161,7 @@ def _listed(parts: Sequence[str]) -> str | None:
 def apply_link(job: Job | None, job_settings: JobFollowUp | None, usual: str | None) -> str | None:
     """The job's own apply address, else what the `usual` one is for this job; None where neither can be used."""
     own = job_settings.apply_url if job_settings else None
-    reference = quote(job.reference, safe="") if job else ""
+    reference = quote(job.reference or "", safe="") if job else ""
     address = own or (usual or "").replace(PLACE_OF_REFERENCE, reference)
     if not own and not reference and usual and PLACE_OF_REFERENCE in usual:
         return None
