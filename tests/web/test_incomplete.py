@@ -113,9 +113,10 @@ def test_how_far_somebody_came_is_said_in_words(app, client, begin, answers, col
 
 def test_a_row_counts_messages_and_tells_the_last_and_the_next(app, client, begin):
     now = utcnow()
-    change(app, begin(), messages=2, last_message_at=now - timedelta(hours=3), next_message_at=now + timedelta(days=2))
+    following = now + timedelta(days=2, hours=1)
+    change(app, begin(), messages=2, last_message_at=now - timedelta(hours=3), next_message_at=following)
     (row,) = rows(client)
-    assert words(row.select_one(".cell-sent")) == "2 of 3 sent last 3 h ago next in 1 day"
+    assert words(row.select_one(".cell-sent")) == "2 of 3 sent last 3 h ago next in 2 days"
 
 
 @pytest.mark.parametrize(
