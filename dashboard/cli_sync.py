@@ -48,6 +48,7 @@ def sync(kind: str, since: str | None) -> None:
         click.echo(done.line)
         if kind == SyncKind.COMPLETED:
             click.echo(done.gap)
+            click.echo(f"{done.news} (of applications that were started since {done.since:%Y-%m-%d})")
     if done.problem:
         fail(done.problem)
 

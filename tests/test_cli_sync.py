@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -51,9 +52,14 @@ def test_a_pull_of_completed_ones_tells_the_gap_too(sync, api):
     api.items = [item(number, at=now - timedelta(minutes=9), completed=True) for number in range(3)]
     done = sync("completed")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == (
-        "fetched 3, new 3, updated 0, unchanged 0, failed 0\npushed 0, found only by the API 3, missing 0\n"
-    )
+    counts, gap, news = done.stdout.splitlines()
+    assert counts == "fetched 3, new 3, updated 0, unchanged 0, failed 0"
+    assert gap == "pushed 0, found only by the API 3, missing 0"
+    said = r"new with this pull: %s \(of applications that were started since 20\d\d-\d\d-\d\d\)"
+    assert re.fullmatch(said % 3, news)
+    again = sync("completed").stdout.splitlines()
+    assert again[1] == gap
+    assert re.fullmatch(said % 0, again[2])
 
 
 def test_since_bounds_what_is_read(sync, api):

@@ -63,6 +63,8 @@ class SyncRun(Base):
     """Of a pull of completed ones: those the webhook had brought."""
     only_pulled: Mapped[int] = mapped_column(default=0)
     """Those only the API had."""
+    newly_found: Mapped[int] = mapped_column(default=0)
+    """Of those, who was not in the inbox before this pull: its window tells the others once more."""
     problem: Mapped[str | None] = mapped_column(String(300))
     process: Mapped[str | None] = mapped_column(String(100))
     """Which process pulls (`processes.this_process`): once that has ended, nobody has to wait for its lease."""
@@ -81,6 +83,11 @@ class SyncRun(Base):
     def gap(self) -> str:
         """How completed applications came: what the webhook brought, what only the API had, what nobody could file."""
         return f"pushed {self.pushed}, found only by the API {self.only_pulled}, missing {self.failed}"
+
+    @property
+    def news(self) -> str:
+        """What of the gap nobody was told before: the same window is read again by each pull."""
+        return f"new with this pull: {self.newly_found}"
 
     @property
     def starter(self) -> str:

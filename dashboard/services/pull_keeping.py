@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +14,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.database import is_storage_failure, start_writing
-from dashboard.models import Delivery, SyncKind, SyncRun
+from dashboard.models import Application, Delivery, SyncKind, SyncRun
 from dashboard.services import intake, pull_turn
 from dashboard.services.files import FileStore
 from dashboard.services.intake import Arrival
@@ -61,7 +62,7 @@ class Keeper:
         found = Counter(pages=1, fetched=len(sheet.items))
         with self._sessions() as session:
             known = _known(session, sheet.items)
-            pushed = _pushed(session, sheet.items) if self._run.kind == SyncKind.COMPLETED else None
+            before = _before(session, sheet.items) if self._run.kind == SyncKind.COMPLETED else None
             together = TOGETHER if session.get_bind().dialect.name == "sqlite" else 1
         ends = dict.fromkeys((item.key for item in sheet.items), "unchanged")
         ends |= {key: "failed" for key, state in known.items() if state != "accepted"}
@@ -69,8 +70,8 @@ class Keeper:
         for first in range(0, len(new), together):
             ends |= self._store(new[first : first + together], sheet.asked_at)
         found.update(ends.values())
-        if pushed is not None:
-            found.update(_origins(sheet.items, ends, pushed))
+        if before is not None:
+            found.update(_origins(sheet.items, ends, before))
         self._note(found, sheet.total)
 
     def _store(self, items: Sequence[Item], at: datetime) -> dict[str, str]:
@@ -117,11 +118,25 @@ def _end(outcome: intake.Outcome) -> str:
     return outcome.effect.value if outcome.effect else "unchanged"
 
 
-def _origins(items: Sequence[Item], ends: dict[str, str], pushed: set[str]) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What was here before a page was stored, by id. `pushed`: brought by the webhook; `filed`: in the inbox."""
+
+    pushed: frozenset[str]
+    filed: frozenset[str]
+
+
+def _origins(items: Sequence[Item], ends: dict[str, str], before: _Before) -> Iterator[str]:
     """For each completed application that is filed: whether the webhook had brought it, or only the API has it."""
     for item in items:
-        if item.completed and ends[item.key] != "failed":
-            yield "pushed" if item.talroo_id in pushed else "only_pulled"
+        if not item.completed or ends[item.key] == "failed":
+            continue
+        if item.talroo_id in before.pushed:
+            yield "pushed"
+            continue
+        yield "only_pulled"
+        if item.talroo_id not in before.filed:
+            yield "newly_found"
 
 
 def _known(session: Session, items: Sequence[Item]) -> dict[str, str]:
@@ -132,16 +147,19 @@ def _known(session: Session, items: Sequence[Item]) -> dict[str, str]:
     return {row.key: row.status for row in found}
 
 
-def _pushed(session: Session, items: Sequence[Item]) -> set[str]:
-    """The ids of applications that the webhook brought as completed ones."""
-    if not items:
-        return set()
-    found = session.scalars(
+def _before(session: Session, items: Sequence[Item]) -> _Before:
+    ids = [item.talroo_id for item in items if item.talroo_id]
+    if not ids:
+        return _Before(frozenset(), frozenset())
+    pushed = session.scalars(
         select(Delivery.talroo_id).where(
-            Delivery.talroo_id.in_([item.talroo_id for item in items if item.talroo_id]),
+            Delivery.talroo_id.in_(ids),
             Delivery.source != PULLED,
             Delivery.status == "accepted",
             or_(Delivery.event_type.is_(None), Delivery.event_type.not_like("%:started:%")),
         )
     )
-    return {talroo_id for talroo_id in found if talroo_id}
+    filed = session.scalars(
+        select(Application.talroo_id).where(Application.talroo_id.in_(ids), Application.completed.is_(True))
+    )
+    return _Before(frozenset(one for one in pushed if one), frozenset(filed))

@@ -21,9 +21,10 @@ LEASE: Final = timedelta(minutes=5)
 """Renewed at each page. Longer than the longest call of the client (180 s) and keeping what it brought."""
 FIRST: Final = timedelta(days=30)
 """How far back a first pull reads."""
-OVERLAP: Final = {SyncKind.INCOMPLETE: timedelta(hours=48), SyncKind.COMPLETED: timedelta(days=10)}
+OVERLAP: Final = {SyncKind.INCOMPLETE: timedelta(hours=48), SyncKind.COMPLETED: FIRST}
 """How far behind the watermark the next pull begins: lists tell when an application was started, and people go on with
-what they began. Completed ones reach further back, because a reminder may bring somebody to finish after a week."""
+what they began. Completed ones reach further back: a cadence brings somebody to finish up to `cadence.ONLY_SINCE` after
+their start, and an outage of a fortnight must not hide that they did."""
 AWAY: Final = "The process that pulled went away before it came to the end. The next pull reads on."
 
 

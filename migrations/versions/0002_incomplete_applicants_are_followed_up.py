@@ -115,6 +115,7 @@ def upgrade():
     sa.Column('failed', sa.Integer(), nullable=False),
     sa.Column('pushed', sa.Integer(), nullable=False),
     sa.Column('only_pulled', sa.Integer(), nullable=False),
+    sa.Column('newly_found', sa.Integer(), nullable=False),
     sa.Column('problem', sa.String(length=300), nullable=True),
     sa.Column('process', sa.String(length=100), nullable=True),
     sa.ForeignKeyConstraint(['started_by_id'], ['user_account.id'], name=op.f('fk_sync_run_started_by_id_user_account')),

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.models import Application, Attachment, Delivery, SyncKind, SyncRun, SyncState, User
-from dashboard.services import intake, pull, pull_keeping, pull_turn, sync
+from dashboard.services import cadence, intake, pull, pull_keeping, pull_turn, sync
 from dashboard.services.files import LocalFiles
 from dashboard.services.intake import Arrival
 from dashboard.services.pull import AlreadyRunning
@@ -583,9 +583,21 @@ def test_the_gap_tells_what_only_the_api_had(engine, api, pulled, push, clock):
     assert done.gap == "pushed 5, found only by the API 3, missing 1"
     assert done.line == "fetched 10, new 3, updated 1, unchanged 5, failed 1"
     again = pulled(SyncKind.COMPLETED)
-    assert (again.gap, again.new) == (done.gap, 0)
+    assert again.gap == done.gap
+    # Of the three one was begun here: that it was finished is news, too.
+    assert [run.news for run in (done, again)] == ["new with this pull: 3", "new with this pull: 0"]
     clock.advance(days=1)
-    assert pulled(SyncKind.COMPLETED).since == started(0) - timedelta(days=10)
+    assert pulled(SyncKind.COMPLETED).since == started(0) - timedelta(days=30)
+
+
+def test_whom_a_cadence_brings_back_is_found_the_next_night_and_after_an_outage(engine, api, pulled, clock):
+    api.items = [item(0, completed=True)]
+    assert pulled(SyncKind.COMPLETED).new == 1
+    clock.advance(days=1)
+    # Begun when the cadence began with them, finished now, and never pushed.
+    api.insert(item(1, at=NOON - timedelta(days=13), completed=True))
+    assert pulled(SyncKind.COMPLETED).news == "new with this pull: 1"
+    assert pull_turn.OVERLAP[SyncKind.COMPLETED] > cadence.ONLY_SINCE + timedelta(days=14)
 
 
 def test_what_runs_at_every_page_is_read_from_indexes(engine, api, pulled):

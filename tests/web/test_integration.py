@@ -11,6 +11,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Outbound, SyncKind, SyncRun
 from dashboard.models.outbound import Channel, State
+from dashboard.web.formatting import day
 from dashboard.worker import beat
 from tests.factories import event
 
@@ -60,11 +61,15 @@ def test_the_gap_is_told_of_completed_ones(app, sign_in):
     told = {"trigger": "worker", "started_at": now, "finished_at": now, "since": now, "state": "done"}
     add(
         app,
-        SyncRun(kind=SyncKind.COMPLETED, fetched=415, new=3, unchanged=412, pushed=412, only_pulled=3, **told),
+        SyncRun(
+            kind=SyncKind.COMPLETED, fetched=415, new=3, unchanged=412, pushed=412, only_pulled=3, newly_found=2, **told
+        ),
         SyncRun(kind=SyncKind.INCOMPLETE, fetched=9, new=9, **told),
     )
     found = page(sign_in("it_admin"))
-    assert "pushed 412, found only by the API 3, missing 0" in card(found, "completed")
+    assert "pushed 412, found only by the API 3, missing 0. New with this pull: 2." in card(found, "completed")
+    assert f"were started since {day(now)}, again with each pull." in card(found, "completed")
+    assert [one["data-pull"] for one in found.select("[data-pull]:has([data-gap])")] == ["completed"]
     assert "only by the API" not in card(found, "incomplete")
     assert "9 new" in card(found, "incomplete")
 
