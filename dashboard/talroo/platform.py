@@ -171,11 +171,6 @@ class PlatformClient:
         reply = self._authorized(f"{self._path}?{query}", patience)
         return _page(_list_content(reply))
 
-    def check(self, *, stop: threading.Event | None = None) -> None:
-        """Get a new token, to see whether Talroo knows the App Client. Raises a `PlatformError` where it does not."""
-        patience = self._begin(stop)
-        self._living_token(patience, instead_of=self._token)
-
     def _begin(self, stop: threading.Event | None) -> _Patience:
         if not (self._client_id and self._client_secret):
             raise NotConfigured(

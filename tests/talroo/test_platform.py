@@ -124,8 +124,6 @@ def test_without_an_app_client_nothing_is_asked(client_id, secret):
         unset = PlatformClient(talroo.url, PATH, client_id, secret)
         with pytest.raises(NotConfigured, match="TALROO_CLIENT_ID and TALROO_CLIENT_SECRET"):
             pull(unset)
-        with pytest.raises(NotConfigured):
-            unset.check()
         assert talroo.requests == []
 
 
@@ -265,7 +263,7 @@ def test_everything_the_fake_talroo_lists_can_be_read_page_by_page(fake):
 
 def test_the_fake_talroo_checks_credentials_path_and_token(fake):
     with pytest.raises(CredentialsRefused):
-        PlatformClient(f"{fake.url}/v5", PATH, CLIENT_ID, "another").check()
+        pull(PlatformClient(f"{fake.url}/v5", PATH, CLIENT_ID, "another"))
     with pytest.raises(ReplyNotUnderstood, match="TALROO_APPLICATIONS_PATH"):
         pull(PlatformClient(f"{fake.url}/v5", "/elsewhere", CLIENT_ID, SECRET))
-    PlatformClient(f"{fake.url}/v5", PATH, CLIENT_ID, SECRET).check()
+    assert pull(PlatformClient(f"{fake.url}/v5", PATH, CLIENT_ID, SECRET)).items

@@ -30,8 +30,8 @@ def test_what_may_pass_is_waited_out_for_a_list(step, deadline):
 @pytest.mark.parametrize(("step", "deadline"), PASSING_WITHIN, ids=str)
 def test_what_may_pass_is_waited_out_for_a_token(step, deadline):
     own = Time()
-    with Upstream([step, token()], drip=0.05) as talroo:
-        client(talroo, own, deadline=deadline).check()
+    with Upstream([step, token(), listed({"id": "a"})], drip=0.05) as talroo:
+        assert pull(client(talroo, own, deadline=deadline)).items == ({"id": "a"},)
     assert len(own.slept) == 1
 
 
@@ -71,16 +71,16 @@ def test_talroos_own_waits_are_kept(status):
 def test_a_wait_may_be_named_by_its_end():
     own = Time()
     noon = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
-    with Upstream([busy("Sat, 31 Jan 2026 12:01:30 GMT"), token()]) as talroo:
-        client(talroo, own, now=lambda: noon).check()
+    with Upstream([busy("Sat, 31 Jan 2026 12:01:30 GMT"), token(), listed({})]) as talroo:
+        assert pull(client(talroo, own, now=lambda: noon)).total == 1
     assert own.slept == [90]
 
 
 @pytest.mark.parametrize("nonsense", ["soon", "-5", "9" * 5000])
 def test_a_wait_that_says_nothing_is_an_ordinary_one(nonsense):
     own = Time()
-    with Upstream([busy(nonsense), token()]) as talroo:
-        client(talroo, own).check()
+    with Upstream([busy(nonsense), token(), listed({})]) as talroo:
+        assert pull(client(talroo, own)).total == 1
     assert 0 < own.slept[0] <= 1
 
 
@@ -105,7 +105,7 @@ def test_the_total_holds_against_a_server_that_is_merely_slow(step):
 
 def test_one_exchange_gets_no_more_than_is_left_of_the_total():
     with Upstream(["silent"]) as talroo, pytest.raises(PlatformUnavailable, match=r"within 0\.3 s"):
-        client(talroo, deadline=60, total=0.3).check()
+        pull(client(talroo, deadline=60, total=0.3))
 
 
 def test_after_the_word_to_stop_nothing_is_asked():
@@ -114,8 +114,6 @@ def test_after_the_word_to_stop_nothing_is_asked():
     with Upstream() as talroo:
         with pytest.raises(PullStopped):
             pull(client(talroo), stop=stop)
-        with pytest.raises(PullStopped):
-            client(talroo).check(stop=stop)
         assert talroo.requests == []
 
 

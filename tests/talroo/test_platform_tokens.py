@@ -86,7 +86,7 @@ def test_a_refused_app_client_is_not_asked_again_and_says_what_to_check(status):
 def test_another_answer_than_a_token_names_the_setting_that_leads_there(status):
     with Upstream([status]) as talroo:
         with pytest.raises(ReplyNotUnderstood, match="TALROO_API_URL"):
-            client(talroo).check()
+            pull(client(talroo))
         assert len(talroo.requests) == 1
 
 
@@ -99,25 +99,6 @@ def test_a_token_that_no_header_can_carry_is_not_used(reply):
         with pytest.raises(ReplyNotUnderstood, match="accessToken"):
             pull(client(talroo))
         assert asked(talroo) == ["token"]
-
-
-def test_checking_gets_a_new_token_which_is_then_used():
-    with Upstream([token("one"), listed(), token("two"), listed()]) as talroo:
-        found = client(talroo)
-        pull(found)
-        found.check()
-        pull(found)
-        assert asked(talroo) == ["token", "one", "token", "two"]
-
-
-def test_a_failed_check_leaves_no_token_behind():
-    with Upstream([token("one"), "401", token("two"), listed()]) as talroo:
-        found = client(talroo)
-        found.check()
-        with pytest.raises(CredentialsRefused):
-            found.check()
-        pull(found)
-        assert asked(talroo) == ["token", "token", "token", "two"]
 
 
 def test_many_threads_share_one_token_and_one_fetch():
