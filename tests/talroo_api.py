@@ -1,6 +1,6 @@
 """The Platform API on a real loopback socket, with lists of any length and every way in which they can be wrong.
 
-    with TalrooApi(incomplete(5_000)) as api:
+    with TalrooApi(items(5_000)) as api:
         client = api.client()
 
 A fault is an attribute that a test sets, or something to do before the n-th page is answered (`before`).

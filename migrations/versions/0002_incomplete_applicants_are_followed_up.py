@@ -20,43 +20,45 @@ TEMPLATES = (
     (
         "First reminder (a day later)",
         "Your application for {job_title}",
-        """Hello {first_name},
+        """Hi {first_name|there},
 
-you began to apply for {job_title} at {company}, and we would like to read the rest. It takes a few minutes to finish:
+You started an application for {job_title} at {company}, and it is almost done. Finishing it takes just a few minutes:
 
 {apply_link}
 
-Did something hold you up? Just answer this mail, and we will help.
+Did something get in the way? Just reply to this email.
 
-Kind regards
+Thank you,
 {company}
 """,
     ),
     (
         "Second reminder (after three days)",
-        "{job_title}: we are still looking",
-        """Hello {first_name},
+        "Your application for {job_title} is not finished yet",
+        """Hi {first_name|there},
 
-we are still looking for people for {job_title} in {job_place}, and your application is not finished yet. You can do that here, also on your phone:
+Your application for {job_title} at {company} is not finished yet. You can finish it here, on your phone or computer:
 
 {apply_link}
 
-If you would rather talk first, answer this mail with a number and a good time to call.
+Questions about the job? Just reply to this email.
 
-Kind regards
+Thank you,
 {company}
 """,
     ),
     (
         "Last reminder (after a week)",
-        "Can we help with your application?",
-        """Hello {first_name},
+        "Still interested in {job_title}?",
+        """Hi {first_name|there},
 
-a week ago you began to apply for {job_title} at {company}. If you are still interested, answer this mail: we can also take what is missing by mail or by phone.
+You started an application for {job_title} at {company}. If you are still interested, you can finish it here:
 
-If not, there is nothing to do. This is our last message about it, and we wish you all the best.
+{apply_link}
 
-Kind regards
+If you are stuck, just reply to this email. If you have changed your mind, there is nothing you need to do.
+
+All the best,
 {company}
 """,
     ),
@@ -142,6 +144,7 @@ def upgrade():
     sa.Column('messages', sa.Integer(), nullable=False),
     sa.Column('last_message_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('next_message_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('next_blocked', sa.String(length=300), nullable=True),
     sa.Column('opted_out_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('completed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('completed_by_id', sa.Integer(), nullable=True),
@@ -222,13 +225,13 @@ EARLIEST = {
 def follow_up_those_who_are_unfinished():
     """What dashboard/services/completion.py would have noted of the applications that are here already.
 
-    How far they came stands in their deliveries: it is measured when Talroo tells of them again, or when somebody reads
-    their delivery again.
+    How far they came stands in their deliveries: the worker measures it (dashboard/services/measuring.py) once somebody
+    has finished the form of their job.
     """
     op.execute("""
         INSERT INTO follow_up (application_id, since, tlr_application_id, tlr_sid, email_key, job_reference,
                                answered, missing, messages)
-        SELECT a.id, coalesce(a.started_at, a.arrived_at), a.tlr_application_id, a.tlr_sid, a.email_key, j.reference,
+        SELECT a.id, CASE WHEN a.started_at < a.arrived_at THEN a.started_at ELSE a.arrived_at END, a.tlr_application_id, a.tlr_sid, a.email_key, j.reference,
                0, '[]', 0
         FROM application a LEFT JOIN job j ON j.id = a.job_id
         WHERE NOT a.completed

@@ -5,10 +5,12 @@ Whichever is first, and when both are on their way at the same moment: it is alw
 
 from __future__ import annotations
 
+import functools
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import pytest
@@ -17,17 +19,20 @@ from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Application, Delivery, FollowUp
-from dashboard.services import completion
+from dashboard.models import Application, Delivery, FollowUp, SyncKind
+from dashboard.services import completion, pull, pull_list
 from dashboard.services.intake import Arrival, Outcome
 from dashboard.services.together import Together
 from dashboard.talroo.questions import CURRENT
 from tests.factories import as_body, event, file_object
+from tests.talroo_api import NOON, TalrooApi
 
 TIMES: Final = 200
 AT_ONCE: Final = 8
 """Threads: half of them pull, half of them are pushed to."""
 PATIENCE: Final = 120
+PAGE: Final = pull_list.SIZES[0]
+"""Items of a page of the list."""
 
 STARTED: Final = {"tlrApplicationId": "talroo-{}", "tlrSid": "click-{}", "email": "{}@example.com"}
 OTHER: Final = {"tlrApplicationId": "talroo-other-{}", "tlrSid": "click-other-{}", "email": "other-{}@example.com"}
@@ -122,6 +127,34 @@ def test_both_at_the_same_moment(app, receive, key):
     pairs = [[(pulled(number), "pulled"), (pushed(number, key), "pushed")] for number in range(TIMES)]
     outcomes = at_once(receive, [pair if number % 2 else pair[::-1] for number, pair in enumerate(pairs)])
     assert {outcome.status for outcome in outcomes} == {"accepted"}
+    assert_all_completed(app, key, TIMES)
+
+
+@pytest.mark.parametrize("key", ["id", "click"])
+def test_a_pull_lists_them_as_unfinished_while_the_webhook_brings_the_same_as_completed(app, receive, key):
+    with app.app_context():
+        engine = db.engine
+    listed = [json.loads(pulled(number)) for number in range(TIMES)]
+    with TalrooApi(listed) as api, ThreadPoolExecutor(AT_ONCE) as threads:
+        pushes: list[Future[Outcome]] = []
+
+        def push_page(page: int) -> None:
+            """While the pull stores this page, threads store who of it has finished."""
+            numbers = range(page * PAGE, (page + 1) * PAGE)
+            pushes.extend(threads.submit(receive, pushed(number, key), "pushed") for number in numbers)
+
+        # Counted are pages asked for, and the pull looks at the list twice: the first four tell of everybody once.
+        api.before = {page: functools.partial(push_page, page) for page in range(TIMES // PAGE)}
+        done = pull.run(
+            lambda: Session(engine),
+            api.client(),
+            app.extensions["file_store"],
+            SyncKind.INCOMPLETE,
+            trigger="worker",
+            clock=lambda: NOON,
+        )
+        assert {push.result(PATIENCE).status for push in pushes} == {"accepted"}
+    assert (done.state, done.problem, done.fetched, done.failed) == ("done", None, TIMES, 0)
     assert_all_completed(app, key, TIMES)
 
 
