@@ -166,6 +166,12 @@ def parked(session: Session, channel: Channel) -> int:
     return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED))
 
 
+def last_sent(session: Session, channel: Channel) -> datetime | None:
+    """When the newest of a channel's rows that were sent was taken."""
+    sent = select(Outbound.sent_at).where(Outbound.channel == channel, Outbound.state == State.SENT)
+    return session.scalar(sent.order_by(Outbound.id.desc()).limit(1))
+
+
 def backlog(session: Session) -> dict[Channel, tuple[int, int]]:
     """By channel: how many wait to be sent or are being sent, and how many stopped; each counted to the limit."""
     return {channel: (_on_the_way(session, channel), parked(session, channel)) for channel in Channel}

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from dashboard.ledger import PARITY_WORDS
-from dashboard.models import Application, Click, Delivery, FollowUp, Outbound, StageChange
+from dashboard.models import Application, Click, Delivery, FollowUp, LinkKey, Outbound, StageChange
 from dashboard.models.outbound import Channel
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo import payload, progress, questions, wire
@@ -27,12 +27,13 @@ MOST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the timeline; `note` may be empty."""
+    """A line of the timeline; `note` may be empty. `earlier`: the public id of the attempt it tells of, or empty."""
 
     at: datetime
     actor: str
     text: str
     note: str = ""
+    earlier: str = ""
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ def timeline(session: Session, application: Application, *, now: datetime | None
     ).all()
     # Of the same moment, what follows from the other stands first.
     entries = [*(_reports(session, application, now) if now else ()), *_moves(application, changes)]
-    entries += _completions(session, application)
+    entries += _followed_up(session, application, changes)
     entries += (_arrival(delivery) for delivery in _deliveries(session, application))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
@@ -146,22 +147,43 @@ def _report(row: Outbound, state: str) -> Entry:
     return Entry(at, "", f"Talroo not told: {what} ({REPORT_WORDS[state]})")
 
 
-def _completions(session: Session, application: Application) -> Iterator[Entry]:
-    """That it was finished after all, and which earlier attempts it took over."""
+def _followed_up(session: Session, application: Application, changes: Sequence[StageChange]) -> Iterator[Entry]:
+    """That they asked for no more reminders, that it was finished after all, and earlier attempts that it took over."""
     found = session.scalars(
         select(FollowUp)
         .where(or_(FollowUp.application_id == application.id, FollowUp.completed_by_id == application.id))
-        .where(FollowUp.completed_at.is_not(None))
+        .options(joinedload(FollowUp.application))
         .order_by(FollowUp.id)
         .limit(MOST)
     )
     for follow_up in found:
-        words = follow_up.link_words[:1].lower() + follow_up.link_words[1:]
         if follow_up.application_id != application.id:
-            yield Entry(follow_up.completed_at or follow_up.since, "", f"An earlier attempt was taken over: {words}")
-        elif follow_up.completed_by_id != application.id or follow_up.messages_before:
-            # Nearly everybody finishes what they began by themselves: their application's arrival says it.
-            yield Entry(follow_up.completed_at or follow_up.since, "", f"Completed: {words}")
+            yield _taken_over(follow_up)
+            continue
+        yield from _opt_out(follow_up, changes)
+        # Nearly everybody finishes what they began by themselves: their application's arrival says it.
+        if follow_up.completed_at and (follow_up.completed_by_id != application.id or follow_up.messages_before):
+            words = follow_up.link_words[:1].lower() + follow_up.link_words[1:]
+            yield Entry(follow_up.completed_at, "", f"Completed: {words}")
+
+
+def _opt_out(follow_up: FollowUp, changes: Sequence[StageChange]) -> Iterator[Entry]:
+    at = follow_up.opted_out_at
+    # What a person noted for them stands there already, with who did.
+    if at and not any(change.is_note and change.at == at for change in changes):
+        after = f", after message {follow_up.messages}" if follow_up.messages else ""
+        yield Entry(at, "", f"Asked for no more reminders{after}")
+
+
+def _taken_over(follow_up: FollowUp) -> Entry:
+    """Of an earlier attempt, in the history of the application that finished it."""
+    at = follow_up.completed_at or follow_up.since
+    after = f" after message {follow_up.messages_before}" if follow_up.messages_before else ""
+    words = f"Had started earlier and came back{after}"
+    if at < follow_up.since:
+        at, words = follow_up.since, "Started again after applying"
+    matched = f" (matched by {LinkKey(follow_up.completed_key).label})" if follow_up.completed_key else ""
+    return Entry(at, "", f"{words}{matched}", earlier=follow_up.application.public_id)
 
 
 def _deliveries(session: Session, application: Application) -> Sequence[Delivery]:

@@ -1,4 +1,4 @@
-"""How the dashboard and Talroo get on: what arrives, what is pulled, what waits to be sent. Nobody's data."""
+"""How the dashboard's connections stand: what arrives, what is pulled, what waits, and mail. Nobody's data."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from flask import Blueprint, render_template
 from dashboard import ledger, queries, schema
 from dashboard.clock import utcnow
 from dashboard.models import SyncKind
+from dashboard.models.outbound import Channel
 from dashboard.permissions import Permission, needs
 from dashboard.services import sync
+from dashboard.services.reminder_rules import Rules
 from dashboard.web.edge import file_store, reading, settings, worker_seen
 
 bp = Blueprint("integration", __name__)
@@ -28,6 +30,8 @@ def index() -> str:
         counts=queries.status_counts(session, ("kept", "quarantined")),
         pulls={kind.value: sync.status(session, kind, now=now, interval=interval) for kind in SyncKind},
         backlog=ledger.backlog(session),
+        mail=Rules.of(config),
+        last_mail_at=ledger.last_sent(session, Channel.REMINDER),
         worker=worker_seen(now),
         database=session.get_bind().dialect.name,
         migrated=schema.is_current(session),

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import Application, Delivery, FollowUp, JobFollowUp, Outbound
+from dashboard.models import Application, Delivery, FollowUp, JobFollowUp, Outbound, StageChange
 from dashboard.models.outbound import Channel, State
 from dashboard.services import intake, reading
 from dashboard.services.intake import Arrival
@@ -407,8 +407,36 @@ def test_the_history_of_both_tells_how_it_was_recognised(session, deliver):
     found = follow_up(session)
     words = "Completed: recovered after message 1, recognised by the same click"
     assert words in [entry.text for entry in reading.timeline(session, found.application)]
-    theirs = [entry.text for entry in reading.timeline(session, found.completed_by)]
-    assert "An earlier attempt was taken over: recovered after message 1, recognised by the same click" in theirs
+    theirs = [(entry.text, entry.earlier) for entry in reading.timeline(session, found.completed_by)]
+    told = "Had started earlier and came back after message 1 (matched by the same click)"
+    assert (told, found.application.public_id) in theirs
+
+
+def test_who_began_again_after_applying_did_not_come_back(session, deliver):
+    deliver(completed())
+    deliver(started(started_at=(utcnow() + timedelta(hours=1)).isoformat(), **AGAIN))
+    found = follow_up(session)
+    first = reading.timeline(session, found.completed_by)[0]
+    assert (first.text, first.at) == (
+        "Started again after applying (matched by the same e-mail address and job)",
+        found.since,
+    )
+
+
+@pytest.mark.parametrize(("messages", "after"), [(0, ""), (1, ", after message 1")])
+def test_the_history_tells_when_they_asked_for_no_more_reminders(session, deliver, messages, after):
+    deliver(started())
+    found = follow_up(session)
+    found.messages, found.opted_out_at = messages, utcnow() + timedelta(minutes=1)
+    session.commit()
+    newest = reading.timeline(session, found.application)[0]
+    assert (newest.text, newest.at) == (f"Asked for no more reminders{after}", found.opted_out_at)
+    told = StageChange(application_id=found.application_id, from_stage="new", to_stage="new", note="They called.")
+    told.at = found.opted_out_at
+    session.add(told)
+    session.commit()
+    newest = reading.timeline(session, found.application)[0]
+    assert (newest.text, newest.note) == (told.text, "They called.")
 
 
 def test_the_history_says_nothing_of_what_everybody_does(session, deliver):

@@ -323,6 +323,15 @@ def test_the_same_persons_other_applications_are_listed(recruiter, deliver):
     assert "+1 other application" in recruiter.get("/applications").text
 
 
+@pytest.mark.parametrize(("role", "leads"), [("recruiter", False), ("hr_admin", True)])
+def test_the_history_leads_those_who_follow_up_to_the_earlier_attempt(sign_in, deliver, role, leads):
+    begun = deliver(event(kind="started:v1")).json["application"]
+    finished = deliver(event()).json["application"]
+    history = main_of(sign_in(role).get(f"/applications/{finished}").text).select_one(".part-timeline")
+    assert "Had started earlier and came back (matched by the same" in history.text
+    assert [link["href"] for link in history.select("a")] == ([f"/incomplete/{begun}"] if leads else [])
+
+
 def test_contact_is_one_click_away_and_everything_is_escaped(recruiter, deliver):
     evil = "<script>alert(1)</script>"
     applicant = {"firstName": evil, "lastName": '"&', "phone": "512 555 0142", "address": evil, "city": evil}

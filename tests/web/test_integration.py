@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bs4 import BeautifulSoup
@@ -13,7 +13,9 @@ from dashboard.models import Outbound, SyncKind, SyncRun
 from dashboard.models.outbound import Channel, State
 from dashboard.web.formatting import day
 from dashboard.worker import beat
+from tests.application import signed_in_client
 from tests.factories import event
+from tests.following_up import MAIL
 
 
 @pytest.fixture
@@ -96,6 +98,30 @@ def test_what_waits_and_what_stopped_are_counted_by_channel(app, sign_in):
     assert cells == [["Conversions", "2", "1"], ["Dispositions", "0", "0"], ["Messages", "to", "applicants", "0", "0"]]
 
 
+def test_the_mail_side_says_what_is_not_set(sign_in):
+    told = card(page(sign_in("it_admin")), "mail")
+    assert "Reminders can be written but not sent: MAIL_URL, MAIL_FROM and MAIL_POSTAL_ADDRESS are not set." in told
+    assert "Server None set Sender None set Postal line None set Apply address Each job needs its own" in told
+    assert "Last mail sent None yet" in told
+
+
+def test_the_mail_side_says_what_is_set_and_when_the_last_mail_left(make_app, database_url):
+    app = make_app(database_url, **MAIL, apply_url="https://jobs.example.com/{job_reference}")
+    sent_at = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+    facts = {"event": "1", "event_time": sent_at, "created_at": sent_at, "due_at": sent_at}
+    add(
+        app,
+        Outbound(channel=Channel.REMINDER, business_key="a", state=State.SENT, sent_at=sent_at, **facts),
+        Outbound(channel=Channel.REMINDER, business_key="b", state=State.WAITING, **facts),
+        Outbound(channel=Channel.CONVERSION, business_key="c", state=State.SENT, sent_at=utcnow(), **facts),
+    )
+    told = card(page(signed_in_client(app, "it_admin")), "mail")
+    assert "not set" not in told
+    assert "Server Set Sender Harbor & Vale <jobs@example.com> Postal line Harbor & Vale, 1 Pier Road" in told
+    assert "Apply address https://jobs.example.com/{job_reference}" in told
+    assert "Last mail sent Wed 4 Mar 2026, 05:06 UTC" in told
+
+
 def test_a_worker_is_alive_until_it_was_silent_for_half_a_minute(app, sign_in):
     client = sign_in("it_admin")
     for age, told in ((5, "Alive"), (31, "Not running")):
@@ -118,8 +144,6 @@ def test_a_file_store_that_does_not_answer_is_named_by_its_problem(app, sign_in,
 
 
 def test_what_is_not_configured_is_said(make_app, sqlite_url):
-    from tests.application import signed_in_client
-
     client = signed_in_client(make_app(sqlite_url, talroo_webhook_secrets=()), "it_admin")
     found = page(client)
     assert "None set: deliveries are refused" in card(found, "pushed")
