@@ -6,9 +6,18 @@ from anyascii import anyascii
 
 
 def email_key(email: str | None) -> str | None:
-    """E-mail folded for comparing; None where it is none."""
-    folded = (email or "").strip().lower()
-    return folded if "@" in folded else None
+    """E-mail folded for comparing, its domain as DNS knows it; None where it is none."""
+    name, at, domain = (email or "").strip().lower().rpartition("@")
+    return f"{name}@{_domain_key(domain)}" if at else None
+
+
+def _domain_key(domain: str) -> str:
+    """`bücher.example.` is `xn--bcher-kva.example`: the same letter box. As it is where DNS could not know it."""
+    bare = domain.removesuffix(".")
+    try:
+        return bare if bare.isascii() else bare.encode("idna").decode()
+    except UnicodeError:
+        return bare
 
 
 def phone_key(phone: str | None) -> str | None:

@@ -9,9 +9,21 @@ from dashboard import person_keys
 
 @pytest.mark.parametrize(
     ("email", "key"),
-    [("  Ada@Example.COM ", "ada@example.com"), ("nothing", None), ("", None), (None, None), ("@", "@")],
+    [
+        ("  Ada@Example.COM ", "ada@example.com"),
+        ("nothing", None),
+        ("", None),
+        (None, None),
+        ("@", "@"),
+        ("ada@example.com.", "ada@example.com"),
+        ("ada@Bücher.Example", "ada@xn--bcher-kva.example"),
+        ("ada@xn--bcher-kva.example.", "ada@xn--bcher-kva.example"),
+        ("a@b@example.com", "a@b@example.com"),
+        ("ada@ü..example", "ada@ü..example"),
+        ("ada@" + "ü" * 80 + ".example", "ada@" + "ü" * 80 + ".example"),
+    ],
 )
-def test_e_mail_addresses_are_compared_without_case_and_space(email, key):
+def test_e_mail_addresses_are_compared_by_the_letter_box_they_name(email, key):
     assert person_keys.email_key(email) == key
 
 

@@ -71,7 +71,7 @@ def _note_new(session: Session, submission: Submission, row: dict[str, Any]) -> 
         Beginning(
             signs=signs,
             job_id=row["job_id"],
-            since=facts.started_at or row["arrived_at"],
+            since=_since(facts.started_at, row["arrived_at"]),
             missing=progress.missing(facts, has_resume=has_resume),
             progress=submission.progress,
             at=row["arrived_at"],
@@ -96,12 +96,17 @@ def _note_again(
         Beginning(
             signs=signs,
             job_id=application.job_id,
-            since=application.started_at or application.arrived_at,
+            since=_since(application.started_at, application.arrived_at),
             missing=progress.missing(application, has_resume=has_resume),
             progress=submission.progress if is_shown else None,
             at=at,
         ),
     )
+
+
+def _since(started_at: datetime | None, arrived_at: datetime) -> datetime:
+    """When it was begun: before it arrived, whatever date it bears. One in the future would hide who finished it."""
+    return min(started_at or arrived_at, arrived_at)
 
 
 def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: datetime) -> int:

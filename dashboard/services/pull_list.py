@@ -5,6 +5,7 @@ Nothing that the server says about its own list is relied on; docs/decisions/000
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,12 @@ SIZES: Final = (50, 10, 2, 1)
 """Items a page; the next smaller where a reply grows too large, because items carry résumés."""
 MOST_PASSES: Final = 4
 MOST_ITEMS: Final = 100_000
-"""2,000 pages. Beyond, a list that never ends and a long one cannot be told apart."""
+"""Beyond, a list that never ends and a long one cannot be told apart; nor after as many pages as would hold them."""
+ENOUGH: Final = 10
+"""So many items in a row were started too long ago before the list counts as read: one may have a wrong date."""
+ASTRAY: Final = 10
+"""So many may stand where they do not belong, of few items fewer (`ONE_IN`), and the list still counts as sorted."""
+ONE_IN: Final = 20
 LOOKS_BEYOND: Final = 2
 """Pages looked at behind an empty one before it counts as the end."""
 MOST_REPEATS: Final = 3
@@ -125,12 +131,13 @@ class _Pass:
         self._memory = memory
         self._newest_before = memory.newest
         self._come_past: set[str] = set()
-        self._oldest: datetime | None = None
-        self._in_order = True
+        self._starts = _Starts()
+        self._too_old = 0
         self._empty = 0
         self._repeats = 0
 
     def sheets(self) -> Iterator[Sheet]:
+        came = 0
         for number in range(MOST_ITEMS // self._size):
             asked_at = self._clock()
             page = self._ask(number, self._size)
@@ -138,19 +145,19 @@ class _Pass:
             fresh = [item for item in items if item.identity not in self._come_past]
             self._note(fresh)
             yield Sheet(self._unhanded(items), asked_at, page.total, _newest(items))
+            came += len(items)
             if self._is_the_end(items, fresh, page.total):
                 return
-        raise ListTooLong(
-            f"Talroo's list did not end within {MOST_ITEMS:,} applications. Ask for fewer: a later --since."
-        )
+            if came >= MOST_ITEMS:
+                break
+        raise ListTooLong(f"Talroo's list did not end within {MOST_ITEMS:,} applications. {self._advice()}")
 
     def _note(self, fresh: Sequence[Item]) -> None:
         """Remember what came past, in which order."""
         self.pages += bool(fresh)
         for item in fresh:
             if item.started_at is not None:
-                self._in_order &= self._oldest is None or item.started_at <= self._oldest
-                self._oldest = item.started_at
+                self._starts.add(item.started_at)
             if item.identity not in self._memory.known:
                 self.found_more |= self._counts_as_missed(item)
         self._come_past.update(item.identity for item in fresh)
@@ -180,8 +187,14 @@ class _Pass:
         if not fresh:
             return self._repeats_itself(items, total)
         self._repeats = 0
+        self._too_old = 0 if any(self._is_in_range(item) for item in fresh) else self._too_old + len(fresh)
         # A list that is out of order may hold anything further down.
-        return self._in_order and not any(self._is_in_range(item) for item in fresh)
+        return self._too_old >= ENOUGH and self._starts.are_sorted
+
+    def _advice(self) -> str:
+        if self._starts.are_sorted:
+            return "Pull in the terminal with a later --since; what lies before it is not read then."
+        return "It is not sorted by when they were started, so all of it has to be read. Ask Talroo to mend that."
 
     def _repeats_itself(self, items: Sequence[Item], total: int | None) -> bool:
         """Whether that was the end: a server may answer its last page, or all it has, whatever page is asked for."""
@@ -195,6 +208,29 @@ class _Pass:
                 " the next pull tries again."
             )
         return True
+
+
+class _Starts:
+    """Whether a list is sorted, newest first, but for some that stand where they do not belong.
+
+    Told by the longest run that is in order once the others are left out: a single wrong date costs one, however far
+    it is off, while two sorted lists one behind the other cost as many as the shorter has.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        # For each length of such a run: how far back the best one reaches, in seconds before 1970.
+        self._ends: list[float] = []
+
+    def add(self, started_at: datetime) -> None:
+        self._count += 1
+        key = -started_at.timestamp()
+        place = bisect_right(self._ends, key)
+        self._ends[place : place + 1] = [key]
+
+    @property
+    def are_sorted(self) -> bool:
+        return self._count - len(self._ends) <= min(ASTRAY, self._count // ONE_IN)
 
 
 def _item(document: Json) -> Item:

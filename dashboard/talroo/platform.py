@@ -36,10 +36,15 @@ from dashboard.talroo.wire import Json
 DEADLINE: Final = 60.0
 TOTAL: Final = 180.0
 MAX_REPLY: Final = 64 * 1024 * 1024
+MAX_VALUES: Final = 1_000_000
+"""JSON values in an answer. Each costs a hundred bytes or more once it is read, and may have cost three on the way."""
+MAX_TIMES_SIZE: Final = 10
+"""A server may have a page size of its own, but not list everything at once: one statement asks about a whole page."""
 
 _TOKEN: Final = re.compile(r"[!-~]{1,16384}", re.ASCII)
 _COUNT: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _LISTS: Final = ("content", "items", "data", "results")
+_BEFORE_A_VALUE: Final = (b",", b"[", b"{")
 _SPARE: Final = 30.0
 _TURN_SEEN_WITHIN: Final = 0.05
 
@@ -169,7 +174,12 @@ class PlatformClient:
         term = f"completed={'true' if completed else 'false'}"
         query = urlencode({"search": term, "sort": "createdAt,desc", "page": page, "size": size})
         reply = self._authorized(f"{self._path}?{query}", patience)
-        return _page(_list_content(reply))
+        found = _page(_list_content(reply))
+        if len(found.items) > size * MAX_TIMES_SIZE:
+            raise ReplyNotUnderstood(
+                f"Talroo lists {len(found.items)} job applications on a page that was to hold {size}."
+            )
+        return found
 
     def _begin(self, stop: threading.Event | None) -> _Patience:
         if not (self._client_id and self._client_secret):
@@ -304,8 +314,11 @@ def _content(reply: Reply, asked: str, settings: str) -> Json:
     if not _is_success(reply):
         moved = ", and redirects are not followed" if reply.status and 300 <= reply.status <= 399 else ""
         raise ReplyNotUnderstood(f"Talroo answered {reply.status} when {asked}{moved}. Check {settings}.")
+    body = bytes(reply.body)
+    if sum(map(body.count, _BEFORE_A_VALUE)) > MAX_VALUES:
+        raise ReplyTooLarge(f"Talroo's answer holds more than {MAX_VALUES} values. Ask for smaller pages.")
     try:
-        return wire.parse(bytes(reply.body)).value
+        return wire.parse(body).value
     except wire.NotJson:
         raise ReplyNotUnderstood(f"Talroo's answer when {asked} is not JSON. Check {settings}.") from None
 

@@ -127,6 +127,16 @@ def test_where_nobody_says_when_it_was_started_it_counts_from_its_arrival(sessio
     assert follow_up(session).since == follow_up(session).application.arrived_at
 
 
+@pytest.mark.parametrize("first", ["begun", "finished"])
+def test_a_start_in_the_future_hides_nobody_who_finished(session, deliver, first):
+    documents = [started(started_at="2099-01-01T00:00:00Z", **AGAIN), completed()]
+    for document in documents if first == "begun" else documents[::-1]:
+        deliver(document)
+    found = follow_up(session)
+    assert found.since == found.application.arrived_at
+    assert link(session) == ("finished", "email")
+
+
 def test_a_completed_application_is_not_followed_up(session, deliver):
     deliver(completed())
     assert session.scalar(select(func.count()).select_from(FollowUp)) == 0

@@ -203,6 +203,46 @@ def test_a_list_without_end_is_an_error(monkeypatch, api):
     assert len(api.pages) == 20
 
 
+@pytest.mark.parametrize("wrong", [NOON - timedelta(days=9_999), NOON + timedelta(days=9_999)])
+@pytest.mark.parametrize("place", [0, 70])
+@pytest.mark.parametrize("size", [1, 50])
+def test_one_wrong_date_makes_nobody_read_the_whole_list(monkeypatch, api, place, wrong, size):
+    monkeypatch.setattr(pull_list, "SIZES", (size,))
+    api.unsorted = True
+    api.items.insert(place, item(9_999, at=wrong))
+    since = NOON - timedelta(minutes=100)
+    assert set(everything(100)) <= set(numbers(read(api, since=since)))
+    assert len(api.pages) < (20 if size > 1 else 400)
+
+
+def test_sorted_lists_one_behind_the_other_are_read_to_their_end(api):
+    api.unsorted = True
+    api.items = [*api.items[50:150], *api.items[20:50], *api.items[150:], *api.items[:20]]
+    assert numbers(read(api, since=NOON - timedelta(minutes=160))) == everything(160)
+
+
+def test_pages_longer_than_asked_for_do_not_make_a_list_without_end_longer(monkeypatch):
+    monkeypatch.setattr(pull_list, "MOST_ITEMS", 1_000)
+    asked: list[int] = []
+
+    def ask(page: int, size: int) -> ListPage:
+        asked.append(page)
+        at = (NOON - timedelta(minutes=page * 500 + place) for place in range(size * 10))
+        return ListPage(tuple(item(page * 500 + place, at=one) for place, one in enumerate(at)), None)
+
+    with pytest.raises(ListTooLong, match=r"applications\. Pull in the terminal with a later --since"):
+        list(pull_list.sheets(ask, since=LONG_AGO, clock=lambda: NOON))
+    assert asked == [0, 1]
+
+
+def test_a_list_too_long_because_it_is_not_sorted_is_told_so(monkeypatch, api):
+    monkeypatch.setattr(pull_list, "MOST_ITEMS", 1_000)
+    api.unsorted = True
+    api.items = api.items[::-1]
+    with pytest.raises(ListTooLong, match="not sorted"):
+        read(api, since=NOON - timedelta(minutes=100))
+
+
 def test_replies_that_grow_too_large_are_asked_for_in_smaller_pages():
     with TalrooApi(items(120)) as api:
         api.too_large = 10

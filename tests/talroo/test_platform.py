@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.sandbox.server import FakeTalroo
+from dashboard.talroo import wire
 from dashboard.talroo.platform import (
     CredentialsRefused,
     ListPage,
@@ -22,7 +23,7 @@ from dashboard.talroo.platform import (
     ReplyNotUnderstood,
     ReplyTooLarge,
 )
-from dashboard.talroo.wire import Number
+from dashboard.talroo.wire import Number, parse
 from tests.talroo import certificates
 from tests.talroo.pulling import CLIENT_ID, PATH, SECRET, TOKEN_AT, as_json, asked, client, listed, pull, token
 from tests.talroo.test_http import RAW
@@ -144,6 +145,23 @@ def test_an_answer_may_be_as_long_as_allowed_and_no_longer():
         assert pull(client(talroo, max_reply=len(answer.body))).total == 1
         with pytest.raises(ReplyTooLarge, match="smaller pages"):
             pull(client(talroo, max_reply=len(answer.body) - 1))
+
+
+def test_a_small_answer_that_would_fill_the_memory_is_not_even_read(monkeypatch):
+    monkeypatch.setattr(wire, "parse", lambda raw: pytest.fail("read") if len(raw) > 1_000_000 else parse(raw))
+    small = Answer(body=b"[" + b"{}," * 500_000 + b"{}]")
+    with Upstream([token(), small]) as talroo, pytest.raises(ReplyTooLarge, match="1000000 values"):
+        pull(client(talroo))
+
+
+@pytest.mark.parametrize(("count", "is_taken"), [(200, True), (201, False)])
+def test_a_page_may_hold_ten_times_what_was_asked_for_and_no_more(count, is_taken):
+    with Upstream([token(), listed(*[{}] * count)]) as talroo:
+        if is_taken:
+            assert len(pull(client(talroo), size=20).items) == count
+        else:
+            with pytest.raises(ReplyNotUnderstood, match="201 job applications on a page that was to hold 20"):
+                pull(client(talroo), size=20)
 
 
 @pytest.mark.parametrize("step", ["huge", "endless"])
