@@ -84,7 +84,7 @@ _EFFECTS: Final = ("new", "updated", "unchanged", "failed")
 _FIGURES: Final[tuple[tuple[str, str, tuple[str, ...], Callable[[Session, datetime], Values]], ...]] = (
     ("deliveries", "What Talroo sent, by what became of it.", ("status",), _deliveries),
     ("applications", "Applications, complete or not; on a large PostgreSQL an estimate.", (), _applications),
-    ("outbox", "Reports to Talroo, by channel and state.", ("channel", "state"), _outbox),
+    ("outbox", "What goes to Talroo and to applicants, by channel and state.", ("channel", "state"), _outbox),
     ("worker_beat_age_seconds", "Since any worker was last known to be alive; absent if none was.", (), _worker_age),
     ("pull_age_seconds", "Since a pull from the Platform API last came to its end.", ("kind",), _pull_ages),
     ("pull_items", "What the last pull found, by what it did here.", ("kind", "effect"), _pulled),

@@ -14,7 +14,8 @@ from dashboard.models import Application, FollowUp, Job, JobFollowUp, Outbound, 
 from dashboard.models.outbound import Channel
 from dashboard.person_keys import email_key
 from dashboard.services import cadence, reminders
-from dashboard.services.reminders import Queued, Rules
+from dashboard.services.reminder_rules import Rules
+from dashboard.services.reminders import Queued
 from tests.outbox_fixtures import NOON, add_applicant
 
 SECRET: Final = "for the tests only, nothing is secret"

@@ -15,7 +15,7 @@ from dashboard.extensions import db
 from dashboard.models import Application, Attachment, Delivery, Job, Outbound, ReminderTemplate
 from dashboard.models.outbound import Channel
 from dashboard.services import opt_outs, reminders
-from dashboard.services.reminders import Rules
+from dashboard.services.reminder_rules import Rules
 from tests.factories import event, file_object, file_question, payload
 
 CANARY: Final = "Xyzzyqua"

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, contains_eager
 from dashboard import daytime
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
+from dashboard.services.queueing import UNDER_WAY
 
 MAX_MESSAGES: Final = 3
 """Reminders to one applicant, ever, whoever writes them."""
@@ -21,8 +22,6 @@ ONLY_SINCE: Final = timedelta(days=14)
 """Turning a cadence on must not write to everybody of the last year: nobody hears from it later than this."""
 APART: Final = timedelta(hours=20)
 """Between two reminders to one person, whoever writes them."""
-
-UNDER_WAY: Final = (State.WAITING, State.SENDING, State.PARKED)
 
 _NIGHT: Final = timedelta(hours=4)
 """Two steps a day apart may come this much closer, so that a night's delay of one does not put off all after it."""

@@ -13,7 +13,9 @@ from dashboard import daytime
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.services import reminders
-from dashboard.services.reminders import FIELDS, Draft, Rules
+from dashboard.services.reminder_rules import Rules, blocked
+from dashboard.services.reminder_words import FIELDS
+from dashboard.services.reminders import Draft
 
 _Reader = tuple[Application, FollowUp | None, JobFollowUp | None]
 
@@ -124,4 +126,4 @@ def _sent_by(user_id: int) -> ColumnElement[bool]:
 def _copy(session: Session, reader: _Reader, subject: str, body: str, rules: Rules, now: datetime) -> Copy:
     application, follow_up, settings = reader
     draft = reminders.draft(session, application, subject, body, settings, rules)
-    return Copy(application, follow_up, draft, reminders.blocked(session, application, follow_up, rules, now))
+    return Copy(application, follow_up, draft, blocked(session, application, follow_up, rules, now))

@@ -15,8 +15,6 @@ from dashboard.models import Application, FollowUp, Job, JobFollowUp, ReminderTe
 from dashboard.services.cadence import MAX_DAYS, MAX_MESSAGES, ONLY_SINCE
 from dashboard.services.reminder_words import BadAddress, BadWords, checked_apply_url, fields_in
 
-STEPS: Final = MAX_MESSAGES
-LAST_DAY: Final = MAX_DAYS
 USUAL_DAYS: Final = (1, 3, 7)
 SHOWN_JOBS: Final = 200
 
@@ -58,7 +56,7 @@ class Wanted:
 
     apply_url: str = ""
     active: bool = False
-    steps: tuple[Step, ...] = (Step(),) * STEPS
+    steps: tuple[Step, ...] = (Step(),) * MAX_MESSAGES
     problems: Mapping[str, str] = field(default_factory=dict)
     plan: Sequence[Mapping[str, Any]] = ()
     """The steps as `JobFollowUp.steps` holds them."""
@@ -68,7 +66,7 @@ class Wanted:
         cls, form: Mapping[str, str], templates: Sequence[ReminderTemplate], *, usual_apply_url: str | None = None
     ) -> Wanted:
         """From a form. `templates`: those one may choose; `usual_apply_url`: what serves a job without its own."""
-        steps = tuple(_step(form, number) for number in range(1, STEPS + 1))
+        steps = tuple(_step(form, number) for number in range(1, MAX_MESSAGES + 1))
         address, active = form.get("apply_url", "").strip(), form.get("active") == "yes"
         problems: dict[str, str] = {}
         _check_address(address, problems)
@@ -87,7 +85,8 @@ class Wanted:
             usual = [Step(str(days), template.public_id) for days, template in zip(USUAL_DAYS, offered, strict=False)]
             return cls(steps=_filled_up(usual))
         public_ids = {template.id: template.public_id for template in templates}
-        steps = [Step(str(step["days"]), public_ids.get(step["template"], "")) for step in settings.steps[:STEPS]]
+        saved = settings.steps[:MAX_MESSAGES]
+        steps = [Step(str(step["days"]), public_ids.get(step["template"], "")) for step in saved]
         return cls(settings.apply_url or "", settings.active, _filled_up(steps), plan=settings.steps)
 
 
@@ -136,7 +135,7 @@ def concerned(session: Session, job: Job, now: datetime) -> Concerned:
             FollowUp.completed_at.is_(None),
             FollowUp.opted_out_at.is_(None),
             FollowUp.since >= now - ONLY_SINCE,
-            FollowUp.messages < STEPS,
+            FollowUp.messages < MAX_MESSAGES,
         )
     )
     return Concerned(*session.execute(found).one())
@@ -158,7 +157,7 @@ def save(session: Session, job: Job, wanted: Wanted, *, user_id: int | None, at:
 
 
 def _filled_up(steps: Sequence[Step]) -> tuple[Step, ...]:
-    return (*steps, *[Step()] * (STEPS - len(steps)))
+    return (*steps, *[Step()] * (MAX_MESSAGES - len(steps)))
 
 
 def _step(form: Mapping[str, str], number: int) -> Step:
@@ -190,10 +189,10 @@ def _plan(
 
 def _days(typed: str, plan: Sequence[Mapping[str, Any]], number: int, problems: dict[str, str]) -> int | None:
     least = plan[-1]["days"] + 1 if plan else 1
-    if _DAYS.fullmatch(typed) and least <= int(typed) <= LAST_DAY:
+    if _DAYS.fullmatch(typed) and least <= int(typed) <= MAX_DAYS:
         return int(typed)
     later = f"more than message {number - 1}, " if plan else ""
-    problems[f"days_{number}"] = f"Write a number of days: {later}at most {LAST_DAY}."
+    problems[f"days_{number}"] = f"Write a number of days: {later}at most {MAX_DAYS}."
     return None
 
 

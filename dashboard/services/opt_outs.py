@@ -21,10 +21,9 @@ from dashboard.database import insert_or_ignore
 from dashboard.models import Application, FollowUp, Job, OptOut, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.person_keys import email_key
+from dashboard.services.queueing import UNSENT
 
 OPTED_OUT_WORDS: Final = "They have asked for no more reminders."
-STOPPABLE: Final = (State.WAITING, State.PARKED, State.UNSENDABLE)
-"""States from which a reminder can still be taken back."""
 
 _HASH_PURPOSE: Final = b"opt-out: e-mail address"
 _TOKEN_PURPOSE: Final = b"opt-out: unsubscribe link"
@@ -131,7 +130,7 @@ def cancel_waiting(session: Session, application_ids: Sequence[int], why: str) -
         .where(
             Outbound.application_id.in_(application_ids),
             Outbound.channel == Channel.REMINDER,
-            Outbound.state.in_(STOPPABLE),
+            Outbound.state.in_(UNSENT),
         )
         .order_by(Outbound.id)
         .with_for_update(of=Outbound)

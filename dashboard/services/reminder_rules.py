@@ -13,8 +13,9 @@ from config import Config
 from dashboard.mail_address import is_address
 from dashboard.models import Application, FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
-from dashboard.services.cadence import APART, MAX_MESSAGES, UNDER_WAY
+from dashboard.services.cadence import APART, MAX_MESSAGES
 from dashboard.services.opt_outs import OPTED_OUT_WORDS, is_opted_out
+from dashboard.services.queueing import UNDER_WAY
 
 COMPLETED_WORDS: Final = "They have completed their application."
 GONE_WORDS: Final = "Their data is no longer here."

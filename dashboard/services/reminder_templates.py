@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard.models import Application, FollowUp, Job, JobFollowUp, Reminder, ReminderTemplate
+from dashboard.services.reminder_rules import Rules
 from dashboard.services.reminder_words import merge, problem_with, values_for
-from dashboard.services.reminders import Draft, Rules, closing
+from dashboard.services.reminders import Draft, closing
 
 NAME_LENGTH: Final = 100
 SUBJECT_LENGTH: Final = 300

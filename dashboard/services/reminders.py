@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard import daytime
-from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound, Reminder, ReminderTemplate
 from dashboard.models.outbound import Channel, State
-from dashboard.services import cadence, opt_outs, reminder_words
+from dashboard.services import cadence, queueing, reminder_words
 from dashboard.services.cadence import MAX_MESSAGES
-from dashboard.services.opt_outs import OPTED_OUT_WORDS, is_opted_out, opt_out
+from dashboard.services.opt_outs import OPTED_OUT_WORDS
 from dashboard.services.reminder_rules import GONE_WORDS, WAITING_WORDS, Rules, blocked, numbers_taken
-from dashboard.services.reminder_words import FIELDS, BadWords, checked_apply_url
-
-__all__ = ["FIELDS", "MAX_MESSAGES", "BadWords", "Rules", "blocked", "checked_apply_url", "is_opted_out", "opt_out"]
+from dashboard.services.reminder_words import BadWords
 
 BATCH: Final = 50
 """At most so many automatic messages in one transaction."""
@@ -155,13 +152,13 @@ def undo(session: Session, outbound_id: int) -> bool:
         .with_for_update(of=Outbound)
         .execution_options(populate_existing=True)
     )
-    if row is None or row.state not in opt_outs.STOPPABLE:
+    if row is None or row.state not in queueing.UNSENT:
         return False
     row.state, row.last_answer = State.CANCELLED, UNDONE_WORDS
     session.flush()
     follow_up = session.scalar(select(FollowUp).where(FollowUp.application_id == row.application_id))
     if follow_up is not None:
-        cadence.plan(session, follow_up, row.created_at)
+        cadence.plan(session, follow_up, row.event_time)
     return True
 
 
@@ -252,38 +249,17 @@ def _write_to(session: Session, follow_up: FollowUp | None, message: _Message, r
 
 
 def _wait_in_outbox(session: Session, application_id: int, number: int, message: _Message, rules: Rules) -> int:
-    timing = {
-        "state": State.WAITING,
-        "due_at": message.at + rules.hold,
-        "event_time": message.at,
-        "created_at": message.at,
-        "created_by_id": message.user_id,
-        "failures": 0,
-    }
-    fresh = timing | {
-        "public_id": public_id(),
+    row = {
         "channel": Channel.REMINDER,
         "business_key": f"reminder:{application_id}:{number}",
         "application_id": application_id,
         "event": str(number),
-        "attempts": 0,
-        "uncertain": 0,
-        "alone": False,
+        "created_by_id": message.user_id,
     }
-    made = session.execute(insert_or_ignore(session, Outbound, "business_key"), fresh).scalar()
-    if made is not None:
-        return int(made)
-    # One that was taken back before: the same row waits again, with new words.
-    revived = session.execute(
-        update(Outbound)
-        .where(Outbound.business_key == fresh["business_key"], Outbound.state == State.CANCELLED)
-        .values(**timing, last_answer=None, first_attempt_at=None)
-        .returning(Outbound.id)
-        .execution_options(synchronize_session="fetch")
-    ).scalar()
-    if revived is None:
+    outbound_id, waits = queueing.queue(session, row, at=message.at, due=message.at + rules.hold)
+    if not waits:
         raise _Blocked(WAITING_WORDS)
-    return int(revived)
+    return outbound_id
 
 
 def _keep_words(

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
-from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
+from dashboard.services import queueing
+from dashboard.services.queueing import UNSENT
 from dashboard.stages import Stage, still_true
 from dashboard.talroo.click_id import valid_click_id
 
-UNSENT: Final = (State.WAITING, State.PARKED, State.UNSENDABLE)
-"""States from which a report can still be taken back without a trace at Talroo."""
 CAUGHT_UP_WORDS: Final = "A later delivery brought the click id; the conversion is queued under that."
 
 
@@ -171,23 +170,6 @@ def conversion_of(session: Session, application: Application, rules: Rules) -> O
     )
 
 
-def retry(session: Session, row: Outbound, *, now: datetime) -> bool:
-    """Have a parked or waiting row tried again now, with a clean slate. False where it is in no state for it."""
-    return retry_all(session, now=now, only=Outbound.id == row.id) > 0
-
-
-def retry_all(session: Session, *, now: datetime, only: ColumnElement[bool]) -> int:
-    """Have every parked row that `only` selects tried again, and every one that waits for its next try. How many."""
-    wanting = (Outbound.state == State.PARKED) | ((Outbound.state == State.WAITING) & (Outbound.failures > 0))
-    done = session.execute(
-        update(Outbound)
-        .where(only, wanting)
-        .values(state=State.WAITING, due_at=now, failures=0, first_attempt_at=None)
-        .execution_options(synchronize_session=False)
-    )
-    return int(done.rowcount)  # type: ignore[attr-defined]
-
-
 # --- in words -------------------------------------------------------------------------------------------------------
 
 
@@ -240,39 +222,13 @@ def _queue_disposition(
 
 
 def _queue(session: Session, row: dict[str, Any], *, sendable: bool, at: datetime, due: datetime) -> bool:
-    timing = {"state": State.WAITING if sendable else State.UNSENDABLE, "due_at": due, "event_time": at}
-    fresh = {
-        **row,
-        **timing,
-        "public_id": public_id(),
-        "created_at": at,
-        "attempts": 0,
-        "failures": 0,
-        "uncertain": 0,
-        "alone": False,
-    }
-    if session.execute(insert_or_ignore(session, Outbound, "business_key"), fresh).scalar() is not None:
-        return True
-    known = session.scalars(
-        select(Outbound)
-        .where(Outbound.business_key == row["business_key"])
-        .with_for_update(of=Outbound)
-        .execution_options(populate_existing=True)
-    ).one()
-    revived = known.state == State.CANCELLED
-    if revived:
-        # Taken back before and now decided again: the same row waits again, from the start.
-        _change(known, {**row, **timing, "failures": 0, "alone": False, "first_attempt_at": None})
-    elif known.state != State.SENT and (row["stage"] is None or not still_stands(session, known)):
+    number, waits = queueing.queue(session, row, at=at, due=due, sendable=sendable)
+    known = None if waits else session.get_one(Outbound, number)
+    if known and known.state != State.SENT and (row["stage"] is None or not still_stands(session, known)):
         # Somebody took it back while it was on its way, or may yet do so; this decision wants it sent all the same.
-        _change(known, {"application_id": row["application_id"], "stage": row["stage"]})
-    session.flush()
-    return revived
-
-
-def _change(row: Outbound, values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        setattr(row, name, value)
+        known.application_id, known.stage = row["application_id"], row["stage"]
+        session.flush()
+    return waits
 
 
 def _heir(session: Session, row: Outbound, rules: Rules) -> tuple[int, str] | None:

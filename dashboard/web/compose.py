@@ -18,8 +18,11 @@ from dashboard.extensions import db
 from dashboard.models import ReminderTemplate
 from dashboard.permissions import Permission, needs
 from dashboard.services import composing, reminder_templates, reminders
+from dashboard.services.cadence import MAX_MESSAGES
 from dashboard.services.composing import Chosen, Copy
-from dashboard.services.reminders import Queued, Rules
+from dashboard.services.reminder_rules import Rules
+from dashboard.services.reminder_words import FIELDS
+from dashboard.services.reminders import Queued
 from dashboard.web.edge import reading, settings, writing
 
 bp = Blueprint("compose", __name__)
@@ -133,7 +136,8 @@ def _told(queued: Queued, people: Sequence[Chosen], rules: Rules) -> str:
     whom = f"{left_out} {'person was' if left_out == 1 else 'people were'} left out: {'; '.join(sentences)}."
     if not count:
         return f"Nobody was written to. {whom}"
-    held = f"{count} {'message is' if count == 1 else 'messages are'} held for {rules.hold.seconds} seconds"
+    hold = int(rules.hold.total_seconds())
+    held = f"{count} {'message is' if count == 1 else 'messages are'} held for {hold} seconds"
     return f"{held} and can be undone until then. {whom if left_out else ''}".strip()
 
 
@@ -175,9 +179,9 @@ def _page(letter: Letter, problems: Mapping[str, str] = NOTHING_WRONG, status: i
         asleep=[copy for copy in people if copy.why_not is None and not daytime.is_day(now, *copy.states)],
         templates=reminder_templates.offered(reading()),
         kept=request.form.get("do") == "template" and letter.template != letter.begun_with,
-        fields=reminders.FIELDS,
+        fields=FIELDS,
         rules=rules,
-        most=reminders.MAX_MESSAGES,
+        most=MAX_MESSAGES,
     )
     return page, status
 

@@ -12,9 +12,10 @@ from dashboard.extensions import db
 from dashboard.models import Job
 from dashboard.permissions import Permission, needs
 from dashboard.services import cadence, job_follow_ups, reminder_templates, stops
+from dashboard.services.cadence import MAX_DAYS
 from dashboard.services.job_follow_ups import Wanted
+from dashboard.services.reminder_rules import Rules
 from dashboard.services.reminder_words import apply_link
-from dashboard.services.reminders import Rules
 from dashboard.web.edge import reading, settings, writing
 
 bp = Blueprint("follow_up_jobs", __name__, url_prefix="/incomplete/jobs")
@@ -77,7 +78,7 @@ def _page(job: Job, wanted: Wanted, status: int = 200) -> Answer:
         saved=job_follow_ups.settings_of(reading(), job.id),
         templates=reminder_templates.listed(reading()),
         concerned=job_follow_ups.concerned(reading(), job, now),
-        last_day=job_follow_ups.LAST_DAY,
+        last_day=MAX_DAYS,
         unready=Rules.of(settings()).unready,
         usual=apply_link(job, None, settings().apply_url),
         found=stops.of_job(reading(), job, now=now),

@@ -15,8 +15,9 @@ from dashboard.extensions import db
 from dashboard.models import Application, SyncKind
 from dashboard.permissions import Permission, needs
 from dashboard.services import reading as reading_verbs
-from dashboard.services import reminders, sync
-from dashboard.services.reminders import MAX_MESSAGES, Rules
+from dashboard.services import sync
+from dashboard.services.cadence import MAX_MESSAGES
+from dashboard.services.reminder_rules import Rules, blocked
 from dashboard.web.edge import following, reading, settings, worker_seen, writing
 from dashboard.web.formatting import tel
 from dashboard.worklist import Worklist
@@ -82,7 +83,7 @@ def show(public_id: str) -> str:
         "incomplete/show.html",
         follow_up=follow_up,
         application=application,
-        why_not=reminders.blocked(session, application, follow_up, Rules.of(settings()), now),
+        why_not=blocked(session, application, follow_up, Rules.of(settings()), now),
         messages=worklist.messages_to(session, application),
         now=now,
         sheet=reading_verbs.answers(application),

@@ -18,7 +18,7 @@ from dashboard.ledger import Ledger
 from dashboard.models import Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.permissions import Permission, needs
-from dashboard.services import reporting
+from dashboard.services import queueing
 from dashboard.web import csv
 from dashboard.web.edge import following, reading, settings, writing
 from dashboard.web.formatting import viewer_zone
@@ -105,7 +105,7 @@ def _retry(screen: Screen, public_id: str) -> Response:
     row = session.scalar(select(Outbound).where(Outbound.public_id == public_id, Outbound.channel == screen.channel))
     if row is None:
         abort(404)
-    done = reporting.retry(session, row, now=utcnow())
+    done = queueing.retry(session, row, now=utcnow())
     db.session.commit()
     if done:
         flash("It will be tried again right away.", "success")
@@ -116,7 +116,7 @@ def _retry(screen: Screen, public_id: str) -> Response:
 
 def _retry_parked(screen: Screen) -> Response:
     only = (Outbound.channel == screen.channel) & (Outbound.state == State.PARKED)
-    count = reporting.retry_all(writing(), now=utcnow(), only=only)
+    count = queueing.retry_all(writing(), now=utcnow(), only=only)
     db.session.commit()
     flash(f"{count} parked {screen.nouns[count != 1]} will be tried again right away.", "success")
     return redirect(url_for(f"{screen.name}.index"))

@@ -16,7 +16,7 @@ from dashboard.models import Outbound
 from dashboard.models.outbound import Channel
 from dashboard.permissions import Permission, needs
 from dashboard.services import composing, reminders
-from dashboard.services.reminders import Rules
+from dashboard.services.reminder_rules import Rules
 from dashboard.web import csv
 from dashboard.web.compose import TOGETHER
 from dashboard.web.edge import reading, settings, writing

@@ -14,9 +14,10 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import ReminderTemplate
 from dashboard.permissions import Permission, needs
-from dashboard.services import reminder_templates, reminders
+from dashboard.services import reminder_templates
+from dashboard.services.reminder_rules import Rules
 from dashboard.services.reminder_templates import Overtaken, Words
-from dashboard.services.reminders import BadWords, Rules
+from dashboard.services.reminder_words import FIELDS, BadWords
 from dashboard.web.edge import reading, settings, writing
 
 bp = Blueprint("reminder_templates", __name__, url_prefix="/incomplete/templates")
@@ -118,7 +119,7 @@ def _page(
         version=reminder_templates.version(template) if template else "",
         words=words,
         problems=problems,
-        fields=reminders.FIELDS,
+        fields=FIELDS,
         mail_from=settings().mail_from,
         example=reminder_templates.EXAMPLE_NAME,
         **_preview(words),

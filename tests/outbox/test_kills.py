@@ -19,7 +19,7 @@ from dashboard.clock import utcnow
 from dashboard.database import public_id, start_writing
 from dashboard.models import Attempt, Outbound
 from dashboard.models.outbound import Channel, State
-from dashboard.services import reporting
+from dashboard.services import queueing
 from tests.outbox.light_workers import LightWorkers
 from tests.outbox_fixtures import click_ids
 from tests.soak import ROUNDS
@@ -82,7 +82,7 @@ def test_every_conversion_arrives_however_often_the_worker_is_killed_and_repeats
             session.rollback()
             with suppress(OperationalError):
                 start_writing(session)
-                reporting.retry_all(session, now=utcnow(), only=Outbound.state == State.PARKED)
+                queueing.retry_all(session, now=utcnow(), only=Outbound.state == State.PARKED)
                 session.commit()
             return in_states(session, State.SENT) == rounds * 6
 
@@ -136,4 +136,4 @@ def test_two_uncertain_outcomes_are_parked_for_a_person(session: Session, databa
     row = session.scalars(select(Outbound)).one()
     assert (row.uncertain, row.attempts) == (2, 2)
     assert row.last_answer == "Twice the outcome of a call is not known. Somebody should decide whether to try again."
-    assert reporting.retry(session, row, now=utcnow() - timedelta(seconds=1))
+    assert queueing.retry(session, row, now=utcnow() - timedelta(seconds=1))

@@ -11,17 +11,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from config import Config
 from dashboard.calls import Proof
 from dashboard.database import start_writing
-from dashboard.models import Application, FollowUp, JobFollowUp, Outbound
+from dashboard.models import Application, FollowUp, JobFollowUp, Outbound, Reminder
 from dashboard.models.outbound import State
-from dashboard.services import opt_outs, outbox, reminders, reporting
+from dashboard.services import opt_outs, outbox, queueing, reminders
 from dashboard.services.channels import Reminders, ways
-from dashboard.services.reminders import BadWords
+from dashboard.services.reminder_rules import GONE_WORDS
+from dashboard.services.reminder_words import BadWords
 from dashboard.worker import Worker
 from tests.outbox_fixtures import NOON, Clock, add_applicant, add_job, add_recruiter, all_at_once, attempts, move, rules
 from tests.reminder_fixtures import (
@@ -69,6 +70,15 @@ def opt_out(session: Session, email: str | None) -> None:
 def complete(session: Session, application: Application) -> None:
     session.execute(update(Application).where(Application.id == application.id).values(completed=True))
     session.execute(update(FollowUp).where(FollowUp.application_id == application.id).values(completed_at=AFTERNOON))
+    session.commit()
+
+
+def erase(session: Session, number: int, *, with_application: bool) -> None:
+    session.execute(delete(FollowUp).where(FollowUp.application_id == number))
+    if with_application:
+        session.execute(delete(Reminder).where(Reminder.application_id == number))
+        session.execute(update(Outbound).values(application_id=None))
+        session.execute(delete(Application).where(Application.id == number))
     session.commit()
 
 
@@ -345,6 +355,20 @@ def test_what_changes_while_a_message_is_held_cancels_it(
     assert follow_up_of(session, ada).messages == 0
 
 
+@pytest.mark.parametrize("with_application", [False, True], ids=["follow-up", "application"])
+def test_a_message_to_somebody_whose_data_are_erased_meanwhile_is_not_sent(
+    session: Session, worker: Worker, server: MailServer, clock: Clock, with_application: bool
+):
+    ada = add_unfinished(session)
+    write(session, ada)
+    erase(session, ada.id, with_application=with_application)
+    clock.advance(hours=1)
+    worker.once()
+    assert server.mails == []
+    assert (only_message(session).state, only_message(session).last_answer) == (State.CANCELLED, GONE_WORDS)
+    assert attempts(session) == []
+
+
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_changes_between_two_tries_stops_the_second(
     session: Session, make_worker: MakeWorker, clock: Clock, what: str
@@ -373,7 +397,7 @@ def test_a_parked_message_that_is_retried_is_asked_again_too(session: Session, w
     write(session, ada)
     session.execute(update(Outbound).values(state=State.PARKED))
     complete(session, ada)
-    reporting.retry(session, only_message(session), now=clock.now)
+    queueing.retry(session, only_message(session), now=clock.now)
     session.commit()
     worker.once()
     assert only_message(session).state == State.CANCELLED

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import Outbound
 from dashboard.models.outbound import State
-from dashboard.services import reporting
+from dashboard.services import queueing, reporting
 from dashboard.stages import Stage
 from tests.outbox_fixtures import (
     CLICK,
@@ -321,7 +321,7 @@ def test_only_what_stopped_or_failed_is_retried_and_gets_a_clean_slate(
     session.execute(update(Outbound).values(state=state, failures=failures, first_attempt_at=NOON, uncertain=2))
     session.commit()
     later = NOON + timedelta(hours=1)
-    assert reporting.retry(session, only_conversion(session), now=later) is retried
+    assert queueing.retry(session, only_conversion(session), now=later) is retried
     session.commit()
     row = only_conversion(session)
     if retried:
@@ -334,7 +334,7 @@ def test_only_what_stopped_or_failed_is_retried_and_gets_a_clean_slate(
 def test_everything_parked_is_retried_at_once_and_nothing_else(session: Session, make_parked: Callable[[], None]):
     make_parked()
     now = NOON + timedelta(hours=1)
-    assert reporting.retry_all(session, now=now, only=Outbound.state == State.PARKED) == 2
+    assert queueing.retry_all(session, now=now, only=Outbound.state == State.PARKED) == 2
     session.commit()
     assert [row.state for row in conversions(session)] == [State.WAITING, State.WAITING, State.SENT]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, Attempt, FollowUp, Job, JobFollowUp, Outbound, Reminder, ReminderTemplate
 from dashboard.models.outbound import Channel, State
-from dashboard.services.reminders import Rules, opt_out
+from dashboard.services.opt_outs import opt_out
+from dashboard.services.reminder_rules import Rules
 from tests.application import signed_in_client
 from tests.factories import as_body, event, signed
 from tests.following_up import MAIL, begin, ledger_of, token_of, typed, words
@@ -138,6 +140,13 @@ def test_a_message_is_held_and_stands_on_the_persons_page_with_undo(desk: Desk, 
     assert "The message was taken back. It was not sent." in said
     assert "Answers so far" in said, "one comes back to the person"
     assert ledger_of(app)[0][0] == "cancelled"
+
+
+def test_a_hold_of_more_than_a_day_is_told_whole(desk: Desk, app: Flask, somebody: Begin):
+    ada = somebody()
+    app.config["SETTINGS"] = dataclasses.replace(app.config["SETTINGS"], mail_hold=90_000)
+    assert "One message waits 90000 seconds, in which you can undo it" in preview(desk.press(ada).text)
+    assert "1 message is held for 90000 seconds" in words(desk.client.get(desk.send(ada).location).text)
 
 
 def test_somebody_who_is_gone_meanwhile_is_in_nobodys_way(desk: Desk, app: Flask, somebody: Begin):

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.extensions import db
 from dashboard.models import ReminderTemplate
-from dashboard.services.reminders import FIELDS
+from dashboard.services.reminder_words import FIELDS
 from tests.following_up import token_of, typed, words
 
 LIST = "/incomplete/templates"
