@@ -40,12 +40,12 @@ def test_a_reader_that_hangs_is_ended_with_everything_it_started(pretending):
     began = time.monotonic()
     found = extract_text(b"x", TEXT, limits=Limits(wall_seconds=0.6))
     assert found.problem == "This plain text takes too long to open and is not shown here."
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert _gone(started[0].pid)
 
 
 def _gone(group: int) -> bool:
-    for _ in range(100):
+    for _ in range(1500):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:

@@ -56,4 +56,4 @@ def test_it_ends_at_once_and_can_begin_again_on_the_same_port():
     for _ in range(2):
         with FakeTalroo("127.0.0.1", 0, mail_port=port, **known):
             began = time.monotonic()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20

@@ -145,7 +145,8 @@ def test_a_large_body_full_of_beginnings_is_cut_in_time():
     raw = b'"data":"' * 250_000
     began = time.perf_counter()
     assert rebuilt(cutting.cut(raw)) == raw
-    assert time.perf_counter() - began < 5
+    # A look back at each of them would take many minutes.
+    assert time.perf_counter() - began < 60
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from dashboard.talroo import signature
@@ -179,11 +177,9 @@ def test_a_missing_header_is_missing(header):
         "=" * 2_000,
     ],
 )
-def test_a_header_that_cannot_be_right_is_refused_at_once_and_not_quoted(header):
-    began = time.perf_counter()
+def test_a_header_that_cannot_be_right_is_refused_without_a_look_at_the_body_and_not_quoted(header):
     with pytest.raises(SignatureError) as caught:
-        verify(b"x" * 1_000_000, header)
-    assert time.perf_counter() - began < 0.05
+        verify(None, header)
     assert len(str(caught.value)) < 100
     assert str(caught.value).isascii()
 
