@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import os
 import re
@@ -20,21 +21,24 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email import policy
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
-from typing import Any, Final, NoReturn
+from email.header import Header
+from email.parser import BytesHeaderParser
+from email.utils import format_datetime, formataddr, parseaddr
+from typing import Any, BinaryIO, Final, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from dashboard.calls import CallFailed, Outcome, Proof
-from dashboard.mail_address import is_address
+from dashboard.mail_address import ascii_host, is_address, is_one_line
 from dashboard.talroo.deadline import Cut, Watch
 from dashboard.talroo.wire import clean
 
 DEADLINE: Final = 30.0
 ABORT_AFTER: Final = 3.0
 KEPT_OF_ANSWER: Final = 500
+MOST_LINES_OF_REPLY: Final = 100
+LONGEST_REPLY: Final = 65_536
+RECIPIENT: Final = "[recipient]"
+"""Stands in a kept answer for the address that a server repeats."""
 
 _PORTS: Final = {("smtp", False): 25, ("smtp", True): 587, ("smtps", True): 465}
 
@@ -130,10 +134,10 @@ class Mailer:
     def send(self, letter: Letter, *, stop: threading.Event | None = None) -> Proof:
         """Send one letter. Returns the proof that the server took it, else raises `MailUnavailable` or `MailRefused`.
 
-        Raises ValueError, with nothing sent, for one that cannot be put into a message.
+        One that cannot be put into a message is refused too, with nothing sent.
         """
         message = self.as_bytes(letter)
-        call = _Call(self._now())
+        call = _Call(self._now(), letter.to)
         if stop is not None and stop.is_set():
             raise MailUnavailable(Proof(call.started_at, error="stopped before the call began"))
         with Watch(self._deadline, stop=stop, abort_after=self._abort_after) as watch:
@@ -146,28 +150,39 @@ class Mailer:
     def as_bytes(self, letter: Letter) -> bytes:
         """The message as it is sent: lines end with CRLF, 7 bits unless the address itself is international.
 
-        Raises ValueError for an address that is none, and for a header of more than one line.
+        Raises `MailRefused` for an address that is none, and for a header of more than one line.
         """
         if not is_address(letter.to):
-            raise ValueError("not an e-mail address")
-        if not all(part.isprintable() for part in (letter.id, letter.subject, letter.unsubscribe)):
-            raise ValueError("a header has one line")
-        address, name = _on_the_wire(letter.to), parseaddr(self._sender)[0]
-        message = EmailMessage(policy=policy.SMTP if address.isascii() else policy.SMTPUTF8)
-        message["From"] = Address(name, addr_spec=self._from)
-        message["To"] = address
-        message["Subject"] = letter.subject
-        message["Date"] = format_datetime(self._now())
-        if letter.automatic:
-            message["Auto-Submitted"] = "auto-generated"
-        message.set_content(letter.text, cte="quoted-printable")
-        # Written by hand: the library breaks or encodes what is longer than a line, and then no program finds it.
-        exact = (
-            f"Message-ID: <{letter.id}@{self._domain}>",
-            f"List-Unsubscribe: <{letter.unsubscribe}>",
-            "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        )
-        return "".join(f"{line}\r\n" for line in exact).encode("ascii") + message.as_bytes()
+            raise self._refused("not an e-mail address")
+        plain = all(part.isascii() and part.isprintable() for part in (letter.id, letter.unsubscribe))
+        if not plain or not is_one_line(letter.subject):
+            raise self._refused("a header has one line")
+        headers = self._headers(letter)
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+        if BytesHeaderParser().parsebytes(head).keys() != list(headers):
+            raise self._refused("its headers would not be read as they are meant")
+        return head + b"\r\n" + _quoted_printable(letter.text)
+
+    def _headers(self, letter: Letter) -> dict[str, str]:
+        """The headers as they are written. The library's own message is no help here: what is assigned to it is read
+        for encoded words, so that a name can begin new headers; and it breaks addresses that are longer than a line.
+        """
+        return {
+            "Message-ID": f"<{letter.id}@{self._domain}>",
+            "List-Unsubscribe": f"<{letter.unsubscribe}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "From": formataddr((parseaddr(self._sender)[0], self._from)),
+            "To": _on_the_wire(letter.to),
+            "Subject": Header(letter.subject, "utf-8", header_name="Subject").encode(linesep="\r\n"),
+            "Date": format_datetime(self._now()),
+            **({"Auto-Submitted": "auto-generated"} if letter.automatic else {}),
+            "MIME-Version": "1.0",
+            "Content-Type": 'text/plain; charset="utf-8"',
+            "Content-Transfer-Encoding": "quoted-printable",
+        }
+
+    def _refused(self, words: str) -> MailRefused:
+        return MailRefused(Proof(self._now(), error=words))
 
     def _deliver(self, letter: Letter, message: bytes, call: _Call, watch: Watch) -> None:
         address = _on_the_wire(letter.to)
@@ -206,10 +221,11 @@ class _Refused(smtplib.SMTPException):
 class _Call:
     """What has been heard of one message so far; a call that breaks off keeps what it has."""
 
-    def __init__(self, started_at: datetime) -> None:
+    def __init__(self, started_at: datetime, recipient: str) -> None:
         self.written = False
         self.error: str | None = None
         self.started_at = started_at
+        self._recipient = recipient
         self._refused = False
         self._status: int | None = None
         self._answer = b""
@@ -245,7 +261,7 @@ class _Call:
             started_at=self.started_at,
             duration_ms=round(watch.elapsed() * 1000),
             status=self._status,
-            answer=clean(self._answer[:KEPT_OF_ANSWER].decode("utf-8", errors="replace")),
+            answer=clean(_without(self._recipient, self._answer.decode("utf-8", errors="replace"))[:KEPT_OF_ANSWER]),
             error=self.error,
             connected=self.written,
         )
@@ -282,6 +298,32 @@ class _SMTP(smtplib.SMTP):
             made.close()
             raise
 
+    def getreply(self) -> tuple[int, bytes]:
+        """One reply: its status, -1 where it has none, and its words. The library's would read one without end."""
+        connected: Any = self.sock
+        self.file = self.file or connected.makefile("rb")
+        said: list[bytes] = []
+        size = 0
+        while len(said) < MOST_LINES_OF_REPLY and size < LONGEST_REPLY:
+            line = self._line(self.file, LONGEST_REPLY - size)
+            said.append(line[4:].strip())
+            size += len(line)
+            status = int(line[:3]) if line[:3].isdigit() else -1
+            if status < 0 or line[3:4] != b"-":
+                return status, b"\n".join(said)
+        self.close()
+        raise smtplib.SMTPException("the mail server's answer does not end")
+
+    def _line(self, stream: BinaryIO, longest: int) -> bytes:
+        try:
+            line = stream.readline(longest)
+        except OSError:
+            line = b""
+        if not line:
+            self.close()
+            raise smtplib.SMTPServerDisconnected
+        return line
+
     def leave(self) -> None:
         """Say goodbye without waiting for an answer: what was taken stays taken."""
         with contextlib.suppress(OSError, smtplib.SMTPException):
@@ -298,14 +340,21 @@ def _log_in(server: _SMTP, known: MailServer) -> None:
 
 
 def _on_the_wire(address: str) -> str:
-    """`address` with its domain as DNS knows it; as it is where that cannot be."""
+    """`address`, which is one, with its domain as DNS knows it."""
     local, _, domain = address.rpartition("@")
-    if address.isascii():
-        return address
-    try:
-        return f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return address
+    return address if address.isascii() else f"{local}@{ascii_host(domain)}"
+
+
+def _quoted_printable(text: str) -> bytes:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") + "\n"
+    return binascii.b2a_qp(lines.encode()).replace(b"\n", b"\r\n")
+
+
+def _without(recipient: str, answer: str) -> str:
+    """`answer` without the applicant's address, or the part before the @, which servers like to repeat."""
+    known = (recipient, _on_the_wire(recipient), recipient.rpartition("@")[0])
+    parts = "|".join(re.escape(part) for part in known)
+    return re.sub(rf"(?<!\w)(?:{parts})(?!\w)", RECIPIENT, answer, flags=re.IGNORECASE)
 
 
 def _dotted(message: bytes) -> bytes:

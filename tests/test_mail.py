@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
+import re
 import ssl
 import threading
 import time
 from datetime import UTC, datetime
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from dashboard import mail
 from dashboard.calls import CallFailed, Outcome, Proof
 from dashboard.mail import Letter, Mailer, MailRefused, MailServer, MailUnavailable
-from dashboard.mail_address import is_address
+from dashboard.mail_address import is_address, is_one_line
 from tests.smtp import BrokenMailServer
 from tests.smtp import MailServer as RealServer
 from tests.talroo import certificates
@@ -80,24 +89,125 @@ def test_a_repeat_has_the_same_message_id_and_only_automatic_mails_say_so():
     assert (by_hand["Auto-Submitted"], by_itself["Auto-Submitted"]) == (None, "auto-generated")
 
 
-def test_no_subject_and_no_name_can_begin_another_header():
-    for subject in ("Hi\nBcc: eve@example.com", "Hi\r\n\r\nText", "Hi\x00", "Hi\x85there"):
-        with pytest.raises(ValueError, match="one line"):
+def test_a_subject_of_more_than_one_line_is_refused_in_words():
+    for subject in ("Hi\nBcc: eve@example.com", "Hi\r\n\r\nText", "Hi\x00", "Hi\x85there", "Hi\u2028there", "\ud800"):
+        with pytest.raises(MailRefused, match="a header has one line"):
             mailer("smtp://127.0.0.1:9").send(Letter("one", "ada@example.net", subject, "Hi", "https://x.example"))
+
+
+HEADERS = [
+    "Message-ID",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+]
+# The header registry reads both of the first two for line ends, and so wrote headers and a text of the attacker's.
+SMUGGLED = [
+    "=?utf-8?q?=0d=0a=0d=0aPay=20at=20http=3a=2f=2fevil=2eio?=",
+    "=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLmNvbQ==?= hello",
+    "Ada =?utf-8?q?=0aReply-To=3a=20eve=40evil=2eio?= , finish",
+    "family \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f3f4\U000e0067\U000e0062\U000e007f",
+    "  two  spaces " + "é" * 200 + "\u200b ",
+    "x" * 500,
+]
+
+
+def as_read(subject: str, text: str = "Hi\n") -> EmailMessage:
+    raw = mailer("smtp://127.0.0.1").as_bytes(Letter("one", "ada@example.net", subject, text, "https://x.example"))
+    assert max(map(len, raw.split(b"\r\n"))) <= 78
+    return email.message_from_bytes(raw, policy=email.policy.default)  # type: ignore[return-value]
+
+
+@given(
+    st.text().filter(is_one_line) | st.text("=?utf8qbQB_0daA: \u200d"),
+    st.text(st.characters(exclude_categories=["Cs"])),
+)
+@example(SMUGGLED[0], "Hi")
+@example(SMUGGLED[1], ".\r\n..\rFrom \n =3D \n\n")
+@example(SMUGGLED[2], "")
+@example(SMUGGLED[3], " ")
+@example(SMUGGLED[4], "\n\n")
+@example(SMUGGLED[5], "x" * 500)
+def test_whatever_a_subject_says_it_is_read_as_it_was_written_and_nothing_besides(subject: str, text: str):
+    read = as_read(subject, text)
+    assert read.keys() == HEADERS
+    assert str(make_header(decode_header(as_written(read)))) == subject
+    assert read.get_content().replace("\r\n", "\n") == re.sub("\r\n?", "\n", text).removesuffix("\n") + "\n"
+    assert read["To"] == "ada@example.net"
+    assert read["From"] == FROM
+
+
+def as_written(read: EmailMessage) -> str:
+    """The subject before it is decoded, which the library also does in ways that depend on its version."""
+    return next(value for name, value in read.raw_items() if name == "Subject")
+
+
+@pytest.mark.parametrize("subject", SMUGGLED)
+def test_an_encoded_word_in_a_subject_arrives_as_the_text_it_is(subject: str):
+    with RealServer() as server:
+        mailer(server.url).send(Letter("one", "ada@example.net", subject, "Hi", "https://x.example"))
+    (mail,) = server.mails
+    assert (mail.message["Subject"], mail.message["Bcc"], mail.text.strip()) == (subject, None, "Hi")
+
+
+def test_a_head_that_would_be_read_otherwise_is_refused_without_its_words(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(mail, "Header", lambda text, *_, **__: SimpleNamespace(encode=lambda **_: "x\r\nBcc: " + text))
+    with pytest.raises(MailRefused) as caught:
+        mailer("smtp://127.0.0.1:9").as_bytes(LETTER)
+    assert str(caught.value) == "its headers would not be read as they are meant"
 
 
 @pytest.mark.parametrize(
     "address",
-    ["", "ada", "ada@example", "a@b.c, eve@example.com", "Ada <ada@example.com>", "a b@c.de", "a@b.c\nBcc: x@y.zz"],
+    [
+        "",
+        "ada",
+        "ada@example",
+        "a@b.c, eve@example.com",
+        "Ada <ada@example.com>",
+        "a b@c.de",
+        "a@b.c\nBcc: x@y.zz",
+        "x@=?utf-8?q?=0aBcc=3a_eve?=.com",
+        "=?utf-8?q?=0aBcc=3a_eve?=@example.com",
+        "victim%corp.com@relay.example",
+        "corp.com!victim@relay.example",
+        '"a"@example.com',
+        "a@x..com",
+        "a@x.com.",
+        "a@-x.com",
+        "a@x_y.com",
+        f"a@{'x' * 64}.com",
+        "a@10.0.0.1",
+        "a\u200b@example.com",
+        "a@exam\u200bple.com",
+        "a@exam\ufe0fple.com",
+        "\u202ea@example.com",
+        "a@ｅxample.com",
+        "a@é.xn--zzzzz.com",
+        "a@straße.de",  # 2003's rules and today's lead to two different places
+    ],
 )
 def test_what_is_no_address_is_never_written_to(address: str):
     assert not is_address(address)
-    with pytest.raises(ValueError, match="not an e-mail address"):
+    with pytest.raises(MailRefused, match="not an e-mail address"):
         mailer("smtp://127.0.0.1:9").send(Letter("one", address, "Hi", "Hi", "https://x.example"))
 
 
+@given(st.text(), st.text())
+def test_whatever_is_an_address_goes_to_a_host_that_dns_knows(local: str, domain: str):
+    if is_address(f"{local}@{domain}"):
+        raw = mailer("smtp://127.0.0.1").as_bytes(Letter("one", f"{local}@{domain}", "Hi", "Hi", "https://x.example"))
+        assert re.search(rb"\r\nTo: [^\s<>,;:%!]+@[a-z0-9-]+(\.[a-z0-9-]+)+\r\nSubject: ", raw)
+
+
 @pytest.mark.parametrize(
-    "address", ["a..b@docomo.ne.jp", "o'hara+jobs@example.co.uk", "ada@müller.de", "x_y-z@a-b.com"]
+    "address", ["a..b@docomo.ne.jp", "o'hara+jobs@example.co.uk", "ada@müller.de", "x_y-z@a-b.com", "Ada=x@Example.COM"]
 )
 def test_odd_addresses_that_people_have_are_written_to(address: str):
     assert is_address(address)
@@ -126,7 +236,7 @@ def test_a_recipient_that_is_refused_for_good_is_refused_and_one_to_ask_later_is
         gone = failure(server.url)
         later = failure(server.url, Letter("two", "bob@example.net", "Hi", "Hi", "https://x.example"))
     assert (gone.outcome, gone.proof.status, str(gone)) == (Outcome.REFUSED, 550, "answered 550")
-    assert gone.proof.answer == "5.1.1 no such ada@example.net"
+    assert gone.proof.answer == "5.1.1 no such [recipient]"
     assert (later.outcome, later.proof.status) == (Outcome.RETRY, 451)
     assert not gone.is_uncertain
     assert not later.is_uncertain
@@ -139,6 +249,28 @@ def test_what_is_said_to_the_whole_message_decides(said: str, kind: type[CallFai
     assert type(ended) is kind
     assert (ended.proof.status, ended.proof.answer) == (int(said[:3]), said[4:])
     assert not ended.is_uncertain
+
+
+def test_an_answer_is_kept_without_the_address_it_repeats():
+    words = "550 <GRÄFIN@xn--mller-kva.de> (gräfin@müller.de, gräfin, gräfin%40x) is no gräfins "
+    said = words + "x" * 480
+    with BrokenMailServer(["220 hi", "250-hi\r\n250 SMTPUTF8", "250 ok", said + " gr\u00e4fin"]) as server:
+        ended = failure(server.url, Letter("one", "gräfin@müller.de", "Hi", "Hi", "https://x.example"))
+    head = "<[recipient]> ([recipient], [recipient], [recipient]%40x) is no gräfins "
+    assert ended.proof.answer == (head + "x" * 480)[:500]
+
+
+@pytest.mark.parametrize(("line", "many"), [("220-hello", 101), ("220-" + "x" * 2_000, 40), ("220-" + "x" * 70_000, 1)])
+def test_an_answer_without_end_is_not_read_to_the_end(line: str, many: int):
+    with BrokenMailServer(["\r\n".join([line] * many) + "\r\n220 hello", "silent"]) as server:
+        ended = failure(server.url)
+    assert (type(ended), str(ended)) == (MailUnavailable, "the mail server's answer does not end")
+
+
+def test_an_answer_of_some_lines_is_read_whole():
+    with BrokenMailServer(["220-one\r\n220-two\r\n220 three", "250 hi", "250 ok", "550-no\r\n550 never"]) as server:
+        ended = failure(server.url)
+    assert (type(ended), ended.proof.answer) == (MailRefused, "no\nnever")
 
 
 # --- breaking off ---------------------------------------------------------------------------------------------------

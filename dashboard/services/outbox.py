@@ -22,6 +22,7 @@ from dashboard import backoff
 from dashboard.calls import CallFailed, Outcome, Proof
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure, start_writing
+from dashboard.logs import without_contents
 from dashboard.models import Attempt, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.services import reporting
@@ -107,7 +108,8 @@ def perform(items: Sequence[Item], way: Way, *, stop: threading.Event | None) ->
     except Exception as problem:
         # Nothing was sent, and nothing will be by trying again: a row that cannot be put into words must not come back
         # for ever, nor be taken for one whose worker died.
-        log.exception("outbound %s cannot be sent", ", ".join(str(item.id) for item in items))
+        numbers = ", ".join(str(item.id) for item in items)
+        log.error("outbound %s cannot be sent: %s", numbers, without_contents(problem))
         return Unspeakable(Proof(utcnow(), error=f"could not be put into a request ({type(problem).__name__})"))
 
 

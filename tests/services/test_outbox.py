@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
 from dashboard.models import Outbound
-from dashboard.models.outbound import State
-from dashboard.services import review
+from dashboard.models.outbound import Channel, State
+from dashboard.services import outbox, review
 from dashboard.services.review import Change, Wanted
 from dashboard.stages import Stage
 from dashboard.worker import Worker
@@ -289,6 +289,19 @@ def test_a_batch_that_meets_trouble_waits_together(session: Session, worker: Wor
     clock.advance(seconds=10)
     worker.once()
     assert {row.state for row in dispositions(session)} == {State.SENT}
+
+
+def test_what_cannot_be_sent_is_logged_without_its_words(caplog: pytest.LogCaptureFixture):
+    words = "Ada's own"
+
+    class Broken:
+        def send(self, *_: object, **__: object) -> None:
+            raise ValueError(words)
+
+    ended = outbox.perform([outbox.Item(7, 1, Channel.REMINDER, None)], Broken(), stop=None)
+    assert str(ended) == "could not be put into a request (ValueError)"
+    assert "outbound 7 cannot be sent: ValueError" in caplog.text
+    assert words not in caplog.text
 
 
 def test_a_row_that_cannot_be_put_into_a_request_is_parked_and_holds_nobody_up(
