@@ -23,6 +23,8 @@ _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733}"
     "table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:.25rem .75rem .25rem 0;"
     "border-bottom:1px solid #d8dee4;overflow-wrap:anywhere;vertical-align:top;white-space:pre-line}"
+    "@media(max-width:40rem){thead{display:none}tr{display:block;padding:.5rem 0;border-bottom:1px solid #8590a0}"
+    "td{display:block;padding:0;border:0}td::before{content:attr(data-label) ': ';color:#566070}}"
 )
 
 
@@ -53,14 +55,16 @@ def _section(title: str, columns: Sequence[str], records: Sequence[Payload]) -> 
     heading = f"<h2>{title} ({len(records)})</h2>"
     if not records:
         return f"{heading}<p>None yet.</p>"
+    titles = "".join(f"<th>{column}</th>" for column in columns)
     rows = "".join(
-        _row("td", (record.get(column, "") for column in columns)) for record in list(records)[: -_SHOWN - 1 : -1]
+        _row((column, record.get(column, "")) for column in columns) for record in list(records)[: -_SHOWN - 1 : -1]
     )
-    return f"{heading}<table><thead>{_row('th', columns)}</thead><tbody>{rows}</tbody></table>"
+    return f"{heading}<table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _row(tag: str, cells: Iterable[object]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{_told(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+def _row(cells: Iterable[tuple[str, object]]) -> str:
+    """Of column and value: on a phone, each value stands below the other behind its column's name."""
+    return "<tr>" + "".join(f'<td data-label="{column}">{_told(str(cell))}</td>' for column, cell in cells) + "</tr>"
 
 
 def _told(text: str) -> str:

@@ -40,6 +40,8 @@ FOLLOWED = ("files.preview", "deliveries.show", "reminder_templates.show", "foll
 
 EXPECTED = ("status of 40[34]",)
 AXE = Axe()
+CUT_OFF = """() => [...document.querySelectorAll(".tabs a, .tiles a")]
+    .some(one => one.getBoundingClientRect().right > innerWidth)"""
 ONLY_COLOURS = {"runOnly": ["color-contrast"]}
 
 
@@ -49,6 +51,8 @@ def complaints(page: Page) -> list[str]:
     beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if beyond > 0:
         found.append(f"scrolls sideways by {beyond} px")
+    if page.evaluate(CUT_OFF):
+        found.append("a tab or a tile is cut off")
     if (headings := page.locator("h1").count()) != 1:
         found.append(f"{headings} h1")
     # Rows repeat, and axe takes its time for each.

@@ -205,6 +205,7 @@ def test_people_and_scripts_can_look_at_what_was_received(talroo: FakeTalroo) ->
     assert looked.headers["Content-Type"].startswith("text/html")
     assert "&lt;b&gt;bold" in looked.text
     assert "<b>bold" not in looked.text
+    assert '<td data-label="tlr_sid">&lt;b&gt;bold</td>' in looked.text
     kept = requests.get(f"{talroo.url}/received", timeout=5).json()
     assert set(kept) == {"conversions", "dispositions", "deliveries", "mails"}
     assert kept["conversions"][-1]["tlr_sid"] == "<b>bold"

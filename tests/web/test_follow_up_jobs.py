@@ -209,8 +209,8 @@ def test_the_list_has_the_jobs_with_open_applications_first_and_is_searched(
     page = desk.client.get(LIST).text
     found = [words(row) for row in re.findall(r"<tr data-job.*?</tr>", page, re.DOTALL)]
     assert [row.split(" Harbor")[0] for row in found] == ["Night driver", "Picker"]
-    assert "2 open By hand No apply address" in found[0]
-    assert "1 open By hand Set" in found[1]
+    assert "2 open Reminders: By hand Apply address: None" in found[0]
+    assert f"1 open Reminders: By hand Apply address: Set {ADDRESS}" in found[1]
     only = desk.client.get(f"{LIST}?q=RENO").text
     assert "Night driver" in only
     assert "Picker" not in words(only)

@@ -398,6 +398,14 @@ def test_whoever_waited_is_offered_what_came_and_who_opens_the_page_is_not(app, 
     assert "Show them" not in words(bar(client, f"/incomplete/sync?seen={after}"))
 
 
+def test_a_pull_that_brought_nothing_is_told_once(app, client):
+    note_run(app, new=0, updated=0)
+    told = words(bar(client, "/incomplete/sync?seen=none"))
+    assert "Pulled just now: nothing new." in told
+    assert (told.count("new"), told.count("updated")) == (1, 0)
+    assert "Show them" not in told
+
+
 def test_the_part_that_looks_again_is_only_that_part(client):
     answer = client.get("/incomplete/sync?seen=" + "x" * 5_000)
     assert answer.status_code == 200

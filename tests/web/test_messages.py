@@ -175,6 +175,9 @@ def test_many_are_written_to_at_once_and_all_of_it_is_undone_by_one_button(desk:
     ]
     page = desk.ledger()
     assert "3 messages are held: they leave in" in words(page)
+    seconds = re.findall(r"leaves? in (\d+) seconds", words(page))
+    assert len(seconds) == 4, "above the table, and in each row"
+    assert len(set(seconds)) == 1
     assert {row["state"] for row in rows(page)} == {"held"}
     said = desk.press_in_ledger("/undo", sent_at=typed(page, "sent_at"))
     assert "3 messages were taken back and not sent." in said
