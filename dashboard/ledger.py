@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
-from dashboard.queries import day, jobs_called, one_of, words
+from dashboard.queries import args_of, day, jobs_called, one_of, words
 from dashboard.stages import DECISIVE, Stage
 
 STATES: Final = ("held", "pending", "sending", "sent", "retrying", "parked", "cancelled", "unsendable")
@@ -71,13 +71,7 @@ class Ledger:
     @property
     def args(self) -> dict[str, str]:
         """The query of an address that asks for the same."""
-        named = {
-            "state": self.state,
-            "job": self.job,
-            "from": self.decided_from.isoformat() if self.decided_from else "",
-            "to": self.decided_to.isoformat() if self.decided_to else "",
-        }
-        return {name: value for name, value in named.items() if value}
+        return args_of(self, decided_from="from", decided_to="to", channel=None, zone=None)
 
     def statement(self, now: datetime) -> Select[Any]:
         """The rows asked for, in no order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
@@ -49,20 +49,12 @@ class Inbox:
 
     @property
     def is_empty(self) -> bool:
-        return replace(self, zone=UTC) == Inbox()
+        return not self.args
 
     @property
     def args(self) -> dict[str, str]:
         """The query of an address that asks for the same."""
-        named = {
-            "q": self.text,
-            "stage": self.stage,
-            "job": self.job,
-            "qualified": self.qualified,
-            "from": self.applied_from.isoformat() if self.applied_from else "",
-            "to": self.applied_to.isoformat() if self.applied_to else "",
-        }
-        return {name: value for name, value in named.items() if value}
+        return args_of(self, text="q", applied_from="from", applied_to="to", zone=None)
 
     def statement(self, dialect: str) -> Select[Any]:
         """The applications asked for, in no order."""
@@ -211,6 +203,17 @@ def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
     """How many deliveries need a look, by status, counted to the limit."""
     found = {status: count(session, select(Delivery.id).where(Delivery.status == status)) for status in statuses}
     return {status: COUNT_LIMIT if number is None else number for status, number in found.items()}
+
+
+def args_of(asked: Any, **called: str | None) -> dict[str, str]:
+    """The query of an address that asks for the same as `asked`, a value made of filters: those not their default.
+
+    A field stands in it under its own name, or as it is `called`; with None, not at all. That a new field is in it by
+    itself matters: what a link to the next page, or to everybody on it, leaves out shows other people.
+    """
+    filters = {called.get(one.name, one.name): one for one in fields(asked) if one.compare}
+    told = {name: getattr(asked, one.name) for name, one in filters.items() if name}
+    return {name: str(value) for name, value in told.items() if value != filters[name].default}
 
 
 def words(args: Mapping[str, str], name: str, limit: int) -> str:

@@ -7,22 +7,30 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, not_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from dashboard import search
 from dashboard.models import Application, FollowUp, Outbound, Reminder
+from dashboard.models.outbound import Channel, State
 from dashboard.paging import Page, count, rows_after
-from dashboard.queries import jobs_called, one_of, words
+from dashboard.queries import args_of, jobs_called, one_of, words
 
 AGES: Final = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 """Started at most so long ago; `older` is what is left."""
 PROGRESS: Final = ("contact", "some", "most")
-SHOWS: Final = ("open", "recovered", "opted-out")
+SHOWS: Final = ("open", "recovered", "opted-out", "all")
 LATELY: Final = 10
 
 _FAR: Final = and_(FollowUp.answered > 0, FollowUp.answered * 2 >= FollowUp.asked)
 """At least half of the questions; null, so neither true nor false, where nobody knows how many there are."""
+_WAITING: Final = select(Outbound.application_id).where(
+    Outbound.channel == Channel.REMINDER,
+    Outbound.state.in_((State.WAITING, State.SENDING, State.PARKED)),
+    Outbound.application_id.is_not(None),
+)
+_CONTACTED: Final = or_(FollowUp.messages > 0, FollowUp.application_id.in_(_WAITING))
+"""Somebody has written to them, even if it has not gone out: nobody else should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,8 @@ class Worklist:
     """Whom an HR administrator asked to see.
 
     `progress`: `contact` (only the contact page), `some` (some questions), `most` (at least half of them).
-    `show`: those who still have to finish, those who did since, or of the former those who want no messages.
+    `show`: those who still have to finish (`open`), those who did since, those who want no messages (finished or not),
+    or all who ever began.
     """
 
     text: str = ""
@@ -63,15 +72,7 @@ class Worklist:
     @property
     def args(self) -> dict[str, str]:
         """The query of an address that asks for the same."""
-        named = {
-            "q": self.text,
-            "job": self.job,
-            "age": self.age,
-            "progress": self.progress,
-            "contacted": self.contacted,
-            "show": "" if self.show == "open" else self.show,
-        }
-        return {name: value for name, value in named.items() if value}
+        return args_of(self, text="q")
 
     @property
     def newest_by(self) -> InstrumentedAttribute[Any]:
@@ -86,11 +87,11 @@ class Worklist:
         return found.where(FollowUp.application_id.in_(search.narrow(select(Application.id), self.text, dialect)))
 
     def _shown(self) -> Iterator[ColumnElement[bool]]:
-        if self.show == "recovered":
+        if self.show == "open":
+            yield FollowUp.completed_at.is_(None)
+        elif self.show == "recovered":
             yield FollowUp.completed_at.is_not(None)
-            return
-        yield FollowUp.completed_at.is_(None)
-        if self.show == "opted-out":
+        elif self.show == "opted-out":
             yield FollowUp.opted_out_at.is_not(None)
 
     def _conditions(self, now: datetime) -> Iterator[ColumnElement[bool]]:
@@ -101,11 +102,11 @@ class Worklist:
         if self.progress:
             yield _came(self.progress)
         if self.contacted:
-            yield FollowUp.messages > 0 if self.contacted == "yes" else FollowUp.messages == 0
+            yield _CONTACTED if self.contacted == "yes" else not_(_CONTACTED)
 
     def _of_the_job(self) -> Iterator[ColumnElement[bool]]:
         yield Application.job_id.in_(jobs_called(self.job))
-        if self.show != "recovered":
+        if self.show == "open":
             # An open follow-up's application is unfinished too: saying so lets the job's index pass over all others.
             yield Application.completed.is_(False)
 
@@ -128,6 +129,12 @@ def worklist_page(session: Session, asked: Worklist, cursor: str | None, *, now:
     found = asked.statement(session.get_bind().dialect.name, now)
     rows, following = rows_after(session, _with_people(found), cursor, asked.newest_by, FollowUp.id)
     return Page(rows, following, count(session, found.with_only_columns(FollowUp.id)))
+
+
+def waiting_for(session: Session, rows: Sequence[FollowUp]) -> set[int]:
+    """The application ids of those to whom a message is written that has not gone out."""
+    own = Outbound.application_id.in_([row.application_id for row in rows])
+    return {number for number in session.scalars(_WAITING.where(own)) if number is not None}
 
 
 def came_back_lately(session: Session, limit: int = LATELY) -> Sequence[FollowUp]:
@@ -175,13 +182,13 @@ class Tiles:
         return f"{100 * number / self.started:.0f}%" if self.started else ""
 
 
-def tiles(session: Session, now: datetime, days: int = 30) -> Tiles:
-    """The figures over the worklist, in one statement over those days' rows."""
+def tiles(session: Session, now: datetime) -> Tiles:
+    """The figures over the worklist, in one statement over a month's rows. Each can be asked for: see the template."""
     recovered = FollowUp.completed_at.is_not(None)
-    counted = (FollowUp.messages > 0, recovered, and_(recovered, FollowUp.messages_before > 0))
+    counted = (_CONTACTED, recovered, and_(recovered, FollowUp.messages_before > 0))
     sums = [_how_many(condition) for condition in (*counted, FollowUp.opted_out_at.is_not(None))]
-    found = session.execute(select(func.count(), *sums).where(FollowUp.since >= now - timedelta(days=days))).one()
-    return Tiles(days, *(int(number or 0) for number in found))
+    found = session.execute(select(func.count(), *sums).where(_began("month", now))).one()
+    return Tiles(AGES["month"].days, *(int(number or 0) for number in found))
 
 
 def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from dataclasses import fields
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -80,6 +81,17 @@ def test_a_filter_that_cannot_be_read_is_left_out_and_named():
     asked = Ledger.read(Channel.CONVERSION, {"state": "lost", "from": "yesterday", "job": "WH-1"})
     assert asked.args == {"job": "WH-1"}
     assert len(asked.problems) == 2
+
+
+def test_every_filter_is_read_from_an_address_stands_in_it_and_narrows_the_rows():
+    day = date(2026, 1, 31)
+    filters = {"state": "parked", "job": "WH-1", "decided_from": day, "decided_to": day}
+    assert filters.keys() == {one.name for one in fields(Ledger)} - {"channel", "zone", "problems"}
+    for name, value in filters.items():
+        asked = Ledger(Channel.REMINDER, **{name: value})
+        assert len(asked.args) == 1, name
+        assert Ledger.read(Channel.REMINDER, asked.args) == asked != Ledger(Channel.REMINDER), name
+        assert str(asked.statement(NOON)) != str(Ledger(Channel.REMINDER).statement(NOON)), name
 
 
 def test_the_channels_do_not_mix(session: Session):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from datetime import datetime, timedelta
@@ -12,7 +13,8 @@ from sqlalchemy import insert, select, text, update
 from dashboard import worklist
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Application, FollowUp, Job
+from dashboard.models import Application, FollowUp, Job, Outbound
+from dashboard.models.outbound import Channel, State
 from dashboard.paging import PAGE_SIZE, count
 from dashboard.sandbox.material import many
 from dashboard.services import seeding, stops
@@ -114,6 +116,32 @@ def test_written_to_or_not_yet(session, begin):
     assert names(session, Worklist(contacted="no")) == ["Not"]
 
 
+def test_whom_somebody_wrote_to_counts_as_written_to_before_it_has_gone_out(session, begin):
+    begin("Waits")
+    begin("Not")
+    own = session.scalars(select(Application.id).where(Application.first_name == "Waits")).one()
+    now = utcnow()
+    told = {"channel": Channel.REMINDER, "business_key": "one", "application_id": own, "event": "1", "state": "waiting"}
+    row = Outbound(**told, event_time=now, created_at=now, due_at=now)
+    session.add(row)
+    session.commit()
+    assert names(session, Worklist(contacted="yes")) == ["Waits"]
+    assert names(session, Worklist(contacted="no")) == ["Not"]
+    assert worklist.waiting_for(session, session.scalars(select(FollowUp)).all()) == {own}
+    assert worklist.tiles(session, utcnow()).contacted == 1
+    row.state = State.CANCELLED
+    session.commit()
+    assert names(session, Worklist(contacted="yes")) == []
+
+
+def test_everybody_means_finished_or_not(session, begin, deliver):
+    begin("Finished", opted_out_at=utcnow())
+    begin("Open")
+    finish(deliver, "Finished")
+    assert sorted(names(session, Worklist(show="all"))) == ["Finished", "Open"]
+    assert names(session, Worklist(show="opted-out")) == ["Finished"]
+
+
 def test_who_wants_no_messages_is_still_unfinished_and_has_a_list_of_their_own(session, begin):
     begin("Left alone", opted_out_at=utcnow())
     begin("Open")
@@ -193,10 +221,21 @@ def test_what_cannot_be_read_is_left_out_and_named():
     assert "year" in asked.problems[0]
 
 
-def test_an_address_asks_for_the_same_again():
-    asked = Worklist("zoe", "WH-1", "week", "some", "no", "opted-out")
-    assert Worklist.read(asked.args) == asked
-    assert not asked.is_empty
+FILTERS = {"text": "zoe", "job": "WH-1", "age": "week", "progress": "some", "contacted": "no", "show": "opted-out"}
+
+
+def test_every_filter_is_read_from_an_address_stands_in_it_and_narrows_the_list():
+    """What an address leaves out shows other people, and those may be written to."""
+    assert FILTERS.keys() == {one.name for one in dataclasses.fields(Worklist)} - {"problems"}
+    now = utcnow()
+    for name, value in FILTERS.items():
+        asked = Worklist(**{name: value})
+        assert len(asked.args) == 1, name
+        assert Worklist.read(asked.args) == asked != Worklist(), name
+        assert str(asked.statement("sqlite", now)) != str(Worklist().statement("sqlite", now)), name
+    everything = Worklist(**FILTERS)
+    assert Worklist.read(everything.args) == everything
+    assert not everything.is_empty
     assert Worklist(show="recovered").is_empty
     assert Worklist.read({}).args == {}
 
@@ -293,6 +332,7 @@ ASKED = {
     "written to": Worklist(contacted="yes"),
     "recovered": Worklist(show="recovered"),
     "opted out": Worklist(show="opted-out"),
+    "all": Worklist(show="all"),
     "words": Worklist(text="forklift zoe"),
     "all of it": Worklist("forklift", "PF-1042", "month", "most", "no", "recovered"),
 }
@@ -339,7 +379,7 @@ def test_counting_needs_an_index_unless_nearly_everybody_is_meant(crowded, name)
     assert not scans(crowded, told), told
 
 
-@pytest.mark.parametrize("name", ["everybody", "an age", "recovered", "opted out"])
+@pytest.mark.parametrize("name", ["everybody", "an age", "recovered", "opted out", "all"])
 def test_the_newest_are_read_in_order_rather_than_sorted(crowded, name):
     told = plan(crowded, lambda: worklist.worklist_page(crowded, ASKED[name], None, now=utcnow()))
     # Those who finished at one and the same moment may be sorted among themselves.
@@ -348,10 +388,11 @@ def test_the_newest_are_read_in_order_rather_than_sorted(crowded, name):
 
 
 def test_one_person_the_tiles_and_the_lately_finished_are_found_by_an_index(crowded):
-    now = utcnow()
+    now, shown = utcnow(), crowded.scalars(select(FollowUp).limit(50)).all()
     asked = {
         "one": lambda: worklist.follow_up(crowded, "nobody"),
         "tiles": lambda: worklist.tiles(crowded, now),
+        "waiting": lambda: worklist.waiting_for(crowded, shown),
         "lately": lambda: worklist.came_back_lately(crowded),
         "any": lambda: worklist.has_any(crowded),
     }

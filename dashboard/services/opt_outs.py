@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from itsdangerous import BadSignature, Signer
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore
@@ -24,6 +24,8 @@ from dashboard.person_keys import email_key
 from dashboard.services.queueing import UNSENT
 
 OPTED_OUT_WORDS: Final = "They have asked for no more reminders."
+BY_PERSON: Final = "person"
+"""`OptOut.how` of what an HR administrator noted; what applicants ask for themselves takes its place."""
 
 _HASH_PURPOSE: Final = b"opt-out: e-mail address"
 _TOKEN_PURPOSE: Final = b"opt-out: unsubscribe link"
@@ -81,7 +83,7 @@ def opt_out(session: Session, email: str, how: str, at: datetime, secrets: Seque
     `how`: `link`, `one-click` or `person`.
     """
     new = not is_opted_out(session, email, secrets)
-    if new:
+    if new or how != BY_PERSON:
         _note(session, hashed(email, secrets[0]), how, at)
     _stop(session, email_key(email), at)
     return new
@@ -143,7 +145,11 @@ def cancel_waiting(session: Session, application_ids: Sequence[int], why: str) -
 
 def _note(session: Session, email_hash: str, how: str, at: datetime) -> bool:
     row = {"email_hash": email_hash, "at": at, "how": how}
-    return session.execute(insert_or_ignore(session, OptOut, "email_hash"), row).scalar() is not None
+    if session.execute(insert_or_ignore(session, OptOut, "email_hash"), row).scalar() is not None:
+        return True
+    if how != BY_PERSON:
+        session.execute(update(OptOut).where(OptOut.email_hash == email_hash, OptOut.how == BY_PERSON).values(how=how))
+    return False
 
 
 def _stop(session: Session, key: str | None, at: datetime) -> None:

@@ -14,11 +14,12 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, SyncKind
 from dashboard.permissions import Permission, needs
+from dashboard.services import noted_opt_outs, sync
 from dashboard.services import reading as reading_verbs
-from dashboard.services import sync
 from dashboard.services.cadence import MAX_MESSAGES
+from dashboard.services.noted_opt_outs import Noting
 from dashboard.services.reminder_rules import Rules, blocked
-from dashboard.web.edge import following, reading, settings, worker_seen, writing
+from dashboard.web.edge import following, reading, remote_address, settings, worker_seen, writing
 from dashboard.web.formatting import tel
 from dashboard.worklist import Worklist
 
@@ -40,6 +41,7 @@ def index() -> str:
         "incomplete/index.html",
         page=page,
         filters=asked,
+        waiting=worklist.waiting_for(session, page.rows),
         most_messages=MAX_MESSAGES,
         jobs=queries.job_choices(session, asked.job),
         tiles=worklist.tiles(session, now),
@@ -78,12 +80,13 @@ def show(public_id: str) -> str:
     """One application that reached us unfinished, finished since or not."""
     session, now = reading(), utcnow()
     follow_up = worklist.follow_up(session, public_id) or abort(404)
-    application = follow_up.application
+    application, rules = follow_up.application, Rules.of(settings())
     return render_template(
         "incomplete/show.html",
         follow_up=follow_up,
         application=application,
-        why_not=blocked(session, application, follow_up, Rules.of(settings()), now),
+        why_not=blocked(session, application, follow_up, rules, now),
+        may_take_back=noted_opt_outs.may_take_back(session, application, rules.secrets),
         messages=worklist.messages_to(session, application),
         now=now,
         sheet=reading_verbs.answers(application),
@@ -91,6 +94,40 @@ def show(public_id: str) -> str:
         short_text=_short_text(application),
         sms_url=_sms_url(application),
     )
+
+
+@bp.post("/incomplete/<public_id>/opt-out")
+@needs(Permission.INCOMPLETE)
+def opt_out(public_id: str) -> Response:
+    """They want no messages, and told a person so."""
+    session = writing()
+    if noted_opt_outs.note(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
+        flash("Noted: they get no more messages from here.", "success")
+    else:
+        flash("That is known already, or there is no e-mail address to note it for. Nothing was changed.", "info")
+    session.commit()
+    return redirect(url_for("incomplete.show", public_id=public_id))
+
+
+@bp.post("/incomplete/<public_id>/opt-out/undo")
+@needs(Permission.INCOMPLETE)
+def take_opt_out_back(public_id: str) -> Response:
+    """It was a person's mistake."""
+    session = writing()
+    if noted_opt_outs.take_back(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
+        flash("Taken back: they may be written to again. What had been cancelled stays so.", "success")
+    else:
+        flash("They have asked for it themselves, or it was taken back before. Nothing was changed.", "info")
+    session.commit()
+    return redirect(url_for("incomplete.show", public_id=public_id))
+
+
+def _find(public_id: str) -> Application:
+    return (worklist.follow_up(reading(), public_id) or abort(404)).application
+
+
+def _noting() -> Noting:
+    return Noting(current_user.id, remote_address(), utcnow())
 
 
 def _pulling() -> dict[str, object]:

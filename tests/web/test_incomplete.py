@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, FollowUp, SyncKind, SyncRun, SyncState
-from dashboard.services import sync
+from dashboard.services import opt_outs, sync
 from dashboard.worker import beat
 from tests.application import signed_in_client
 from tests.factories import event
@@ -119,6 +119,18 @@ def test_a_row_counts_messages_and_tells_the_last_and_the_next(app, client, begi
     assert words(row.select_one(".cell-sent")) == "2 of 3 sent last 3 h ago next in 2 days"
 
 
+def test_a_next_message_that_did_not_leave_is_due_or_says_what_it_waits_for(app, client, begin):
+    whom, why = begin(), "Not known: first name."
+    change(app, whom, next_message_at=utcnow() - timedelta(hours=7))
+    assert words(rows(client)[0].select_one(".cell-sent")).endswith("next is due now")
+    assert "The next message waits" not in words(page(client, f"/incomplete/{whom}").main)
+    change(app, whom, next_message_at=utcnow() + timedelta(hours=7), next_blocked=why)
+    assert words(rows(client)[0].select_one(".cell-sent")).endswith(f"next message waits: {why}")
+    assert f"The next message waits: {why}" in words(page(client, f"/incomplete/{whom}").main)
+    change(app, whom, next_message_at=None)
+    assert why not in words(page(client, f"/incomplete/{whom}").main)
+
+
 @pytest.mark.parametrize(
     ("person", "columns", "reason"),
     [
@@ -175,17 +187,42 @@ def test_a_filter_that_means_nothing_is_left_out_and_said(client, begin):
     assert words(found.select_one(".flash")).startswith("“year” is no age")
 
 
-def test_the_tiles_lead_to_those_they_count(app, client, begin):
+def test_every_tile_leads_to_exactly_those_it_counts(app, client, deliver, begin):
+    """One finished since and one of 50 days ago, of whom the second counts in none."""
     change(app, begin("Ada"), messages=1)
     begin("Bea")
+    change(app, begin("Cleo", click="cleo"), messages=1, opted_out_at=utcnow())
+    deliver(event(tlrSid="cleo", applicant={"emailAddress": "cleo@elsewhere.example"}))
+    long_ago = utcnow() - timedelta(days=50)
+    change(app, begin("Old"), since=long_ago, messages=1, opted_out_at=long_ago)
     tiles = page(client).select(".tiles a")
     assert [words(tile) for tile in tiles] == [
-        "2 Began in 30 days",
-        "1 50% Written to",
-        "0 0% Finished later",
-        "0 0% Want no messages",
+        "3 Began in 30 days",
+        "2 67% Written to",
+        "1 33%, 1 after a message Finished later",
+        "1 33% Want no messages",
     ]
-    assert [len(rows(client, tile["href"])) for tile in tiles] == [2, 1, 0, 0]
+    shown = [sorted(words(row.select_one(".row-link")) for row in rows(client, tile["href"])) for tile in tiles]
+    everybody = ["Ada Quill", "Bea Quill", "Cleo Quill"]
+    assert shown == [everybody, ["Ada Quill", "Cleo Quill"], ["Cleo Quill"], ["Cleo Quill"]]
+    for tile in tiles:
+        (current,) = page(client, tile["href"]).select(".tiles a[aria-current]")
+        assert words(current) == words(tile)
+
+
+def test_who_finished_is_among_everybody_and_cannot_be_chosen(client, deliver, begin):
+    begun = begin("Ada")
+    finished = deliver(event(tlrSid="click-1")).json["application"]
+    (row,) = rows(client, "/incomplete?show=all")
+    assert (row["data-application"], row["data-linked"]) == (begun, finished)
+    assert "Finished" in words(row.select_one(".cell-far"))
+    assert row.select("input") == []
+
+
+def test_every_filter_has_a_field_in_the_form(client, begin):
+    begin()
+    fields = {one["name"] for one in page(client).select("form.filters [name]")}
+    assert fields == {"q", "job", "age", "progress", "contacted", "show"}
 
 
 def test_an_empty_list_says_so_and_promises_nothing(client):
@@ -278,6 +315,39 @@ def test_who_may_not_be_written_to_has_no_button_and_the_page_says_why(app, clie
     found = page(client, f"/incomplete/{begun}")
     assert found.select("a[href^='/incomplete/message?application=']") == []
     assert why in words(found.select_one(".outcome"))
+
+
+def test_who_wants_no_messages_and_told_a_person_is_noted_and_a_mistake_taken_back(client, begin):
+    address = f"/incomplete/{begin()}"
+    token = {"csrf_token": token_of(client.get(address).text)}
+    form = page(client, address).select_one("details.confirm form")
+    assert (form["method"], form["action"]) == ("post", f"{address}/opt-out")
+    client.post(form["action"], data=token)
+    noted = page(client, address)
+    assert "Wants no messages" in words(noted.select_one(".person-facts"))
+    assert "no more reminders" in words(noted.select_one(".outcome"))
+    assert "Wants no messages." in words(noted.select_one(".part-timeline"))
+    assert "hr-admin@example.com" in words(noted.select_one(".part-timeline"))
+    back = noted.select_one("details.confirm form")
+    assert back["action"] == f"{address}/opt-out/undo"
+    client.post(back["action"], data=token)
+    free = page(client, address)
+    assert "Wants no messages" not in words(free.select_one(".person-facts"))
+    assert free.select_one("a[href^='/incomplete/message?application=']")
+    client.post(back["action"], data=token)
+    assert "Nothing was changed" in words(page(client, address).select_one(".flash"))
+
+
+@pytest.mark.parametrize("person", [{"email": None}, {"opted out": True}])
+def test_where_nothing_can_be_noted_or_taken_back_nothing_is_offered(app, client, begin, person):
+    """Without an address, or where the applicant asked for it themselves."""
+    begun = begin(email=person.get("email", "{name}@example.com"))
+    if "opted out" in person:
+        secrets = (app.config["SECRET_KEY"],)
+        with app.app_context():
+            opt_outs.opt_out(db.session(), "Ada@example.com", "link", utcnow(), secrets)
+            db.session.commit()
+    assert page(client, f"/incomplete/{begun}").select("details.confirm") == []
 
 
 def test_the_page_of_who_finished_leads_to_what_they_finished_and_offers_no_message(client, deliver, begin):
