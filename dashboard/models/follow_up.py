@@ -67,6 +67,8 @@ class FollowUp(Base):
     last_message_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     next_message_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     """When the job's cadence writes next; None where it does not."""
+    next_blocked: Mapped[str | None] = mapped_column(String(300))
+    """Why that message did not go out when its time had come, in words; None where nothing was in the way."""
     opted_out_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -116,10 +116,13 @@ class Deliverer:
         if self._thread:
             self._thread.join(timeout=0.8)
 
+    def deliver(self, event: Payload) -> bool:
+        """Post one event now, beside the thread and only once. Returns whether the dashboard took it."""
+        with _session() as session:
+            return self._deliver(session, _Waiting(event, streamed=True))
+
     def _run(self) -> None:
-        with requests.Session() as session:
-            # Nothing of the surroundings (proxies, .netrc) may come between two processes on one machine.
-            session.trust_env = False
+        with _session() as session:
             self._wait_for_dashboard(session)
             self._deliver_all(session)
 
@@ -189,6 +192,13 @@ class Deliverer:
 
     def _interval(self) -> float:
         return random.uniform(*self.pace.interval)
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    # Nothing of the surroundings (proxies, .netrc) may come between two processes on one machine.
+    session.trust_env = False
+    return session
 
 
 def _answers(session: requests.Session, address: str) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from dashboard.sandbox.applications import fill_in
-from dashboard.sandbox.envelopes import COMPLETED, STARTED, Payload, application, stamp
+from dashboard.sandbox.envelopes import COMPLETED, STARTED, Payload, application, event, stamp
 from dashboard.sandbox.jobs import JOBS
 from dashboard.sandbox.people import CAST, somebody
 from dashboard.sandbox.scenes import Scene
@@ -28,6 +28,21 @@ def incomplete_applications(seed: int, now: datetime, events: Iterable[Payload])
     begun = [copy.deepcopy(found["data"]) for found in known if found["type"] == STARTED]
     fresh = [_abandoned(number, now, rng) for number in range(_COUNT)]
     return sorted(fresh + begun + _first_attempts(known, rng), key=lambda data: str(data["createdAt"]))
+
+
+def unfinished(applications: Iterable[Payload], reference: str) -> list[Payload]:
+    """Those of `applications` that were begun and not finished, for the job of that reference."""
+    return [
+        data
+        for data in applications
+        if data["completed"] is False and str(data["job"].get("originalJobReference")) == reference
+    ]
+
+
+def finishing(data: Payload, at: datetime) -> Payload:
+    """The event of an unfinished application's completion: the same ids, so that it is recognised."""
+    done = {**copy.deepcopy(data), "completed": True, "qualified": True, "applicationTime": stamp(at)}
+    return event(random.Random(), COMPLETED, done, at)
 
 
 def _abandoned(number: int, now: datetime, rng: random.Random) -> Payload:

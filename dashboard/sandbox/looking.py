@@ -38,9 +38,23 @@ def page(received: Mapping[str, Sequence[Payload]]) -> str:
     )
 
 
-def words(title: str, text: str) -> str:
-    """HTML of a page that says one thing."""
-    return _document(escape(title), f"<p>{escape(text)}</p>")
+def apply_page(unfinished: Iterable[Payload], told: str = "") -> str:
+    """HTML of a job's apply page: a button for each of its unfinished applications; `told`: what became of one."""
+    rows = "".join(
+        f'<p><button name="id" value="{escape(str(data["id"]))}">Finish this application</button> {_whose(data)}</p>'
+        for data in unfinished
+    )
+    return _document(
+        "The job’s apply page",
+        f"<p>{escape(told)}</p><p>In earnest this is the employer’s own page, where an applicant goes on. "
+        f'Here you can play one who does:</p><form method="post">{rows or "<p>Nobody is left to finish.</p>"}</form>',
+    )
+
+
+def _whose(data: Payload) -> str:
+    person = data["applicant"]
+    name = " ".join(filter(None, (person.get("firstName"), person.get("lastName"))))
+    return escape(f"{name or person.get('emailAddress') or 'Somebody without a name'}, began {data['createdAt']}")
 
 
 def _document(title: str, content: str) -> str:

@@ -20,8 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 from dashboard.sandbox.applications import SEED, catalogue, never_pushed
 from dashboard.sandbox.delivering import Deliverer, Pace, Progress
 from dashboard.sandbox.envelopes import STARTED, Payload
-from dashboard.sandbox.incomplete import incomplete_applications
-from dashboard.sandbox.looking import page, words
+from dashboard.sandbox.incomplete import finishing, incomplete_applications, unfinished
+from dashboard.sandbox.looking import apply_page, page
 from dashboard.sandbox.platform import Refused, Tokens, listing
 from dashboard.sandbox.received import Received
 from dashboard.sandbox.scenes import WITHDRAWN
@@ -90,6 +90,18 @@ class FakeTalroo:
     def applications(self) -> list[Payload]:
         """Everything the Platform API lists, complete and incomplete."""
         return list(self._applications)
+
+    def unfinished(self, reference: str) -> list[Payload]:
+        """The applications for a job that wait to be finished; none where nothing is delivered."""
+        return unfinished(self.applications(), reference) if self._deliverer else []
+
+    def finish(self, data: Payload) -> bool:
+        """Let somebody finish what they began, as `unfinished` gave it. Returns whether the dashboard took it."""
+        event = finishing(data, datetime.now(UTC))
+        if not self._deliverer or not self._deliverer.deliver(event):
+            return False
+        data.update(event["data"])
+        return True
 
     def start(self) -> FakeTalroo:
         """Begin to answer and to deliver; returns itself."""
@@ -235,8 +247,23 @@ def _looking(handler: _Handler) -> str:
 
 
 def _apply(handler: _Handler) -> str:
-    """What reminders' links lead to: in earnest the employer's own page, so all it can say is that it stands for it."""
-    return words("The job’s apply page", "In earnest this is the employer’s own page. An applicant goes on here.")
+    """What reminders' links lead to, in earnest the employer's own page."""
+    return apply_page(handler.talroo.unfinished(_asked_job(handler)))
+
+
+def _finish(handler: _Handler) -> str:
+    talroo, reference = handler.talroo, _asked_job(handler)
+    (number,) = parse_qs(handler.body().decode("ascii", "replace")).get("id", [""])[:1]
+    data = next((one for one in talroo.unfinished(reference) if str(one["id"]) == number), None)
+    if data is None:
+        told = "This application is finished already, or it is for another job."
+    else:
+        told = "Done: delivered." if talroo.finish(data) else "The dashboard did not take it. Try again."
+    return apply_page(talroo.unfinished(reference), told)
+
+
+def _asked_job(handler: _Handler) -> str:
+    return handler.query().get("job", [""])[0]
 
 
 _ROUTES: Final[dict[tuple[str, str], Callable[[_Handler], Payload | str]]] = {
@@ -248,5 +275,6 @@ _ROUTES: Final[dict[tuple[str, str], Callable[[_Handler], Payload | str]]] = {
     ("POST", "/disposition/v1/events"): _disposition,
     ("GET", "/received"): _received,
     ("GET", "/apply"): _apply,
+    ("POST", "/apply"): _finish,
     ("GET", "/"): _looking,
 }

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, contains_eager
 
 from dashboard import daytime
+from dashboard.mail_address import is_address
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
 from dashboard.services.queueing import UNDER_WAY
@@ -36,10 +37,11 @@ def plan(session: Session, follow_up: FollowUp, now: datetime) -> None:
         return
     written = _written(session, Outbound.application_id == follow_up.application_id)
     follow_up.next_message_at = _next(follow_up, application, settings, now, written.get(application.id, ()))
+    follow_up.next_blocked = None
 
 
-def replan_job(session: Session, job_id: int, now: datetime) -> int:
-    """Plan anew for everybody whom the job's changed settings concern; returns to how many it will write."""
+def replan_job(session: Session, job_id: int, now: datetime) -> None:
+    """Plan anew for everybody whom the job's changed settings concern."""
     settings = session.get(JobFollowUp, job_id)
     concerned = session.scalars(
         select(FollowUp)
@@ -57,8 +59,8 @@ def replan_job(session: Session, job_id: int, now: datetime) -> int:
     for follow_up in concerned:
         own = written.get(follow_up.application_id, ())
         follow_up.next_message_at = _next(follow_up, follow_up.application, settings, now, own)
+        follow_up.next_blocked = None
     session.flush()
-    return sum(1 for follow_up in concerned if follow_up.next_message_at)
 
 
 def step_of(follow_up: FollowUp, settings: JobFollowUp | None) -> dict[str, Any] | None:
@@ -84,7 +86,7 @@ def _next(
     written: Iterable[Any],
 ) -> datetime | None:
     step = step_of(follow_up, settings)
-    if step is None or settings is None or follow_up.completed_at or follow_up.opted_out_at or application.completed:
+    if step is None or settings is None or not _can_be_written_to(follow_up, application):
         return None
     wanted = follow_up.since + timedelta(days=step["days"])
     if follow_up.last_message_at:
@@ -94,6 +96,11 @@ def _next(
     if moment > follow_up.since + ONLY_SINCE or _is_answered_for(follow_up, written):
         return None
     return daytime.next_day(wanted, state, job_state)
+
+
+def _can_be_written_to(follow_up: FollowUp, application: Application) -> bool:
+    over = follow_up.completed_at or follow_up.opted_out_at or application.completed
+    return not over and is_address(application.email)
 
 
 def _gap(step: int, settings: JobFollowUp) -> timedelta:

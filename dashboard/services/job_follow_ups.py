@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from dashboard.mail_address import is_address
 from dashboard.models import Application, FollowUp, Job, JobFollowUp, ReminderTemplate
 from dashboard.services.cadence import MAX_DAYS, MAX_MESSAGES, ONLY_SINCE
 from dashboard.services.reminder_words import BadAddress, BadWords, checked_apply_url, fields_in
@@ -127,18 +128,18 @@ def settings_of(session: Session, job_id: int | None) -> JobFollowUp | None:
 def concerned(session: Session, job: Job, now: datetime) -> Concerned:
     """Whom this job's cadence concerns now, were it on or is."""
     found = (
-        select(func.count(), func.count(FollowUp.next_message_at))
+        select(Application.email, FollowUp.next_message_at)
         .join(Application, Application.id == FollowUp.application_id)
         .where(
             Application.job_id == job.id,
-            Application.email.is_not(None),
             FollowUp.completed_at.is_(None),
             FollowUp.opted_out_at.is_(None),
             FollowUp.since >= now - ONLY_SINCE,
             FollowUp.messages < MAX_MESSAGES,
         )
     )
-    return Concerned(*session.execute(found).one())
+    planned = [next_at for email, next_at in session.execute(found) if is_address(email)]
+    return Concerned(open=len(planned), planned=sum(1 for next_at in planned if next_at is not None))
 
 
 def save(session: Session, job: Job, wanted: Wanted, *, user_id: int | None, at: datetime) -> JobFollowUp:

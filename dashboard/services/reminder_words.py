@@ -1,16 +1,19 @@
 """The words of a reminder: merge fields such as `{first_name}`, and what each stands for with one applicant.
 
 People's text is never a format string: only the names in `FIELDS` mean something, and `{{` is a brace.
+`{first_name|there}` says what stands there where the value is not known.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from dashboard.mail_address import ascii_host
 from dashboard.models import Application, FollowUp, Job, JobFollowUp
 
 FIELDS: Final[Mapping[str, str]] = {
@@ -31,7 +34,18 @@ PLACE_OF_REFERENCE: Final = "{job_reference}"
 TALROO_HOSTS: Final = ("jobs2careers.com", "talroo.com")
 
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{[^{}\n]*\}|[{}]")
-_ADDRESS_LIKE: Final = re.compile(r"[/\\@<>]|www\.|\.(com|net|org|info|io|co|ru|xyz)\b", re.IGNORECASE)
+_JOINERS: Final = "\u200c\u200d"
+"""Letters of some scripts, and emoji, are joined or kept apart by these, which do not show themselves."""
+_IN_NAMES: Final = frozenset(f" '’‘-.,{_JOINERS}")
+# "St. John", "J.R.", "Quill Jr., Ada", but not "evil.io".
+_DOT_IN_NAME: Final = re.compile(r"(?:(?<=\w\w)\.|\.(?!\w(?:\.|$)))(?![ ,]|$)")
+_LINK: Final = re.compile(r"@|=\?|://|\b(?:https?|mailto|tel|sms):|\bwww\.", re.IGNORECASE)
+_DOTTED: Final = re.compile(r"\w+(?:[.\u3002]\w+)+")
+# "U.S.", "R.N.", "18.50", "B.Sc": no link, however it is looked at.
+_NO_LINK: Final = re.compile(
+    r"(?:[^\W\d_]\.)+[^\W\d_]|\d+\.\d+|[bm]\.(?:sc|ed|eng|tech)|(?:ph|ed|psy|pharm)\.d|(?:asp|vb)\.net|node\.js",
+    re.IGNORECASE,
+)
 
 
 class BadWords(ValueError):
@@ -44,7 +58,7 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """`missing`: the merge fields, in words, for which this applicant has no value."""
+    """`missing`: the merge fields, in words, for which there is neither a value nor a fallback."""
 
     text: str
     missing: tuple[str, ...]
@@ -61,13 +75,13 @@ def problem_with(text: str) -> str | None:
 
 def fields_in(text: str) -> tuple[str, ...]:
     """The merge fields `text` uses, in order, each once. Raises `BadWords`."""
-    return tuple(dict.fromkeys(name for piece in _PIECE.findall(text) if (name := _field(piece))))
+    return tuple(dict.fromkeys(field.name for field in _fields(text)))
 
 
 def merge(text: str, values: Mapping[str, str | None]) -> Merged:
     """`text` with the value of each merge field in its place. Raises `BadWords` for a field there is not."""
-    missing = tuple(FIELDS[name] for name in fields_in(text) if not values.get(name))
-    return Merged(_PIECE.sub(lambda found: _replaced(found[0], values), text), missing)
+    unknown = (FIELDS[field.name] for field in _fields(text) if not (values.get(field.name) or field.fallback))
+    return Merged(_PIECE.sub(lambda found: _replaced(found[0], values), text), tuple(dict.fromkeys(unknown)))
 
 
 def values_for(
@@ -98,7 +112,7 @@ def checked_apply_url(text: str) -> str:
     Never an address through which Talroo counts clicks: following it could mint a new click that is paid for.
     """
     address = text.strip()
-    host = _host(address)
+    host = ascii_host(_host(address) or "")
     if not host:
         raise BadAddress("Give the whole address, beginning with https://, as it stands in the browser.")
     if len(address) > LONGEST_ADDRESS:
@@ -116,41 +130,69 @@ def checked_apply_url(text: str) -> str:
 # --- merging --------------------------------------------------------------------------------------------------------
 
 
-def _field(piece: str) -> str | None:
-    """The name of the merge field that `piece` is; None for a doubled brace."""
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A merge field as it stands in a text. `fallback` stands for a value that is not known; may be empty."""
+
+    name: str
+    fallback: str
+
+
+def _fields(text: str) -> list[_Field]:
+    return [field for piece in _PIECE.findall(text) if (field := _field(piece))]
+
+
+def _field(piece: str) -> _Field | None:
+    """The merge field that `piece` is; None for a doubled brace."""
     if piece in ("{{", "}}"):
         return None
     if len(piece) == 1:
         raise BadWords(f"There is a single {piece} in the text. Write {piece * 2} where it is meant as a brace.")
-    name = piece[1:-1]
+    name, bar, fallback = piece[1:-1].partition("|")
     if name not in FIELDS:
         known = ", ".join(f"{{{field}}}" for field in FIELDS)
         raise BadWords(f"There is no merge field {piece[:40]}. The fields are {known}.")
-    return name
+    if bar and not fallback.strip():
+        raise BadWords(f"Write after the | in {piece[:40]} what stands there for people without it.")
+    return _Field(name, fallback.strip())
 
 
 def _replaced(piece: str, values: Mapping[str, str | None]) -> str:
-    name = _field(piece)
-    return piece[0] if name is None else values.get(name) or f"[{FIELDS[name]}]"
+    field = _field(piece)
+    return piece[0] if field is None else values.get(field.name) or field.fallback or f"[{FIELDS[field.name]}]"
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
+# Anybody can put a stranger's e-mail address and an advertisement for a name into an application form. What is no name,
+# or would be a link in that stranger's mail, is not sent to them in our name: it counts as not known.
+
+
 def _name(given: str | None) -> str | None:
-    # Anybody can put a stranger's e-mail address and an advertisement for a name into an application form;
-    # what looks like an address, or is no name by its length, is not sent to that stranger in our name.
     name = _one_line(given)
-    return name if name and len(name) <= LONGEST_NAME and not _ADDRESS_LIKE.search(name) else None
+    is_one = any(map(str.isalpha, name)) and all(_is_in_names(character) for character in name)
+    return name if is_one and len(name) <= LONGEST_NAME and not _DOT_IN_NAME.search(name) else None
+
+
+def _is_in_names(character: str) -> bool:
+    return character in _IN_NAMES or unicodedata.category(character)[0] in "LM"
 
 
 def _fact(given: str | None) -> str | None:
-    return _one_line(given)[:LONGEST_FACT] or None
+    fact = _one_line(given)[:LONGEST_FACT]
+    return fact if fact and not _has_link(fact) else None
+
+
+def _has_link(text: str) -> bool:
+    """Whether a mail program may make a link of a part of `text`, in whatever letters it is written."""
+    plain = "".join(one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one)[0] not in "CM")
+    return bool(_LINK.search(plain)) or not all(map(_NO_LINK.fullmatch, _DOTTED.findall(plain)))
 
 
 def _one_line(given: str | None) -> str:
-    printable = "".join(character if character.isprintable() else " " for character in given or "")
-    return " ".join(printable.split())
+    kept = "".join(one if one.isprintable() or one in _JOINERS else " " for one in given or "")
+    return " ".join(kept.split())
 
 
 def _listed(parts: Sequence[str]) -> str | None:

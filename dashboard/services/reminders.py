@@ -22,6 +22,7 @@ from dashboard.services.reminder_words import BadWords
 BATCH: Final = 50
 """At most so many automatic messages in one transaction."""
 UNDONE_WORDS: Final = "Taken back before it was sent."
+PUT_AWAY_WORDS: Final = "Its template is archived."
 TRY_AGAIN: Final = timedelta(days=1)
 
 
@@ -219,11 +220,13 @@ def _take_next_step(session: Session, follow_up: FollowUp, now: datetime, rules:
     # What is in the way today (a field without value, a template put away) may have been mended tomorrow.
     follow_up.next_message_at = daytime.next_day(now + TRY_AGAIN, *state)
     if template is None or template.archived_at is not None:
+        follow_up.next_blocked = PUT_AWAY_WORDS
         return
     try:
         message = _Message(template.subject, template.body, template.id, None, now, automatic=True)
         _write_to(session, follow_up, message, rules)
     except (_Blocked, BadWords) as why:
+        follow_up.next_blocked = str(why)[:300]
         if str(why) == OPTED_OUT_WORDS:
             follow_up.opted_out_at, follow_up.next_message_at = now, None
 
@@ -243,7 +246,7 @@ def _write_to(session: Session, follow_up: FollowUp | None, message: _Message, r
     number = next(one for one in range(1, MAX_MESSAGES + 1) if one not in taken)
     outbound_id = _wait_in_outbox(session, application.id, number, message, rules)
     _keep_words(session, outbound_id, application.id, number, message, drafted)
-    follow_up.next_message_at = None
+    follow_up.next_message_at = follow_up.next_blocked = None
     session.flush()
     return outbound_id
 

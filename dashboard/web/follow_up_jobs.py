@@ -56,9 +56,10 @@ def save(public_id: str) -> Answer:
         return _page(job, wanted, status=400)
     now = utcnow()
     job_follow_ups.save(session, job, wanted, user_id=current_user.id, at=now)
-    people = cadence.replan_job(session, job.id, now)
+    cadence.replan_job(session, job.id, now)
+    planned = job_follow_ups.concerned(session, job, now).planned
     db.session.commit()
-    flash(_told(wanted, people), "success")
+    flash(_told(wanted, planned), "success")
     return redirect(url_for("follow_up_jobs.show", public_id=public_id))
 
 

@@ -159,7 +159,8 @@ def initials(name: str | None) -> str:
 
 
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add `ago`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` to `app`.
+    """Add `ago`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` to `app`,
+    and the test `past`.
 
     `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
     Jinja escapes.
@@ -185,4 +186,5 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
         return f"{there.day} {there:%b}" if there.year == today.year else day(there)
 
     plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number, "initials": initials}
+    app.jinja_env.tests["past"] = lambda moment: moment <= now()
     app.jinja_env.filters.update(plain, ago=ago, when=when, exact=exact, date=on_day, short_date=short_day)

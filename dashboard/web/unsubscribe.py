@@ -10,15 +10,16 @@ from dashboard.extensions import csrf
 from dashboard.permissions import PUBLIC, needs
 from dashboard.services import opt_outs
 from dashboard.services.reminder_rules import Rules
-from dashboard.web import errors
 from dashboard.web.edge import reading, settings, writing
 
 bp = Blueprint("unsubscribe", __name__)
 
+Answer = Response | str | tuple[str, int]
+
 
 @bp.get("/unsubscribe/<token>")
 @needs(PUBLIC)
-def show(token: str) -> Response | str:
+def show(token: str) -> Answer:
     """Asks, and changes nothing: programs that check links in mails open them too."""
     secrets = _secrets()
     link = opt_outs.read_token(token, secrets)
@@ -37,7 +38,7 @@ def show(token: str) -> Response | str:
 @bp.post("/unsubscribe/<token>")
 @csrf.exempt
 @needs(PUBLIC)
-def opt_out(token: str) -> Response | tuple[str, int]:
+def opt_out(token: str) -> Answer:
     secrets = _secrets()
     link = opt_outs.read_token(token, secrets)
     if link is None:
@@ -53,9 +54,6 @@ def _secrets() -> tuple[str, ...]:
     return Rules.of(settings()).secrets
 
 
-def _not_ours() -> Response:
-    return errors.page(
-        404,
-        "This link is not complete",
-        "Open it from the mail again, or copy all of it. You can also answer the mail and ask for no more messages.",
-    )
+def _not_ours() -> Answer:
+    # Not the site's own 404: whoever comes here is no user of the site, and its first page asks for a password.
+    return render_template("unsubscribe/not_ours.html"), 404

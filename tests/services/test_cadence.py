@@ -225,13 +225,48 @@ def test_what_is_in_the_way_is_tried_again_the_next_day_and_not_for_ever(session
     assert planned(session, bo) is None
 
 
+def test_why_a_message_did_not_leave_is_kept_until_it_does_or_is_planned_anew(session: Session, job: Job):
+    ada = add_unfinished(session, job=job, started_at=AFTERNOON, first_name=None)
+    set_cadence(session, job, (1,), now=AFTERNOON)
+    assert follow_up_of(session, ada).next_blocked is None
+    take_next_steps(session, AFTERNOON + DAY)
+    assert follow_up_of(session, ada).next_blocked == "Not known: first name."
+    session.execute(update(ReminderTemplate).values(body="Hi {first_name|there}"))
+    session.commit()
+    take_next_steps(session, AFTERNOON + 2 * DAY)
+    assert [one.body for one in words(session)] == ["Hi there"]
+    assert follow_up_of(session, ada).next_blocked is None
+
+
+def test_new_settings_forget_what_was_in_the_way(session: Session, job: Job):
+    ada = add_unfinished(session, job=job, started_at=AFTERNOON, first_name=None)
+    set_cadence(session, job, (1,), now=AFTERNOON)
+    take_next_steps(session, AFTERNOON + DAY)
+    assert follow_up_of(session, ada).next_blocked is not None
+    set_cadence(session, job, (1,), now=AFTERNOON + DAY)
+    assert follow_up_of(session, ada).next_blocked is None
+
+
+@pytest.mark.parametrize("email", [None, "", "ada at home", "ada@example", "a@example.com, b@example.com"])
+def test_whoever_gave_no_address_that_can_be_written_to_is_not_planned(session: Session, job: Job, email: str | None):
+    ada = add_unfinished(session, job=job, started_at=AFTERNOON, email=email)
+    set_cadence(session, job, (1,), now=AFTERNOON)
+    assert planned(session, ada) is None
+    session.rollback()
+    start_writing(session)
+    cadence.plan(session, follow_up_of(session, ada), AFTERNOON)
+    session.commit()
+    assert planned(session, ada) is None
+
+
 def test_a_template_that_was_put_away_is_not_sent(session: Session, job: Job):
-    add_unfinished(session, job=job, started_at=AFTERNOON)
+    ada = add_unfinished(session, job=job, started_at=AFTERNOON)
     set_cadence(session, job, (1,), now=AFTERNOON)
     session.execute(update(ReminderTemplate).values(archived_at=AFTERNOON))
     session.commit()
     take_next_steps(session, AFTERNOON + DAY)
     assert messages(session) == []
+    assert follow_up_of(session, ada).next_blocked == "Its template is archived."
 
 
 def test_workers_that_write_at_once_write_each_message_once(engine: Engine, session: Session, job: Job):

@@ -189,7 +189,8 @@ def test_an_archived_template_stays_where_it_is_used_until_another_is_chosen(des
 def test_it_says_how_many_it_would_write_to(desk: Desk, deliver: Callable[..., Any]):
     begin(deliver, days=10)
     begin(deliver, days=30)
-    begin(deliver, applicant={"emailAddress": None})
+    for nowhere in (None, "ada at home"):
+        begin(deliver, applicant={"emailAddress": nowhere})
     done = begin(deliver, id="finished")
     deliver(event(application_id="finished"))
     assert done
@@ -197,6 +198,10 @@ def test_it_says_how_many_it_would_write_to(desk: Desk, deliver: Callable[..., A
     assert "2 people began in the last 14 days and can still be written to." in said
     assert "Whoever began earlier is left in peace." in said
     assert "Where people stop" in said
+    desk.save(("1", desk.plain), active="yes")
+    said = desk.told()
+    assert "Saved. 2 people who are open now are written to" in said
+    assert "2 people began in the last 14 days and can still be written to. 2 of them have a next message" in said
 
 
 def test_the_list_has_the_jobs_with_open_applications_first_and_is_searched(

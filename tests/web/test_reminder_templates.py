@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from dashboard.extensions import db
 from dashboard.models import ReminderTemplate
 from dashboard.services.reminder_words import FIELDS
+from tests.application import signed_in_client
 from tests.following_up import token_of, typed, words
 
 LIST = "/incomplete/templates"
@@ -69,6 +70,8 @@ def test_a_new_site_has_templates_to_start_from_that_can_be_used_as_they_are(sig
     for address in addresses:
         page = client.get(address).text
         fields = {name: typed(page, name) for name in ("csrf_token", "version", "name", "subject", "body")}
+        assert fields["body"].startswith("Hi {first_name|there},\n\n")
+        assert "{apply_link}" in fields["body"]
         assert client.post(address, data={**fields, "do": "save"}).status_code == 302
 
 
@@ -210,3 +213,19 @@ def test_what_is_no_template_is_404(desk: Desk, verb: str):
 def test_only_hr_administrators_come_here(sign_in: Callable[..., Any], role: str):
     for path in (LIST, f"{LIST}/new", f"{LIST}/none"):
         assert sign_in(role).get(path).status_code == 403
+
+
+def test_a_usual_apply_address_with_a_place_for_the_reference_breaks_no_page(
+    make_app: Callable[..., Flask], database_url: str
+):
+    client = signed_in_client(make_app(database_url, apply_url="https://jobs.example.com/{job_reference}"), "hr_admin")
+    addresses = re.findall(rf'<a class="row-link" href="({LIST}/[^"]+)"', client.get(LIST).text)
+    assert addresses
+    for address in (f"{LIST}/new", *addresses):
+        assert client.get(address).status_code == 200
+
+
+def test_the_preview_shows_the_value_and_not_the_fallback_and_the_form_tells_of_it(desk: Desk):
+    answer = desk.press(f"{LIST}/new", name="", subject="x", body="Hi {first_name|there}")
+    assert "Hi Ada" in words(re.findall(r'id="preview".*?</section>', answer.text, re.DOTALL)[0])
+    assert "Hi {first_name|there} becomes “Hi there”." in words(answer.text)
