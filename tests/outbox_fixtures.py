@@ -147,7 +147,7 @@ def all_at_once(*works: Callable[[], object]) -> None:
     together = threading.Barrier(len(works))
 
     def begin(work: Callable[[], object]) -> object:
-        together.wait(10)
+        together.wait(60)
         return work()
 
     with ThreadPoolExecutor(len(works)) as pool:

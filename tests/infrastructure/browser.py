@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 Theme = Literal["light", "dark"]
 PageFactory = Callable[..., Page]
 
+WITHIN: Final = 30_000
+"""Milliseconds for what is to come about on a page, also where the machine is slow."""
 HEIGHTS: Final = {1440: 900, 390: 844}
 """A desk and a telephone, in CSS pixels; other widths get the desk's height."""
 
@@ -32,6 +34,7 @@ ARGUMENTS: Final = (
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium a test process: Debian's, without a window."""
+    expect.set_options(timeout=WITHIN)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=_executable(), args=list(ARGUMENTS))
         yield chromium
@@ -81,7 +84,7 @@ class Visits:
             java_script_enabled=scripts,
             **options,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(WITHIN)
         self.contexts.append(context)
         self._listen(context, allow)
         return context.new_page()

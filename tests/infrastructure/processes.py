@@ -54,7 +54,7 @@ class Running:
     name: str
     process: subprocess.Popen[bytes]
 
-    def kill(self, within: float = 10) -> None:
+    def kill(self, within: float = 30) -> None:
         """SIGKILL for the whole group; returns when none of it runs any more."""
         self.signal(signal.SIGKILL)
         self.process.wait()
@@ -135,7 +135,7 @@ class Site:
             self._spawn(name, words)
         self._wait(within)
 
-    def stop(self, within: float = 10) -> None:
+    def stop(self, within: float = 30) -> None:
         """Ask everything to stop; what has not after `within` seconds is killed and a `RuntimeError` raised."""
         for running in self.running:
             running.signal(signal.SIGTERM)
@@ -184,7 +184,7 @@ class Site:
 
     def get_json(self, path: str) -> Any:
         """The JSON at `path`, which must be answered with 200."""
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return json.load(answer)
 
     def _commands(self) -> Iterator[tuple[str, Sequence[str]]]:

@@ -50,7 +50,7 @@ def received_at_once(app, together, arrivals):
     store = app.extensions["file_store"]
 
     def receive(one: Arrival):
-        ready.wait(10)
+        ready.wait(60)
         try:
             return together.receive(one, store)
         except Exception as problem:
@@ -103,14 +103,14 @@ def test_who_waits_too_long_is_told_so(app, engine, monkeypatch):
 
     def slow(*given):
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return original(*given)
 
     monkeypatch.setattr(intake, "store", slow)
     store = app.extensions["file_store"]
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(impatient.receive, arrival(1), store)
-        begun.wait(10)
+        begun.wait(60)
         with pytest.raises(StorageBusy):
             impatient.receive(arrival(2), store)
         go_on.set()

@@ -76,7 +76,7 @@ def test_there_are_three_conversion_events(event):
 
 def test_a_failure_says_whether_to_try_again():
     with Upstream(["503", "404", "silent"]) as talroo:
-        client = ConversionClient(talroo.url, deadline=0.3)
+        client = ConversionClient(talroo.url, deadline=1.0)
         for kind in (TalrooUnavailable, TalrooRefused, TalrooUnavailable):
             with pytest.raises(kind):
                 client.send(CLICK, 2)
