@@ -204,6 +204,11 @@
     return open;
   }
 
+  // On a telephone an opened box pushes its button below the edge, or behind the bar that stands there.
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.("details.confirm[open]")) event.target.scrollIntoView({ block: "nearest" });
+  }, true);
+
   const KEYS = {
     "/": () => { const search = document.querySelector("[data-search]"); search?.focus(); search?.select(); return search; },
     j: () => { step(1); return true; },

@@ -350,6 +350,21 @@ def test_where_nothing_can_be_noted_or_taken_back_nothing_is_offered(app, client
     assert page(client, f"/incomplete/{begun}").select("details.confirm") == []
 
 
+def test_who_wants_no_messages_can_be_called_and_is_not_texted(app, client, begin):
+    begun = begin(phone="5125550123")
+    change(app, begun, opted_out_at=utcnow())
+    found = page(client, f"/incomplete/{begun}")
+    assert found.select_one("a.button[href^='tel:']")
+    assert found.select("a[href^='sms:'], #short-text") == []
+
+
+def test_where_nobody_knows_how_long_the_form_is_the_page_says_when_it_will_show(app, client, begin):
+    begun = begin(answers=2)
+    assert "once somebody has finished this job’s form" in words(page(client, f"/incomplete/{begun}").main)
+    change(app, begun, asked=3)
+    assert "once somebody has finished" not in words(page(client, f"/incomplete/{begun}").main)
+
+
 def test_the_page_of_who_finished_leads_to_what_they_finished_and_offers_no_message(client, deliver, begin):
     begun = begin(phone="5125550123")
     finished = deliver(event(tlrSid="click-1")).json["application"]
