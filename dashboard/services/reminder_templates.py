@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from dashboard.mail_address import is_one_line
 from dashboard.models import Application, FollowUp, Job, JobFollowUp, Reminder, ReminderTemplate
 from dashboard.services.reminder_rules import Rules
 from dashboard.services.reminder_words import merge, problem_with, values_for
@@ -21,8 +21,6 @@ SUBJECT_LENGTH: Final = 300
 BODY_LENGTH: Final = 5_000
 
 EXAMPLE_NAME: Final = "Ada Example"
-
-_BREAKS_A_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Overtaken(Exception):
@@ -72,7 +70,7 @@ def line_problem(text: str, what: str, longest: int) -> str | None:
         return f"Write {what}."
     if len(text) > longest:
         return f"Keep it under {longest} characters; these are {len(text):,}."
-    return "Write it in one line, without tabs or other control characters." if _BREAKS_A_LINE.search(text) else None
+    return None if is_one_line(text) else "Write it in one line, without tabs or other control characters."
 
 
 def text_problem(text: str) -> str | None:

@@ -131,6 +131,25 @@ def test_a_reminder_is_held_then_arrives_once_with_its_words_closing_and_headers
     assert (follow_up.messages, follow_up.last_message_at) == (1, clock.now)
 
 
+@pytest.mark.parametrize("where", ["first_name", "title"])
+def test_an_applicant_who_writes_headers_into_a_form_reaches_nobody(
+    session: Session, worker: Worker, server: MailServer, clock: Clock, where: str
+):
+    attack = "=?utf-8?q?=0d=0a=0d=0aPay=20at=20http=3a=2f=2fevil=2eio?="
+    facts = {"first_name": "Ada", "title": "Picker", where: attack}
+    job = add_job(session, "WH-1", facts["title"])
+    ada = add_unfinished(session, facts["first_name"], job=job, email="ada@example.net")
+    lacks = "first name" if where == "first_name" else "job title"
+    assert why_skipped(session, ada, subject="{first_name}, {job_title}") == [f"Not known: {lacks}."]
+    write(session, ada, subject=f"{attack} family \U0001f468\u200d\U0001f467", body="Hello")
+    clock.advance(minutes=2)
+    worker.once()
+    (mail,) = server.mails
+    assert mail.message["Subject"] == f"{attack} family \U0001f468\u200d\U0001f467"
+    assert mail.text.startswith("Hello")
+    assert "evil" not in mail.text.replace(attack, "")
+
+
 def test_a_message_that_the_server_wants_later_is_retried_and_one_it_refuses_is_parked(
     session: Session, make_worker: MakeWorker, clock: Clock
 ):
@@ -300,6 +319,57 @@ def test_a_person_with_two_applications_gets_one_message_at_a_time(session: Sess
     assert why_skipped(session, other, at=clock.now) == ["They had a message less than 20 hours ago."]
 
 
+def test_an_address_gets_three_messages_in_thirty_days_however_many_applications_it_has(
+    session: Session, worker: Worker, server: MailServer, clock: Clock
+):
+    attempts_of_ada = [add_unfinished(session, email=email) for email in ("ada@example.com", "Ada@EXAMPLE.com") * 2]
+    for one in attempts_of_ada[:3]:
+        assert write(session, one, at=clock.now).done
+        clock.advance(minutes=2)
+        worker.once()
+        clock.advance(hours=20)
+    told = "Their e-mail address had 3 messages in 30 days, for all they applied for."
+    assert why_skipped(session, attempts_of_ada[3], at=clock.now) == [told]
+    clock.advance(days=28)
+    assert write(session, attempts_of_ada[3], at=clock.now).done
+    assert len(server.mails) == 3
+
+
+def test_of_two_who_write_for_two_applications_of_one_person_one_is_told_to_wait(engine: Engine, session: Session):
+    def begin(one: Application) -> Callable[[], object]:
+        number = one.id
+
+        def work() -> None:
+            with Session(engine) as own:
+                write(own, own.get_one(Application, number))
+
+        return work
+
+    for turn in range(15):
+        both = [add_unfinished(session, email=f"ada{turn}@example.com") for _ in range(2)]
+        all_at_once(*[begin(one) for one in both])
+        assert len(messages(session)) == turn + 1
+
+
+def test_a_message_that_was_queued_beside_another_to_the_same_address_keeps_its_distance(
+    session: Session, worker: Worker, server: MailServer, clock: Clock
+):
+    one, other = add_unfinished(session), add_unfinished(session)
+    write(session, one, other)
+    for changed in (one, other):
+        changed.email, changed.email_key = "ada@example.com", "ada@example.com"
+    session.commit()
+    clock.advance(minutes=2)
+    worker.once()
+    worker.once()
+    assert len(server.mails) == 1
+    assert [row.state for row in messages(session)] == [State.SENT, State.WAITING]
+    assert messages(session)[1].due_at == clock.now + timedelta(hours=20)
+    clock.advance(hours=20)
+    worker.once()
+    assert len(server.mails) == 2
+
+
 # --- undo -----------------------------------------------------------------------------------------------------------
 
 
@@ -322,6 +392,33 @@ def test_undo_sends_nothing_and_the_next_message_takes_its_place_with_its_own_wo
     worker.once()
     assert [mail.text.partition("\r\n")[0] for mail in server.mails] == ["Second words"]
     assert not undo(session, number)
+
+
+def test_what_may_have_arrived_is_not_written_anew_under_its_number_and_counts_as_a_message(
+    session: Session, make_worker: MakeWorker, server: MailServer, clock: Clock
+):
+    ada = add_unfinished(session)
+    script = ["220 hi", "250 hi", "250 ok", "250 ok", "354 go on", "close"]
+    with BrokenMailServer(script) as broken:
+        (first,) = write(session, ada).done
+        clock.advance(minutes=2)
+        make_worker(NOWHERE, mail_url=broken.url, **MAIL_SETTINGS).once()
+    assert undo(session, first)
+    assert only_message(session).last_answer == reminders.UNSURE_WORDS
+    assert why_skipped(session, ada, at=clock.now) == ["They had a message less than 20 hours ago."]
+    clock.advance(hours=20)
+    assert write(session, ada, body="Second words", at=clock.now).done != (first,)
+    clock.advance(minutes=2)
+    make_worker(NOWHERE, mail_url=server.url, **MAIL_SETTINGS).once()
+    assert [(row.event, row.state) for row in messages(session)] == [("1", State.CANCELLED), ("2", State.SENT)]
+    assert [one.body for one in words(session)] == ["Hello Ada", "Second words"]
+    assert server.mails[0].message["Message-ID"] != f"<{messages(session)[0].public_id}@example.com>"
+    clock.advance(hours=20)
+    assert write(session, ada, at=clock.now).done
+    clock.advance(minutes=2)
+    make_worker(NOWHERE, mail_url=server.url, **MAIL_SETTINGS).once()
+    clock.advance(hours=20)
+    assert why_skipped(session, ada, at=clock.now) == ["They have had 3 of 3 messages."]
 
 
 # --- asked again before it leaves -----------------------------------------------------------------------------------
@@ -406,7 +503,7 @@ def test_a_parked_message_that_is_retried_is_asked_again_too(session: Session, w
 def test_what_is_not_wanted_any_more_holds_nobody_up(
     session: Session, worker: Worker, server: MailServer, clock: Clock
 ):
-    people = [add_unfinished(session, f"Person{number}") for number in range(60)]
+    people = [add_unfinished(session) for _ in range(60)]
     write(session, *people)
     for one in people[:-1]:
         complete(session, one)
