@@ -63,6 +63,22 @@ def test_the_preview_follows_what_is_typed_and_leaves_the_keyboard_where_it_is(o
     expect(text).to_have_value("Hello {first_name}, come back! {firstname}")
 
 
+def test_on_a_telephone_the_button_that_sends_comes_into_sight(open_as: OpenAs, inhabited: Inhabited):
+    person = inhabited.unfinished(job={"title": "Roofer", "originalJobReference": "ROOF-1"})
+    page = open_as("hr_admin", write_to(person), width=390)
+    page.get_by_label("Text").fill("Hello {first_name}, come back!")
+    expect(page.locator(".letter")).to_contain_text("come back!")
+    summary = page.locator("#send-to")
+    # As somebody finds it who has come down to it and no further.
+    summary.evaluate("it => scrollBy(0, it.getBoundingClientRect().bottom - innerHeight + 70)")
+    summary.click()
+    in_sight = """() => {
+        const box = document.getElementById("send-now").getBoundingClientRect();
+        return box.bottom > 0 && document.elementFromPoint(box.x + box.width / 2, box.bottom - 4)?.id === "send-now";
+    }"""
+    page.wait_for_function(in_sight)
+
+
 def test_a_message_is_held_then_sent_once_and_its_reader_can_ask_for_no_more(
     open_as: OpenAs, new_page: Callable[..., Page], inhabited: Inhabited
 ):
