@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from anyascii import anyascii
 
+from dashboard.mail_address import ascii_host
+
 
 def email_key(email: str | None) -> str | None:
     """E-mail folded for comparing, its domain as DNS knows it; None where it is none."""
@@ -14,10 +16,7 @@ def email_key(email: str | None) -> str | None:
 def _domain_key(domain: str) -> str:
     """`bücher.example.` is `xn--bcher-kva.example`: the same letter box. As it is where DNS could not know it."""
     bare = domain.removesuffix(".")
-    try:
-        return bare if bare.isascii() else bare.encode("idna").decode()
-    except UnicodeError:
-        return bare
+    return bare if bare.isascii() else ascii_host(bare) or bare
 
 
 def phone_key(phone: str | None) -> str | None:

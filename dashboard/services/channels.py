@@ -18,7 +18,8 @@ from dashboard.mail import Letter, Mailer
 from dashboard.models import FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
 from dashboard.services import cadence, opt_outs, reminders
-from dashboard.services.reminder_rules import GONE_WORDS, Rules, no_longer_wanted
+from dashboard.services.cadence import APART
+from dashboard.services.reminder_rules import GONE_WORDS, Rules, last_written_at, no_longer_wanted
 from dashboard.talroo.conversions import ConversionClient
 from dashboard.talroo.dispositions import Disposition, DispositionClient
 
@@ -137,6 +138,9 @@ class Reminders:
         states = application.state, application.job.state if application.job else None
         if reminder.automatic and not daytime.is_day(now, *states):
             return NotBefore(daytime.next_day(now, *states))
+        last = last_written_at(session, application, besides=row.id)
+        if last is not None and now - last < APART:
+            return NotBefore(last + APART)
         to = application.email or ""
         link = f"{self._rules.public_url}/unsubscribe/{opt_outs.token(to, row.public_id, self._rules.secrets[0])}"
         return Letter(

@@ -6,25 +6,25 @@ transaction that files it. Each looks for the other, so that whichever comes sec
 On SQLite one transaction writes at a time. On PostgreSQL two that file at the same moment do not see each other, and
 both would find nobody; so each locks the keys they could recognise each other by before it looks, and whoever had to
 wait looks after the other's commit. Everybody takes locks in the same order, so that nobody waits in a circle:
-delivery, job, own application, keys (sorted), reminders (by id), follow-ups (by id), files. Another's application is
-referred to, never locked. Hence no transaction may file a second application after the keys of a first one: several
-are filed at once on SQLite alone (`together.py`).
+delivery, job, own application, keys (sorted), reminders (by id), follow-ups (by id), files. Whoever writes a reminder
+locks its applications, the people's addresses (sorted), which nobody else locks, and then follow-ups. Another's
+application is referred to, never locked. Hence no transaction may file a second application after the keys of a first
+one: several are filed at once on SQLite alone (`together.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, FollowUp, Job, LinkKey
 from dashboard.prepared import Prepared
-from dashboard.services import cadence, opt_outs, reading
+from dashboard.services import cadence, key_locks, opt_outs, reading
 from dashboard.talroo.progress import Progress, standing
 
 NAMES: Final = {
@@ -104,7 +104,7 @@ class Taker:
 
 def begun(session: Session, beginning: Beginning) -> None:
     """Note how far an unfinished application came, and whether a completed one has taken it over already."""
-    _lock(session, beginning.signs, _LOCK_ALONE)
+    _lock(session, beginning.signs, key_locks.ALONE)
     taker = _taker(session, beginning)
     if taker:
         opt_outs.cancel_waiting(session, [beginning.signs.application_id], FINISHED_WORDS)
@@ -124,7 +124,8 @@ def finished(session: Session, signs: Signs, *, applied_at: datetime, arrived_at
 
     Every completed application is asked this: where it takes over nobody's, one look says so (PostgreSQL locks first).
     """
-    _lock(session, signs, _LOCK_TOGETHER)
+    # Completed applications do not look for each other, so however many share a key, none waits for another.
+    _lock(session, signs, key_locks.TOGETHER)
     sought = signs.as_row() | {"latest": applied_at + REPEAT}
     if _FIRST_TAKEN.first(session, sought) is None:
         return
@@ -246,29 +247,11 @@ def _close(follow_up: FollowUp, taker: Taker) -> None:
 # --- locks ----------------------------------------------------------------------------------------------------------
 
 
-def _prepared(lock: Callable[[ColumnElement[int]], Any]) -> Prepared:
-    numbers = func.unnest(bindparam("numbers", type_=ARRAY(BigInteger))).column_valued("number")
-    return Prepared(lambda _: select(lock(numbers)))
-
-
-_LOCK_ALONE: Final = _prepared(func.pg_advisory_xact_lock)
-_LOCK_TOGETHER: Final = _prepared(func.pg_advisory_xact_lock_shared)
-"""Completed applications do not look for each other, so however many share a key, none waits for another."""
-
-
 def _lock(session: Session, signs: Signs, how: Prepared) -> None:
     """Until the transaction ends, nobody files or looks for what could be recognised by these `signs`."""
-    if session.get_bind().dialect.name != "postgresql":
-        return
     # The id needs no lock: whoever files the same application waits for its row.
-    numbers = sorted(_number(key, values) for key, values in signs.present() if key != LinkKey.ID)
-    if numbers:
-        how.first(session, {"numbers": numbers})
-
-
-def _number(key: LinkKey, values: tuple[Any, ...]) -> int:
-    words = "\0".join((key, *values)).encode()
-    return int.from_bytes(hashlib.blake2b(words, digest_size=8, person=_PURPOSE).digest(), signed=True)
+    numbers = [key_locks.number(_PURPOSE, key, *values) for key, values in signs.present() if key != LinkKey.ID]
+    key_locks.hold(session, numbers, how)
 
 
 def _locked(follow_ups: Select[Any]) -> Select[Any]:

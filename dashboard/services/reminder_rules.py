@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from config import Config
 from dashboard.mail_address import is_address
-from dashboard.models import Application, FollowUp, Outbound, Reminder
+from dashboard.models import Application, Attempt, FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
 from dashboard.services.cadence import APART, MAX_MESSAGES
 from dashboard.services.opt_outs import OPTED_OUT_WORDS, is_opted_out
@@ -20,6 +20,8 @@ from dashboard.services.queueing import UNDER_WAY
 COMPLETED_WORDS: Final = "They have completed their application."
 GONE_WORDS: Final = "Their data is no longer here."
 NO_EMAIL_WORDS: Final = "They gave no e-mail address that can be written to."
+MONTH: Final = timedelta(days=30)
+"""For so long messages count against what one e-mail address may get, whatever it applied for."""
 WAITING_WORDS: Final = "A message to them is waiting to be sent."
 
 
@@ -89,32 +91,53 @@ def blocked(
 def _too_much(session: Session, application: Application, now: datetime) -> str | None:
     if len(numbers_taken(session, application.id)) >= MAX_MESSAGES:
         return f"They have had {MAX_MESSAGES} of {MAX_MESSAGES} messages."
-    same_person = select(Application.id).where(Application.email_key == application.email_key)
-    under_way = session.scalar(
-        select(Outbound.state)
-        .where(
-            Outbound.application_id.in_(same_person),
-            Outbound.channel == Channel.REMINDER,
-            Outbound.state.in_(UNDER_WAY),
-        )
-        .limit(1)
-    )
+    theirs = _to_same_person(application)
+    under_way = session.scalar(select(Outbound.state).where(theirs, Outbound.state.in_(UNDER_WAY)).limit(1))
     if under_way == State.PARKED:
         return "An earlier message to them could not be sent. Retry it or take it back first."
     if under_way is not None:
         return WAITING_WORDS
-    last = session.scalar(select(func.max(FollowUp.last_message_at)).where(FollowUp.application_id.in_(same_person)))
+    last = last_written_at(session, application)
     if last is not None and now - last < APART:
         return f"They had a message less than {APART // timedelta(hours=1)} hours ago."
+    since = func.coalesce(Outbound.sent_at, Outbound.event_time) > now - MONTH
+    if (session.scalar(select(func.count()).where(theirs, _may_have_arrived(), since)) or 0) >= MAX_MESSAGES:
+        return f"Their e-mail address had {MAX_MESSAGES} messages in {MONTH.days} days, for all they applied for."
     return None
 
 
+def last_written_at(session: Session, application: Application, *, besides: int | None = None) -> datetime | None:
+    """When this person was last sent a reminder that arrived or may have, for whatever they applied for.
+
+    `besides`: the id of an outbox row that does not count.
+    """
+    theirs = _to_same_person(application) & (Outbound.id != (besides or 0))
+    sent = session.scalar(select(func.max(Outbound.sent_at)).where(theirs, Outbound.state == State.SENT))
+    unsure = session.scalar(
+        select(func.max(Attempt.finished_at))
+        .join(Outbound, Outbound.id == Attempt.outbound_id)
+        .where(theirs, Attempt.outcome == "uncertain")
+    )
+    return max((moment for moment in (sent, unsure) if moment), default=None)
+
+
+def _to_same_person(application: Application) -> ColumnElement[bool]:
+    same_person = select(Application.id).where(Application.email_key == application.email_key)
+    return (Outbound.channel == Channel.REMINDER) & Outbound.application_id.in_(same_person)
+
+
+def _may_have_arrived() -> ColumnElement[bool]:
+    return or_(Outbound.state == State.SENT, Outbound.uncertain > 0)
+
+
 def numbers_taken(session: Session, application_id: int) -> set[int]:
-    """The numbers of the reminders that went out or may yet."""
+    """The numbers of the reminders that went out, may have, or may yet: none is given to other words."""
     return set(
         session.scalars(
             select(Reminder.number)
             .join(Outbound, Outbound.id == Reminder.outbound_id)
-            .where(Reminder.application_id == application_id, Outbound.state != State.CANCELLED)
+            .where(
+                Reminder.application_id == application_id, or_(Outbound.state != State.CANCELLED, _may_have_arrived())
+            )
         )
     )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from dashboard import daytime
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound, Reminder, ReminderTemplate
 from dashboard.models.outbound import Channel, State
-from dashboard.services import cadence, queueing, reminder_words
+from dashboard.services import cadence, key_locks, queueing, reminder_words
 from dashboard.services.cadence import MAX_MESSAGES
 from dashboard.services.opt_outs import OPTED_OUT_WORDS
 from dashboard.services.reminder_rules import GONE_WORDS, WAITING_WORDS, Rules, blocked, numbers_taken
@@ -22,8 +22,10 @@ from dashboard.services.reminder_words import BadWords
 BATCH: Final = 50
 """At most so many automatic messages in one transaction."""
 UNDONE_WORDS: Final = "Taken back before it was sent."
+UNSURE_WORDS: Final = "It may have arrived; it is not tried again."
 PUT_AWAY_WORDS: Final = "Its template is archived."
 TRY_AGAIN: Final = timedelta(days=1)
+_PURPOSE: Final = b"reminders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def queue(
 def undo(session: Session, outbound_id: int) -> bool:
     """Take back a reminder that has not gone out. False where it has, or was taken back before.
 
+    One that may have gone out (`Outbound.uncertain`) is not tried again, and counts as sent.
     The job's cadence goes on as if it had not been written; where the cadence wrote it, it does not write it again.
     """
     row = session.scalar(
@@ -155,7 +158,7 @@ def undo(session: Session, outbound_id: int) -> bool:
     )
     if row is None or row.state not in queueing.UNSENT:
         return False
-    row.state, row.last_answer = State.CANCELLED, UNDONE_WORDS
+    row.state, row.last_answer = State.CANCELLED, UNSURE_WORDS if row.uncertain else UNDONE_WORDS
     session.flush()
     follow_up = session.scalar(select(FollowUp).where(FollowUp.application_id == row.application_id))
     if follow_up is not None:
@@ -189,12 +192,14 @@ def _locked(session: Session, application_ids: Sequence[int]) -> dict[int, Follo
     So that of two people who write to the same person at once, the second sees the first one's message. Applications
     first, as `completion` does it: a new outbox row refers to its application, which PostgreSQL locks for that.
     """
-    session.execute(
-        select(Application.id)
+    people = session.execute(
+        select(Application.id, Application.email_key)
         .where(Application.id.in_(application_ids))
         .order_by(Application.id)
         .with_for_update(read=True, key_share=True)
-    )
+    ).all()
+    # One person's other applications as well: whoever writes for another of them waits here.
+    key_locks.hold(session, [key_locks.number(_PURPOSE, row.email_key) for row in people if row.email_key])
     follow_ups = session.scalars(
         select(FollowUp)
         .where(FollowUp.application_id.in_(application_ids))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -48,7 +48,9 @@ def undo(public_id: str) -> Response:
         abort(404)
     done = reminders.undo(session, row.id)
     db.session.commit()
-    if done:
+    if done and row.uncertain:
+        flash(f"The message was taken back. {reminders.UNSURE_WORDS}", "info")
+    elif done:
         flash("The message was taken back. It was not sent.", "success")
     else:
         flash("It is too late to take this message back. Nothing was changed.", "info")
@@ -60,26 +62,32 @@ def undo(public_id: str) -> Response:
 def undo_batch() -> Response:
     """Take back everything that this person sent in one go, as far as it has not left."""
     rows = composing.batch(reading(), current_user.id, _moment(request.form.get("sent_at", "")))
-    done: list[bool] = []
+    done = unsure = 0
     for start in range(0, len(rows), TOGETHER):
         session = writing()
-        done += [reminders.undo(session, number) for number in rows[start : start + TOGETHER]]
+        taken = [number for number in rows[start : start + TOGETHER] if reminders.undo(session, number)]
+        done += len(taken)
+        unsure += sum(session.get_one(Outbound, number).uncertain > 0 for number in taken)
         db.session.commit()
-    taken_back, gone = done.count(True), done.count(False)
-    words = f"{taken_back} {'message was' if taken_back == 1 else 'messages were'} taken back and not sent."
-    if gone:
-        words += f" For {gone} it was too late."
-    flash(words, "success" if taken_back else "info")
+    flash(_told(done - unsure, unsure, len(rows) - done), "success" if done else "info")
     return redirect(url_for("messages.index"))
+
+
+def _told(not_sent: int, unsure: int, too_late: int) -> str:
+    words = f"{not_sent} {'message was' if not_sent == 1 else 'messages were'} taken back and not sent."
+    if unsure:
+        words += f" {unsure} may have arrived, and {'is' if unsure == 1 else 'are'} not tried again."
+    return f"{words} For {too_late} it was too late." if too_late else words
 
 
 def _moment(typed: str) -> datetime:
     """When the messages were sent, as the form says it. Aborts with 404 for what is no time."""
     try:
         moment = datetime.fromisoformat(typed)
-    except ValueError:
+        # The first and the last year have times that no clock in UTC shows.
+        return moment.astimezone(UTC) if moment.tzinfo else abort(404)
+    except (ValueError, OverflowError):
         abort(404)
-    return moment if moment.tzinfo else abort(404)
 
 
 def _back(row: Outbound) -> str:

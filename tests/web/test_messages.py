@@ -206,7 +206,10 @@ def test_nobody_undoes_what_a_colleague_sent_by_that_button(desk: Desk, app: Fla
     assert {row[0] for row in ledger_of(app)} == {"waiting"}
 
 
-@pytest.mark.parametrize("sent_at", ["", "yesterday", "2026-11-21T12:00:00"])
+@pytest.mark.parametrize(
+    "sent_at",
+    ["", "yesterday", "2026-11-21T12:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-11:00"],
+)
 def test_a_time_that_is_none_undoes_nothing(desk: Desk, sent_at: str):
     token = token_of(desk.client.get("/incomplete/templates/new").text)
     answer = desk.client.post(f"{LEDGER}/undo", data={"csrf_token": token, "sent_at": sent_at})
