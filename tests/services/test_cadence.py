@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from string import ascii_uppercase
 
 import pytest
 from sqlalchemy import Engine, select, update
@@ -270,7 +271,7 @@ def test_a_template_that_was_put_away_is_not_sent(session: Session, job: Job):
 
 
 def test_workers_that_write_at_once_write_each_message_once(engine: Engine, session: Session, job: Job):
-    people = [add_unfinished(session, f"Person{number}", job=job, started_at=AFTERNOON) for number in range(20)]
+    people = [add_unfinished(session, f"Ada{letter}", job=job, started_at=AFTERNOON) for letter in ascii_uppercase]
     set_cadence(session, job, (1,), now=AFTERNOON)
 
     def work() -> None:
