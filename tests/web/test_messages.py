@@ -197,6 +197,21 @@ def test_undoing_many_says_for_how_many_it_was_too_late(desk: Desk, app: Flask, 
     assert "0 messages were taken back and not sent." in desk.press_in_ledger("/undo", sent_at=sent_at)
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_taking_back_what_may_have_arrived_does_not_say_that_it_was_not_sent(
+    desk: Desk, app: Flask, somebody: Begin, many: bool
+):
+    desk.send(somebody(), *[somebody()] * many)
+    (row, *_), sent_at = rows(desk.ledger()), typed(desk.ledger(), "sent_at")
+    change(app, Outbound, state=State.PARKED, uncertain=2)
+    if many:
+        said = desk.press_in_ledger("/undo", sent_at=sent_at)
+        assert "0 messages were taken back and not sent. 2 may have arrived, and are not tried again." in said
+    else:
+        said = desk.press_in_ledger(f"/{row['message']}/undo")
+        assert "The message was taken back. It may have arrived; it is not tried again." in said
+
+
 def test_nobody_undoes_what_a_colleague_sent_by_that_button(desk: Desk, app: Flask, somebody: Begin):
     desk.send(somebody(), somebody())
     sent_at = typed(desk.ledger(), "sent_at")
