@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
+from dashboard.outbound_words import WORDS
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
 from dashboard.queries import args_of, day, jobs_called, one_of, words
 from dashboard.stages import DECISIVE, Stage
@@ -30,10 +31,6 @@ PARITY_WORDS: Final = {
     "missing": "never queued",
 }
 """In the order of the sentence. Of one person's several rows, the one whose state stands first here counts."""
-UNSENDABLE_WORDS: Final = {
-    Channel.CONVERSION: "without click id",
-    Channel.DISPOSITION: "without application or click id",
-}
 NOUNS: Final = {Stage.HIRED: ("hire", "hires"), Stage.REJECTED: ("rejection", "rejections")}
 """What people in a stage are counted as; in any other stage they are "in Interview"."""
 
@@ -113,7 +110,7 @@ class Parity:
     def sentence(self) -> str:
         """ "14 hires = 12 sent + 1 held + 1 without click id"."""
         one, many = NOUNS.get(self.stage, (f"in {self.stage.label}",) * 2)
-        named = PARITY_WORDS | {"unsendable": UNSENDABLE_WORDS[self.channel]}
+        named = PARITY_WORDS | {"unsendable": WORDS[self.channel].unsendable}
         counted = [f"{self.parts[name]:,} {named[name]}" for name in PARITY_WORDS if self.parts.get(name)]
         equation = f"{self.people:,} {one if self.people == 1 else many} = {' + '.join(counted) or '0 sent'}"
         return f"{equation} (and {self.taken_back:,} sent, then taken back)" if self.taken_back else equation

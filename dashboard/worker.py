@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice, repeat
@@ -23,14 +23,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config import Config
-from dashboard import mail
 from dashboard.clock import utcnow
 from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
 from dashboard.services import cadence, measuring, outbox, pull, reminders
-from dashboard.services.channels import ways
+from dashboard.services.channels import Way, ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
 from dashboard.services.reminder_rules import Rules
@@ -74,9 +73,9 @@ class Worker:
         self._clock = clock
         self._rng = rng or random.SystemRandom()
         self._stop = threading.Event()
-        self._lease = lease or _lease(config)
         self._files = FileReader(self._session, store, clock=clock, rng=self._rng)
         self._ways = ways(config, abort_after=FINISH_WITHIN)
+        self._lease = lease or _lease(self._ways.values(), config.talroo_lease)
         self._reminder_rules = Rules.of(config)
         self._store = store
         self._platform = pull.open_client(config)
@@ -130,11 +129,12 @@ class Worker:
         """Send what is due next. Each thread spares another channel, so that one slow address cannot hold them all."""
         return outbox.send_next(
             self._session,
-            {channel: way for channel, way in self._ways.items() if channel != spared},
+            self._ways,
             worker=self.name,
             clock=self._clock,
             lease=self._lease,
             rng=self._rng,
+            spared=spared,
             stop=self._stop,
         )
 
@@ -201,11 +201,12 @@ class Worker:
         return Session(self._engine, expire_on_commit=False)
 
 
-def _lease(config: Config) -> timedelta:
-    deadline = timedelta(seconds=max(config.talroo_call_deadline, mail.DEADLINE if config.mail_url else 0))
-    if config.talroo_lease is None:
+def _lease(known: Iterable[Way], seconds: int | None) -> timedelta:
+    """For a call of any channel: `seconds` if they are set and outlive the longest one."""
+    deadline = timedelta(seconds=max(way.deadline for way in known))
+    if seconds is None:
         return deadline + outbox.LEASE_BEYOND_DEADLINE
-    return max(timedelta(seconds=config.talroo_lease), deadline + outbox.LEAST_BEYOND_DEADLINE)
+    return max(timedelta(seconds=seconds), deadline + outbox.LEAST_BEYOND_DEADLINE)
 
 
 def beat(sessions: Callable[[], Session], name: str, *, now: datetime) -> None:

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from config import Config
 from dashboard.database import start_writing
 from dashboard.models import SyncKind, SyncRun, WorkerBeat
-from dashboard.models.outbound import State
+from dashboard.models.outbound import Channel, State
 from dashboard.services import outbox, sync
-from dashboard.services.channels import ways
+from dashboard.services.channels import Conversions, Dispositions, Reminders, ways
 from dashboard.services.outbox import Item
 from dashboard.talroo.http import Proof, TalrooUnavailable
 from dashboard.worker import Worker, beat, last_beat
@@ -33,6 +33,7 @@ from tests.outbox_fixtures import (
     open_engine,
     rules,
 )
+from tests.reminder_fixtures import MAIL_SETTINGS
 from tests.talroo_api import TalrooApi, items
 from tests.upstream import Upstream
 
@@ -40,6 +41,7 @@ AT_ONCE = rules()
 WAYS = ways(Config(secret_key="for the tests only, nothing is secret"), abort_after=1)
 """For claiming and recording; nothing is ever sent through them."""
 MakeWorker = Callable[..., Worker]
+NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
@@ -63,11 +65,11 @@ def wait_until(condition: Callable[[], bool], within: float = 120) -> None:
         time.sleep(0.02)
 
 
-def claim(engine: Engine, clock: Clock, worker: str = "a") -> tuple[Item, ...]:
+def claim(engine: Engine, clock: Clock, worker: str = "a", spared: Channel | None = None) -> tuple[Item, ...]:
     with Session(engine, expire_on_commit=False) as session:
-        items = outbox.claim(session, WAYS, worker=worker, clock=clock, lease=timedelta(seconds=30)).items
+        claimed = outbox.claim(session, WAYS, worker=worker, clock=clock, lease=timedelta(seconds=30), spared=spared)
         session.commit()
-    return items
+    return claimed.items
 
 
 def pulls(session: Session) -> list[tuple[str, str, str, int]]:
@@ -137,6 +139,31 @@ def test_a_lease_is_never_shorter_than_a_call(engine: Engine, make_worker: MakeW
     worker = make_worker(upstream.url, deadline=15, talroo_lease=1)
     assert worker._lease == timedelta(seconds=16)
     assert make_worker(upstream.url, deadline=15)._lease == timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("longest", [Conversions, Dispositions, Reminders])
+def test_a_lease_outlives_the_longest_call_of_any_channel(
+    engine: Engine, make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch, longest: type
+):
+    monkeypatch.setattr(longest, "deadline", property(lambda _: 200.0, lambda *_: None), raising=False)
+    worker = make_worker(NOWHERE, deadline=15, mail_url="smtp://127.0.0.1:9", **MAIL_SETTINGS)
+    assert worker._lease == timedelta(seconds=215)
+
+
+def test_a_thread_that_spares_a_channel_clears_up_there_what_was_taken_back_meanwhile(
+    engine: Engine, session: Session, clock: Clock, hired: int
+):
+    assert len(claim(engine, clock)) == 1
+    move(session, hired, "interview")
+    clock.advance(minutes=1)
+    assert claim(engine, clock, spared=Channel.CONVERSION) == ()
+    assert only_conversion(session).state == State.CANCELLED
+
+
+@pytest.mark.usefixtures("hired")
+def test_nothing_is_taken_in_the_channel_that_is_spared(engine: Engine, clock: Clock):
+    assert claim(engine, clock, spared=Channel.CONVERSION) == ()
+    assert len(claim(engine, clock, spared=Channel.DISPOSITION)) == 1
 
 
 def test_the_heartbeat_is_one_row_a_worker_and_old_ones_go(engine: Engine, session: Session):

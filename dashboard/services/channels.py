@@ -12,12 +12,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config import Config
-from dashboard import daytime
+from dashboard import daytime, mail
 from dashboard.calls import Proof
 from dashboard.mail import Letter, Mailer
 from dashboard.models import FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
-from dashboard.services import cadence, opt_outs, reminders
+from dashboard.services import cadence, opt_outs, reminders, reporting
 from dashboard.services.cadence import APART
 from dashboard.services.reminder_rules import GONE_WORDS, Rules, last_written_at, no_longer_wanted
 from dashboard.talroo.conversions import ConversionClient
@@ -42,15 +42,19 @@ class NotBefore:
 
 
 class Way(Protocol):
-    """One channel's way out. `at_once`: how many messages go in one call."""
+    """One channel's way out. `at_once`: how many messages go in one call. `deadline`: seconds for a whole call."""
 
     at_once: int
+    deadline: float
 
     def load(self, session: Session, row: Outbound, now: datetime) -> Any:
         """What to send for `row`, read in the transaction that claims it; or `NoLonger`, or `NotBefore`."""
 
     def send(self, messages: Sequence[Any], *, stop: threading.Event | None) -> Proof:
         """Send them in one call. Returns the proof for all of them, or raises `CallFailed`."""
+
+    def still_stands(self, session: Session, row: Outbound) -> bool:
+        """Whether the decision behind `row` was not taken back while a call was under way that did not get it out."""
 
     def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
         """Note what it means that `row` went out, in the transaction that records it."""
@@ -88,8 +92,16 @@ class Report:
 class _Reports:
     """Reports to Talroo: whoever takes the decision back cancels the row, so a claimed one is wanted."""
 
+    at_once = 1
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+
     def load(self, session: Session, row: Outbound, now: datetime) -> Report:
         return Report.of(row)
+
+    def still_stands(self, session: Session, row: Outbound) -> bool:
+        return reporting.still_stands(session, row)
 
     def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
         """Nothing else depends on it."""
@@ -98,10 +110,9 @@ class _Reports:
 class Conversions(_Reports):
     """`options` as `ConversionClient` takes them."""
 
-    at_once = 1
-
-    def __init__(self, url: str, **options: Any) -> None:
-        self._client = ConversionClient(url, **options)
+    def __init__(self, url: str, *, deadline: float, **options: Any) -> None:
+        super().__init__(deadline)
+        self._client = ConversionClient(url, deadline=deadline, **options)
 
     def send(self, messages: Sequence[Report], *, stop: threading.Event | None) -> Proof:
         return self._client.send(messages[0].tlr_sid or "", int(messages[0].event), stop=stop)
@@ -112,8 +123,9 @@ class Dispositions(_Reports):
 
     at_once = DISPOSITIONS_AT_ONCE
 
-    def __init__(self, url: str, **options: Any) -> None:
-        self._client = DispositionClient(url, **options)
+    def __init__(self, url: str, *, deadline: float, **options: Any) -> None:
+        super().__init__(deadline)
+        self._client = DispositionClient(url, deadline=deadline, **options)
 
     def send(self, messages: Sequence[Report], *, stop: threading.Event | None) -> Proof:
         return self._client.send([_disposition(message) for message in messages], stop=stop)
@@ -123,6 +135,7 @@ class Reminders:
     """Mails to people who did not finish: asked immediately before each whether it may still be sent."""
 
     at_once = 1
+    deadline = mail.DEADLINE
 
     def __init__(self, mailer: Mailer, rules: Rules) -> None:
         self._mailer = mailer
@@ -154,6 +167,10 @@ class Reminders:
 
     def send(self, messages: Sequence[Letter], *, stop: threading.Event | None) -> Proof:
         return self._mailer.send(messages[0], stop=stop)
+
+    def still_stands(self, session: Session, row: Outbound) -> bool:
+        """Asked when it is claimed again."""
+        return True
 
     def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
         follow_up = session.scalar(

@@ -25,7 +25,6 @@ from dashboard.database import is_storage_failure, start_writing
 from dashboard.logs import without_contents
 from dashboard.models import Attempt, Outbound
 from dashboard.models.outbound import Channel, State
-from dashboard.services import reporting
 from dashboard.services.channels import NoLonger, NotBefore, Way
 
 log = logging.getLogger(__name__)
@@ -76,16 +75,23 @@ def is_due(session: Session, now: datetime, channels: Iterable[Channel]) -> bool
 
 
 def claim(
-    session: Session, ways: Mapping[Channel, Way], *, worker: str, clock: Callable[[], datetime], lease: timedelta
+    session: Session,
+    ways: Mapping[Channel, Way],
+    *,
+    worker: str,
+    clock: Callable[[], datetime],
+    lease: timedelta,
+    spared: Channel | None = None,
 ) -> Claimed:
     """Take what is due next in the channels of `ways`, and write its attempt down. The caller commits before sending.
 
-    As many rows of one channel as go in one call. Nothing where nothing is due.
+    As many rows of one channel as go in one call, and nothing where nothing is due. Of the channel `spared` nothing is
+    taken; what lapsed there is cleared up all the same.
     """
     start_writing(session)
     now = clock()  # not before: the writers' turn may have been long in coming, and the lease begins here
     _mark_lapsed(session, ways, now)
-    due = _next_due(session, ways, now)
+    due = _next_due(session, _without(spared, ways), now)
     items = tuple(item for row in due if (item := _load_and_take(session, row, ways[Channel(row.channel)], now, lease)))
     if items:
         session.execute(
@@ -160,15 +166,16 @@ def send_next(
     clock: Callable[[], datetime],
     lease: timedelta,
     rng: random.Random,
+    spared: Channel | None = None,
     stop: threading.Event | None = None,
 ) -> bool:
-    """Claim, send and record one call in the channels of `ways`. False where nothing was due."""
+    """Claim, send and record one call in the channels of `ways` but `spared`. False where nothing was due."""
     with sessions() as session:
         # Asked first, because claiming takes the writers' turn, which deliveries are waiting for too.
-        if not is_due(session, clock(), ways):
+        if not is_due(session, clock(), _without(spared, ways)):
             return False
         session.rollback()
-        claimed = claim(session, ways, worker=worker, clock=clock, lease=lease)
+        claimed = claim(session, ways, worker=worker, clock=clock, lease=lease, spared=spared)
         session.commit()
     items = claimed.items
     if not items:
@@ -203,6 +210,10 @@ def _record_patiently(
 
 
 # --- claiming -------------------------------------------------------------------------------------------------------
+
+
+def _without(spared: Channel | None, ways: Mapping[Channel, Way]) -> Mapping[Channel, Way]:
+    return {channel: way for channel, way in ways.items() if channel != spared}
 
 
 def _is_due(now: datetime, channels: Iterable[Channel]) -> ColumnElement[bool]:
@@ -329,12 +340,13 @@ def _uncertain_since(session: Session, row: Outbound, since: datetime | None) ->
 
 def _conclude(session: Session, row: Outbound, ways: Mapping[Channel, Way], now: datetime) -> None:
     """What a row that is not on its way any more must know: a proof that came late, a decision taken back meanwhile."""
+    way = ways.get(Channel(row.channel))
     if row.state in (State.WAITING, State.PARKED, State.CANCELLED):
         heard = select(Attempt.finished_at).where(Attempt.outbound_id == row.id, Attempt.outcome == "sent").limit(1)
         if heard_at := session.scalar(heard):
             row.state, row.sent_at, row.failures = State.SENT, heard_at, 0
-        elif row.state != State.CANCELLED and not reporting.still_stands(session, row):
+        elif row.state != State.CANCELLED and way and not way.still_stands(session, row):
             row.state = State.CANCELLED
-    if row.state == State.SENT and (way := ways.get(Channel(row.channel))):
+    if row.state == State.SENT and way:
         session.flush()
         way.was_sent(session, row, row.sent_at or now)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 from dashboard.ledger import PARITY_WORDS
 from dashboard.models import Application, Click, Delivery, FollowUp, LinkKey, Outbound, StageChange
 from dashboard.models.outbound import Channel
+from dashboard.outbound_words import WORDS
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo import payload, progress, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
@@ -138,13 +139,10 @@ def _reports(session: Session, application: Application, now: datetime) -> Itera
 
 
 def _report(row: Outbound, state: str) -> Entry:
-    at = row.sent_at or row.event_time if state == "sent" else row.event_time
-    if row.channel == Channel.REMINDER:
-        return Entry(at, "", f"Reminder {row.event}: {REPORT_WORDS[state]}")
-    what = f"conversion event {row.event}" if row.channel == Channel.CONVERSION else f"disposition “{row.event}”"
-    if state == "sent":
-        return Entry(at, f"status {row.last_status}", f"Talroo told: {what}")
-    return Entry(at, "", f"Talroo not told: {what} ({REPORT_WORDS[state]})")
+    words, told = WORDS[Channel(row.channel)], {"event": row.event, "state": REPORT_WORDS[state]}
+    if state != "sent":
+        return Entry(row.event_time, "", words.unsent.format(**told))
+    return Entry(row.sent_at or row.event_time, words.sent_by.format(status=row.last_status), words.sent.format(**told))
 
 
 def _followed_up(session: Session, application: Application, changes: Sequence[StageChange]) -> Iterator[Entry]:

@@ -5,4 +5,4 @@ from __future__ import annotations
 from dashboard.models.outbound import Channel
 from dashboard.web.ledger import reports
 
-bp = reports("conversions", Channel.CONVERSION)
+bp = reports("conversions", Channel.CONVERSION, lambda config: config.talroo_conversion_events)

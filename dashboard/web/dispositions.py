@@ -5,4 +5,4 @@ from __future__ import annotations
 from dashboard.models.outbound import Channel
 from dashboard.web.ledger import reports
 
-bp = reports("dispositions", Channel.DISPOSITION)
+bp = reports("dispositions", Channel.DISPOSITION, lambda config: config.talroo_disposition_events)

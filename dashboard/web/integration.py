@@ -8,6 +8,7 @@ from dashboard import ledger, queries, schema
 from dashboard.clock import utcnow
 from dashboard.models import SyncKind
 from dashboard.models.outbound import Channel
+from dashboard.outbound_words import WORDS
 from dashboard.permissions import Permission, needs
 from dashboard.services import sync
 from dashboard.services.reminder_rules import Rules
@@ -29,7 +30,7 @@ def index() -> str:
         last_delivery=queries.last_delivery(session),
         counts=queries.status_counts(session, ("kept", "quarantined")),
         pulls={kind.value: sync.status(session, kind, now=now, interval=interval) for kind in SyncKind},
-        backlog=ledger.backlog(session),
+        backlog={WORDS[channel].label: rows for channel, rows in ledger.backlog(session).items()},
         mail=Rules.of(config),
         last_mail_at=ledger.last_sent(session, Channel.REMINDER),
         worker=worker_seen(now),

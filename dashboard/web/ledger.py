@@ -11,26 +11,30 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from config import Config
 from dashboard import ledger, queries
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.ledger import Ledger
 from dashboard.models import Outbound
 from dashboard.models.outbound import Channel, State
+from dashboard.outbound_words import WORDS
 from dashboard.permissions import Permission, needs
 from dashboard.services import queueing
 from dashboard.web import csv
 from dashboard.web.edge import following, reading, settings, writing
 from dashboard.web.formatting import viewer_zone
 
+Events = Callable[[Config], Mapping[str, int] | Mapping[str, str]]
+"""Which event each stage fires in a channel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One channel's ledger. Endpoints and templates are under `name`; `nouns`: one and several of what its rows are."""
+    """One channel's ledger. Endpoints and templates are under `name`."""
 
     name: str
     channel: Channel
-    nouns: tuple[str, str] = ("report", "reports")
     address: str = ""
     permission: Permission = Permission.LEDGER
     columns: Callable[[datetime], csv.Columns] = csv.ledger_columns
@@ -52,9 +56,9 @@ class Screen:
         return bp
 
 
-def reports(name: str, channel: Channel) -> Blueprint:
-    """The ledger of a channel to Talroo, with the sums that prove it whole."""
-    return Screen(name, channel, more=lambda now: _proof(channel, now)).blueprint()
+def reports(name: str, channel: Channel, events: Events) -> Blueprint:
+    """The ledger of a channel to Talroo, with the sums that prove it whole; `events` says what is to be in it."""
+    return Screen(name, channel, more=lambda now: _proof(channel, events(settings()), now)).blueprint()
 
 
 def _index(screen: Screen) -> Response | str:
@@ -80,8 +84,8 @@ def _index(screen: Screen) -> Response | str:
     )
 
 
-def _proof(channel: Channel, now: datetime) -> Mapping[str, Any]:
-    parities = ledger.parities(reading(), channel, _events(channel), now=now)
+def _proof(channel: Channel, events: Mapping[str, int] | Mapping[str, str], now: datetime) -> Mapping[str, Any]:
+    parities = ledger.parities(reading(), channel, events, now=now)
     return {
         "parity": "; ".join(parity.sentence for parity in parities),
         "parity_holds": all(parity.holds for parity in parities),
@@ -118,10 +122,5 @@ def _retry_parked(screen: Screen) -> Response:
     only = (Outbound.channel == screen.channel) & (Outbound.state == State.PARKED)
     count = queueing.retry_all(writing(), now=utcnow(), only=only)
     db.session.commit()
-    flash(f"{count} parked {screen.nouns[count != 1]} will be tried again right away.", "success")
+    flash(f"{count} parked {WORDS[screen.channel].nouns[count != 1]} will be tried again right away.", "success")
     return redirect(url_for(f"{screen.name}.index"))
-
-
-def _events(channel: Channel) -> Mapping[str, int] | Mapping[str, str]:
-    config = settings()
-    return config.talroo_conversion_events if channel == Channel.CONVERSION else config.talroo_disposition_events

@@ -30,7 +30,6 @@ def _more(now: datetime) -> Mapping[str, Any]:
 bp = Screen(
     "messages",
     Channel.REMINDER,
-    ("message", "messages"),
     address="/incomplete/messages",
     permission=Permission.INCOMPLETE,
     columns=csv.message_columns,

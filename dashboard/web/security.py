@@ -12,8 +12,8 @@ from dashboard import ledger
 from dashboard.clock import utcnow
 from dashboard.extensions import db, login_manager
 from dashboard.models import User
-from dashboard.models.outbound import Channel
-from dashboard.permissions import PUBLIC, allows
+from dashboard.outbound_words import counted_at
+from dashboard.permissions import PUBLIC, Permission, allows
 from dashboard.services import accounts
 
 CONTENT_SECURITY_POLICY: Final = (
@@ -112,11 +112,11 @@ class _Badges:
 
     @property
     def ledger(self) -> int:
-        return ledger.failing(db.session(), Channel.CONVERSION, Channel.DISPOSITION)
+        return ledger.failing(db.session(), *counted_at(Permission.LEDGER))
 
     @property
     def incomplete(self) -> int:
-        return ledger.failing(db.session(), Channel.REMINDER)
+        return ledger.failing(db.session(), *counted_at(Permission.INCOMPLETE))
 
 
 def _may(permission: str) -> bool:

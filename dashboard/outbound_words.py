@@ -1,0 +1,64 @@
+"""What each channel of the outbox is called where people read of it: on pages, in the timeline, in the navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.models.outbound import Channel
+from dashboard.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`label`: the whole channel. `nouns`: one and several of its rows. `unsendable`: what such a row is without.
+
+    `sent` and `unsent`: a row in the timeline; `{event}`, `{status}` and `{state}` stand for the row's. `sent_by`: who
+    said so. `badge`: the entry of the navigation where its failing rows count.
+    """
+
+    label: str
+    nouns: tuple[str, str]
+    unsendable: str
+    sent: str
+    unsent: str
+    sent_by: str
+    badge: Permission
+
+
+WORDS: Final[Mapping[Channel, Words]] = {
+    Channel.CONVERSION: Words(
+        label="Conversions",
+        nouns=("report", "reports"),
+        unsendable="without click id",
+        sent="Talroo told: conversion event {event}",
+        unsent="Talroo not told: conversion event {event} ({state})",
+        sent_by="status {status}",
+        badge=Permission.LEDGER,
+    ),
+    Channel.DISPOSITION: Words(
+        label="Dispositions",
+        nouns=("report", "reports"),
+        unsendable="without application or click id",
+        sent="Talroo told: disposition “{event}”",
+        unsent="Talroo not told: disposition “{event}” ({state})",
+        sent_by="status {status}",
+        badge=Permission.LEDGER,
+    ),
+    Channel.REMINDER: Words(
+        label="Messages to applicants",
+        nouns=("message", "messages"),
+        unsendable="without e-mail address",
+        sent="Reminder {event}: sent",
+        unsent="Reminder {event}: {state}",
+        sent_by="",
+        badge=Permission.INCOMPLETE,
+    ),
+}
+"""A line for every channel (`tests/test_outbound_words.py`)."""
+
+
+def counted_at(badge: Permission) -> tuple[Channel, ...]:
+    """The channels whose failing rows count at this entry of the navigation."""
+    return tuple(channel for channel, words in WORDS.items() if words.badge == badge)
