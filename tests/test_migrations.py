@@ -92,6 +92,8 @@ def test_who_was_unfinished_before_is_followed_up_as_if_they_had_come_after(app,
         deliver(event(**one_of_a_kind(f"h-{number}", applicationTime="2026-01-01T00:00:00Z", **same)))
         again = one_of_a_kind(f"i-{number}", createdAt=started_at, **same)
         deliver(event(kind="started:v1", application_id=f"begun again {number}", **again))
+    ahead = one_of_a_kind("j", createdAt="2099-01-01T00:00:00Z")
+    deliver(event(kind="started:v1", application_id="begun in the future", **ahead))
     with app.app_context():
         before = followed_up()
         db.session.remove()
@@ -102,6 +104,7 @@ def test_who_was_unfinished_before_is_followed_up_as_if_they_had_come_after(app,
         **{f"begun {key}": key for key in shared},
         "begun again 0": "email",
         "begun again 1": None,
+        "begun in the future": None,
     }
 
 
