@@ -513,7 +513,8 @@ def test_the_buttons_of_this_ledger_touch_no_conversion(
 
 
 def test_the_ledger_as_a_table_has_every_message_once(desk: Desk, app: Flask, somebody: Begin):
-    desk.send(somebody(firstName="=Ada"), somebody(firstName="Bo"))
+    people = somebody(firstName="=Ada"), somebody(firstName="Bo")
+    desk.send(*people, subject="Only one step left", body="Come back")
     change(app, Outbound, **STATES["sent"])
     answer = desk.client.get(f"{LEDGER}.csv")
     found = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
