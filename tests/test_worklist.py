@@ -275,7 +275,8 @@ def test_each_step_tells_how_many_came_to_it_and_how_many_went_no_further(sessio
         begin(name, answers=answers)
     found = stops_of(session)
     assert [(step.question, step.reached, step.left) for step in found.steps] == [
-        ("Question 1?", 5, 2),
+        (stops.CONTACT, 5, 2),
+        ("Question 1?", 3, 0),
         ("Question 2?", 3, 0),
         ("Question 3?", 3, 1),
         ("Question 4?", 2, 0),
@@ -298,7 +299,7 @@ def test_where_the_form_has_changed_the_number_of_answers_says_where(session, be
     finish(deliver)
     begin("A", answers=3, stopped_at_id="gone", stopped_at="An older question?")
     begin("B", answers=3, answered=40, stopped_at_id="gone", stopped_at="An older question?")
-    assert [step.left for step in stops_of(session).steps] == [0, 0, 0, 1, 1]
+    assert [step.left for step in stops_of(session).steps] == [0, 0, 0, 0, 1, 1]
 
 
 def test_a_form_nobody_has_finished_has_no_steps_but_its_numbers(session, begin):
@@ -308,16 +309,22 @@ def test_a_form_nobody_has_finished_has_no_steps_but_its_numbers(session, begin)
     assert (found.steps, found.started, found.left, found.only_contact) == ((), 2, 2, 1)
 
 
-def test_the_job_that_most_leave_stands_first_with_the_question_they_leave_at(session, begin, deliver):
+def losses(session):
+    session.rollback()
+    found = stops.worst_jobs(session, now=utcnow())
+    return [(loss.job.reference, loss.started, loss.left, loss.where) for loss in found]
+
+
+def test_the_job_that_most_leave_stands_first_with_where_they_leave(session, begin, deliver):
     finish(deliver, "X", job={"originalJobReference": "WH-1", "title": "Job WH-1"})
     finish(deliver, "Y", job={"originalJobReference": "DR-1", "title": "Job DR-1"})
-    for name, answers, job in (("A", 1, "DR-1"), ("B", 1, "DR-1"), ("C", 0, "DR-1"), ("D", 2, "WH-1")):
+    left = [("A", 1, "DR-1"), ("B", 1, "DR-1"), ("C", 0, "DR-1"), ("D", 1, "DR-1"), ("E", 2, "WH-1")]
+    for name, answers, job in left:
         begin(name, answers=answers, job=job)
-    session.rollback()
-    found = [
-        (loss.job.reference, loss.started, loss.left, loss.question) for loss in stops.worst_jobs(session, now=utcnow())
-    ]
-    assert found == [("DR-1", 4, 3, "Question 2?"), ("WH-1", 2, 1, "Question 3?")]
+    assert losses(session) == [("DR-1", 5, 4, "before “Question 2?”"), ("WH-1", 2, 1, "")]
+    for name in ("F", "G", "H"):
+        begin(name, answers=0, job="DR-1")
+    assert losses(session)[0] == ("DR-1", 8, 7, "after the contact page")
     assert len(stops.worst_jobs(session, now=utcnow(), limit=1)) == 1
 
 
@@ -407,7 +414,7 @@ def test_where_people_stop_is_found_by_an_index(crowded):
     asked = {
         "left": lambda: stops._left_where(crowded, job_id, now),
         "finished": lambda: stops._finished(crowded, [job_id], now),
-        "questions": lambda: stops._worst_questions(crowded, [job_id], now),
+        "questions": lambda: stops._worst_places(crowded, [job_id], now),
         "worst": lambda: stops.worst_jobs(crowded, now=now),
     }
     for name, run in asked.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, FollowUp, Job
@@ -17,8 +17,12 @@ from dashboard.talroo.progress import FormQuestion
 
 PERIOD: Final = timedelta(days=90)
 WORST: Final = 50
+CONTACT: Final = "Contact page"
+"""What comes before a form's first question: everybody here has sent it, and some go no further."""
 SUBMIT: Final = "Look it over and submit"
 """What comes after a form's last question."""
+TELLING: Final = 3
+"""So many people at least must have stopped at one place before it is named as where most stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,12 @@ class JobStops:
 
 @dataclass(frozen=True, slots=True)
 class JobLoss:
-    """One job among others. `question`: before which most of those who left it stopped, where that is known."""
+    """One job among others. `where`: after which step, or before which question, most of those who left it stopped."""
 
     job: Job
     started: int
     left: int
-    question: str
+    where: str
 
     @property
     def share(self) -> float:
@@ -81,10 +85,10 @@ def worst_jobs(session: Session, *, now: datetime, limit: int = WORST) -> list[J
     )
     lost: dict[int, int] = {job_id: left for job_id, left in session.execute(most)}  # noqa: C416 - no pairs to mypy
     finished = _finished(session, lost, now)
-    questions = _worst_questions(session, lost, now)
+    places = _worst_places(session, lost, now)
     jobs = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(lost)))}
     return [
-        JobLoss(jobs[job_id], left + finished.get(job_id, 0), left, questions.get(job_id, ""))
+        JobLoss(jobs[job_id], left + finished.get(job_id, 0), left, places.get(job_id, ""))
         for job_id, left in lost.items()
     ]
 
@@ -118,26 +122,35 @@ def _finished(session: Session, job_ids: Iterable[int], now: datetime) -> dict[i
     return {job_id: number for job_id, number in session.execute(counted) if job_id is not None}
 
 
-def _worst_questions(session: Session, job_ids: Iterable[int], now: datetime) -> dict[int, str]:
-    number = func.count()
+def _worst_places(session: Session, job_ids: Iterable[int], now: datetime) -> dict[int, str]:
+    """Where most of those who left a job stopped, in words, by job; left out where hardly anybody shares a place."""
+    number, is_contact = func.count(), FollowUp.answered == 0
+    place = case((is_contact, literal("")), else_=FollowUp.stopped_at_id)
     counted = (
-        _unfinished(now, Application.job_id, func.max(FollowUp.stopped_at))
-        .where(Application.job_id.in_(job_ids), Application.completed.is_(False), FollowUp.stopped_at.is_not(None))
-        .group_by(Application.job_id, FollowUp.stopped_at_id)
+        _unfinished(now, Application.job_id, func.max(case((is_contact, None), else_=FollowUp.stopped_at)))
+        .where(Application.job_id.in_(job_ids), Application.completed.is_(False))
+        .where(or_(is_contact, FollowUp.stopped_at.is_not(None)))
+        .group_by(Application.job_id, place)
+        .having(number >= TELLING)
         .order_by(number)
     )
-    # Of a job's questions the last stays: the one with the most.
-    return {job_id: question for job_id, question in session.execute(counted)}  # noqa: C416 - no pairs to mypy
+    # Of a job's places the last stays: the one with the most.
+    return {
+        job_id: f"before “{question}”" if question else "after the contact page"
+        for job_id, question in session.execute(counted)
+    }
 
 
 def _steps(form: Sequence[FormQuestion], left: Iterable[Row[Any]], started: int) -> tuple[Stop, ...]:
-    places = {question.id: place for place, question in enumerate(form)}
+    places = {question.id: place for place, question in enumerate(form, 1)}
     lost: Counter[int] = Counter()
     for row in left:
-        # Where the form has changed since, how many questions somebody answered says where they are.
-        lost[places.get(row.stopped_at_id, min(row.answered, len(form)))] += row.number
+        # Who answered nothing did not stop because of the first question. Where the form has changed since, how many
+        # questions somebody answered says where they are.
+        known = places.get(row.stopped_at_id, min(row.answered, len(form)) + 1)
+        lost[known if row.answered else 0] += row.number
     steps = []
-    for place, question in enumerate((*(one.text for one in form), SUBMIT)):
+    for place, question in enumerate((CONTACT, *(one.text for one in form), SUBMIT)):
         steps.append(Stop(question, started, lost[place]))
         started -= lost[place]
     return tuple(steps)

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
+from dashboard.models import ReminderTemplate
 from dashboard.sandbox.applications import catalogue
 from dashboard.sandbox.server import FakeTalroo
 from dashboard.services import accounts
@@ -29,6 +30,10 @@ PASSWORD: Final = "correct horse battery"
 HOLD: Final = 5
 """Seconds a conversion or a message waits: enough to undo one, short enough to wait for one."""
 SENDER: Final = "Harbor & Vale Jobs <jobs@example.com>"
+PLAIN: Final = "Plain words"
+"""A template that needs no apply address, which the jobs here have not."""
+PLAIN_SUBJECT: Final = "Can we help with your application?"
+PLAIN_TEXT: Final = "Hi {first_name|there},\n\nIs there anything we can do for you?"
 POSTAL_ADDRESS: Final = "Harbor & Vale, 1 Pier Road, Austin, TX 78701"
 
 EMAILS: Final = {
@@ -96,6 +101,7 @@ class Inhabited:
         with Session(engine) as session:
             for name, email in EMAILS.items():
                 accounts.add_user(session, email, PASSWORD, ROLES.get(name, name), now=utcnow())
+            session.add(ReminderTemplate(name=PLAIN, subject=PLAIN_SUBJECT, body=PLAIN_TEXT, updated_at=utcnow()))
             session.commit()
         engine.dispose()
         for make in SPECIMENS:

@@ -8,15 +8,13 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.inhabited import HOLD, Inhabited
+from tests.browser.inhabited import HOLD, PLAIN, PLAIN_SUBJECT, Inhabited
 from tests.browser.test_every_page import complaints
 from tests.browser.test_hiring import outlined
 from tests.smtp import Mail
 
 IN_TIME = (HOLD + 40) * 1_000
 """Milliseconds a message may take to be shown as sent, on a machine that has other things to do."""
-PLAIN = "Last reminder (after a week)"
-"""A template to start from that needs no apply address."""
 
 OpenAs = Callable[..., Page]
 
@@ -38,7 +36,7 @@ def use(page: Page, template: str) -> None:
     """Choose a template and wait until its words are there."""
     page.get_by_label("Template").select_option(template)
     expect(page.get_by_label("Template").locator("option:checked")).to_have_text(template)
-    expect(page.get_by_label("Subject")).to_have_value("Can we help with your application?")
+    expect(page.get_by_label("Subject")).to_have_value(PLAIN_SUBJECT)
 
 
 def send(page: Page, button: str) -> None:
@@ -174,7 +172,7 @@ def test_words_that_were_changed_are_not_lost_to_another_template(open_as: OpenA
     expect(page.locator(".field .problem")).to_contain_text("You have changed the words, so they were kept.")
     expect(page.get_by_label("Text")).to_have_value("My own words")
     page.get_by_role("button", name="Replace them").click()
-    expect(page.get_by_label("Text")).to_have_value(re.compile("we would like to read the rest"))
+    expect(page.get_by_label("Text")).to_have_value(re.compile("it is almost done"))
 
 
 def test_a_job_without_apply_address_leads_to_its_settings_and_then_the_message_has_the_link(

@@ -519,14 +519,15 @@ def test_where_nothing_is_pulled_by_itself_the_bar_says_so(make_app, sqlite_url)
 
 def test_where_people_stop_leads_from_the_worst_job_to_its_questions(client, deliver, begin):
     deliver(event(applicant={"emailAddress": "other@example.com"}, questionsAndAnswers=FORM))
-    begin("Ada", answers=1)
-    begin("Bea", answers=1)
+    for name in ("Ada", "Bea", "Cyd"):
+        begin(name, answers=1)
     first = page(client, "/incomplete/stops").select_one("tbody tr")
-    assert words(first) == "Picker Harbor & Vale most stop before “Question 2?” 3 2 67%"
+    assert words(first) == "Picker Harbor & Vale most stop before “Question 2?” 4 3 75%"
     table = page(client, first.select_one(".row-link")["href"]).select_one("table.stops")
     assert [words(row) for row in table.select("tbody tr")] == [
-        "Question 1? 3 0 0%",
-        "Question 2? 3 2 67%",
+        "Contact page 4 0 0%",
+        "Question 1? 4 0 0%",
+        "Question 2? 4 3 75%",
         "Question 3? 1 0 0%",
         "Look it over and submit 1 0 0%",
     ]
