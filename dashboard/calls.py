@@ -21,8 +21,8 @@ class Proof:
     """What is known of one call, to be written down beside what was sent.
 
     `status`: HTTP's or SMTP's. `answer`: its first 500 bytes, as text any database keeps. `error`: a few words without
-    address or ids. `retry_after`: seconds, at most a day. `connected`: the request could be written whole, so it may
-    have been heard.
+    address or ids. `retry_after`: seconds, at most a day. `connected`: the request could be written (a mail: was
+    written whole), so it may have been heard.
     """
 
     started_at: datetime

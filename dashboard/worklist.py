@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinl
 
 from dashboard import search
 from dashboard.models import Application, FollowUp, Outbound, Reminder
-from dashboard.models.outbound import Channel, State
+from dashboard.models.outbound import UNDER_WAY, Channel
 from dashboard.paging import Page, count, rows_after
 from dashboard.queries import args_of, jobs_called, one_of, words
 
@@ -26,7 +26,7 @@ _FAR: Final = and_(FollowUp.answered > 0, FollowUp.answered * 2 >= FollowUp.aske
 """At least half of the questions; null, so neither true nor false, where nobody knows how many there are."""
 _WAITING: Final = select(Outbound.application_id).where(
     Outbound.channel == Channel.REMINDER,
-    Outbound.state.in_((State.WAITING, State.SENDING, State.PARKED)),
+    Outbound.state.in_(UNDER_WAY),
     Outbound.application_id.is_not(None),
 )
 _CONTACTED: Final = or_(FollowUp.messages > 0, FollowUp.application_id.in_(_WAITING))

@@ -113,6 +113,11 @@ class Application(Base):
         return (self.job.place if self.job else "") or own
 
     @property
+    def states(self) -> tuple[str | None, str | None]:
+        """The states the applicant may live in, the likelier first, as `daytime` asks for them."""
+        return self.state, self.job.state if self.job else None
+
+    @property
     def job_title(self) -> str | None:
         return self.job.label if self.job else None
 

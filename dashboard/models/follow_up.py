@@ -58,7 +58,7 @@ class FollowUp(Base):
     stopped_at: Mapped[str | None] = mapped_column(String(300))
     """The question that came next and was not answered; None where it is not known."""
     missing: Mapped[list[str]] = mapped_column(JSON, default=list)
-    """What was not given, in words: "phone", "résumé", …"""
+    """What was not given, in words: "phone number", "résumé", …"""
     measured_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     """When the form was last looked for, of those filed before anybody had finished one; see `measuring`."""
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -32,6 +32,10 @@ class State(StrEnum):
     UNSENDABLE = "unsendable"
 
 
+UNDER_WAY: Final = (State.WAITING, State.SENDING, State.PARKED)
+"""States of a row that has not gone out and yet may."""
+
+
 class Outbound(Base):
     """Something the outside must hear because of a decision here; written in the decision's own transaction.
 
@@ -55,7 +59,7 @@ class Outbound(Base):
     event: Mapped[str] = mapped_column(String(100))
     """Conversion event `1`, `2` or `3`; for a disposition, the configured event name; for a reminder, its number."""
     stage: Mapped[str | None] = mapped_column(String(20))
-    """Our stage that fired it; none for a conversion asked for through `/click/convert`."""
+    """Our stage that fired it; none for a reminder, and for a conversion asked for through `/click/convert`."""
     event_time: Mapped[datetime] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session, contains_eager
 from dashboard import daytime
 from dashboard.mail_address import is_address
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound, Reminder
-from dashboard.models.outbound import Channel, State
-from dashboard.services.queueing import UNDER_WAY
+from dashboard.models.outbound import UNDER_WAY, Channel, State
 
 MAX_MESSAGES: Final = 3
 """Reminders to one applicant, ever, whoever writes them."""
@@ -91,11 +90,10 @@ def _next(
     wanted = follow_up.since + timedelta(days=step["days"])
     if follow_up.last_message_at:
         wanted = max(wanted, follow_up.last_message_at + _gap(follow_up.messages, settings))
-    state, job_state = application.state, application.job.state if application.job else None
-    moment = daytime.next_day(max(wanted, now), state, job_state)
+    moment = daytime.next_day(max(wanted, now), *application.states)
     if moment > follow_up.since + ONLY_SINCE or _is_answered_for(follow_up, written):
         return None
-    return daytime.next_day(wanted, state, job_state)
+    return daytime.next_day(wanted, *application.states)
 
 
 def _can_be_written_to(follow_up: FollowUp, application: Application) -> bool:

@@ -148,9 +148,8 @@ class Reminders:
         why = no_longer_wanted(session, application, follow_up, self._rules)
         if why or reminder is None or application is None:
             return NoLonger(why or GONE_WORDS)
-        states = application.state, application.job.state if application.job else None
-        if reminder.automatic and not daytime.is_day(now, *states):
-            return NotBefore(daytime.next_day(now, *states))
+        if reminder.automatic and not daytime.is_day(now, *application.states):
+            return NotBefore(daytime.next_day(now, *application.states))
         last = last_written_at(session, application, besides=row.id)
         if last is not None and now - last < APART:
             return NotBefore(last + APART)

@@ -42,14 +42,9 @@ class Copy:
         lacks = self.blocked is None and self.draft.missing == (FIELDS["apply_link"],)
         return lacks and self.application.job is not None
 
-    @property
-    def states(self) -> tuple[str | None, str | None]:
-        """Where the person may be, the likelier first, as `daytime` asks for it."""
-        return self.application.state, self.application.job.state if self.application.job else None
-
     def clocks(self, now: datetime) -> list[str]:
         """What the clocks show where the person lives: "22:40", or two where their state has two zones."""
-        return list(dict.fromkeys(f"{now.astimezone(zone):%H:%M}" for zone in daytime.zones(*self.states)))
+        return list(dict.fromkeys(f"{now.astimezone(zone):%H:%M}" for zone in daytime.zones(*self.application.states)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +120,5 @@ def _sent_by(user_id: int) -> ColumnElement[bool]:
 
 def _copy(session: Session, reader: _Reader, subject: str, body: str, rules: Rules, now: datetime) -> Copy:
     application, follow_up, settings = reader
-    draft = reminders.draft(session, application, subject, body, settings, rules)
+    draft = reminders.draft(application, follow_up, subject, body, settings, rules)
     return Copy(application, follow_up, draft, blocked(session, application, follow_up, rules, now))

@@ -18,8 +18,6 @@ from dashboard.models.outbound import State
 
 UNSENT: Final = (State.WAITING, State.PARKED, State.UNSENDABLE)
 """States from which a row can still be taken back without a trace outside."""
-UNDER_WAY: Final = (State.WAITING, State.SENDING, State.PARKED)
-"""States of a row that has not gone out and yet may."""
 
 _FROM_THE_START: Final[Mapping[str, Any]] = {
     "failures": 0,

@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from config import Config
 from dashboard.mail_address import is_address
 from dashboard.models import Application, Attempt, FollowUp, Outbound, Reminder
-from dashboard.models.outbound import Channel, State
+from dashboard.models.outbound import UNDER_WAY, Channel, State
 from dashboard.services.cadence import APART, MAX_MESSAGES
 from dashboard.services.opt_outs import OPTED_OUT_WORDS, is_opted_out
-from dashboard.services.queueing import UNDER_WAY
 
 COMPLETED_WORDS: Final = "They have completed their application."
 GONE_WORDS: Final = "Their data is no longer here."

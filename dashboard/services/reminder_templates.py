@@ -92,7 +92,7 @@ def example(words: Words, rules: Rules) -> Draft:
     first_name, _, last_name = EXAMPLE_NAME.partition(" ")
     reader = Application(first_name=first_name, last_name=last_name, email="ada@example.com", job=job)
     settings = JobFollowUp(apply_url="https://jobs.example.com/warehouse-associate")
-    values = values_for(reader, FollowUp(missing=["phone", "résumé"]), settings)
+    values = values_for(reader, FollowUp(missing=["phone number", "résumé"]), settings)
     subject, body = merge(words.subject, values), merge(words.body, values)
     return Draft(subject.text, body.text, closing(reader, f"{rules.public_url}/unsubscribe/…", rules), ())
 

@@ -66,19 +66,6 @@ class _Blocked(Exception):
 
 
 def draft(
-    session: Session,
-    application: Application,
-    subject: str,
-    body: str,
-    job_settings: JobFollowUp | None,
-    rules: Rules,
-) -> Draft:
-    """The reminder as this person would get it. Raises `BadWords` for a merge field there is not."""
-    follow_up = session.scalar(select(FollowUp).where(FollowUp.application_id == application.id))
-    return _drafted(application, follow_up, subject, body, job_settings, rules)
-
-
-def _drafted(
     application: Application,
     follow_up: FollowUp | None,
     subject: str,
@@ -86,6 +73,7 @@ def _drafted(
     job_settings: JobFollowUp | None,
     rules: Rules,
 ) -> Draft:
+    """The reminder as this person would get it. Raises `BadWords` for a merge field there is not."""
     values = reminder_words.values_for(application, follow_up, job_settings, rules.apply_url)
     head, text = reminder_words.merge(subject, values), reminder_words.merge(body, values)
     return Draft(
@@ -218,12 +206,11 @@ def _take_next_step(session: Session, follow_up: FollowUp, now: datetime, rules:
     if step is None or follow_up.since < now - cadence.ONLY_SINCE:
         follow_up.next_message_at = None
         return
-    state = application.state, application.job.state if application.job else None
-    if not daytime.is_day(now, *state):
-        follow_up.next_message_at = daytime.next_day(now, *state)
+    if not daytime.is_day(now, *application.states):
+        follow_up.next_message_at = daytime.next_day(now, *application.states)
         return
     # What is in the way today (a field without value, a template put away) may have been mended tomorrow.
-    follow_up.next_message_at = daytime.next_day(now + TRY_AGAIN, *state)
+    follow_up.next_message_at = daytime.next_day(now + TRY_AGAIN, *application.states)
     if template is None or template.archived_at is not None:
         follow_up.next_blocked = PUT_AWAY_WORDS
         return
@@ -244,7 +231,7 @@ def _write_to(session: Session, follow_up: FollowUp | None, message: _Message, r
     if why := rules.unready or blocked(session, application, follow_up, rules, message.at):
         raise _Blocked(why)
     settings = session.get(JobFollowUp, application.job_id) if application.job_id is not None else None
-    drafted = _drafted(application, follow_up, message.subject, message.body, settings, rules)
+    drafted = draft(application, follow_up, message.subject, message.body, settings, rules)
     if drafted.missing:
         raise _Blocked(f"Not known: {', '.join(drafted.missing)}.")
     taken = numbers_taken(session, application.id)

@@ -74,7 +74,7 @@ def of_job(session: Session, job: Job, *, now: datetime) -> JobStops:
 
 
 def worst_jobs(session: Session, *, now: datetime, limit: int = WORST) -> list[JobLoss]:
-    """The jobs that most people left, those first. Three statements, however many jobs there are."""
+    """The jobs that most people left, those first. Four statements, however many jobs there are."""
     number = func.count()
     most = (
         _unfinished(now, Application.job_id, number)

@@ -9,7 +9,7 @@ What goes wrong is one of a family, and its words can be logged and shown: they 
 | 403 for the list | `NotPermitted` |
 | 429, 5XX, broken connections and time-outs, until the time was used up | `PlatformUnavailable` |
 | any other answer, or one that cannot be read | `ReplyNotUnderstood` |
-| an answer longer than allowed | `ReplyTooLarge` |
+| an answer longer, or of more values, than allowed | `ReplyTooLarge` |
 | we were told to stop | `PullStopped` |
 """
 
@@ -74,7 +74,7 @@ class ReplyNotUnderstood(PlatformError):
 
 
 class ReplyTooLarge(PlatformError):
-    """An answer longer than allowed; a smaller page may help."""
+    """An answer longer, or of more values, than allowed; a smaller page may help."""
 
 
 class PullStopped(PlatformError):

@@ -248,14 +248,13 @@ def test_an_unknown_field_stops_everything_before_anything_is_queued(session: Se
 
 def test_a_draft_shows_the_words_and_the_closing_as_they_will_stand(session: Session):
     ada = add_unfinished(session, job=add_job(session, "WH-1", "Picker"))
-    draft = reminders.draft(
-        session, ada, " {job_title}\n for you ", "Hi {first_name} {last_name} {company}", None, RULES
-    )
+    words = " {job_title}\n for you ", "Hi {first_name} {last_name} {company}"
+    draft = reminders.draft(ada, None, *words, None, RULES)
     assert (draft.subject, draft.body) == ("Picker for you", "Hi Ada Quill [company]")
     assert draft.missing == ("company",)
     assert "1 Quay Street" in draft.closing
     assert "https://jobs.example.com/unsubscribe/…" in draft.closing
-    unset = reminders.draft(session, ada, "a", "b", None, dataclasses.replace(RULES, postal_address=None))
+    unset = reminders.draft(ada, None, "a", "b", None, dataclasses.replace(RULES, postal_address=None))
     assert "MAIL_POSTAL_ADDRESS" in unset.closing
 
 
