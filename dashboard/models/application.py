@@ -3,13 +3,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, func
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, func, text
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from dashboard import filetypes
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
 from dashboard.models.file import StoredFile
 from dashboard.models.job import Job
+from dashboard.models.user import User
 from dashboard.stages import Stage
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ class Application(Base):
         Index("ix_application_qualified", "completed", "qualified", "arrived_at", "id"),
         Index("ix_application_job", "job_id", "completed", "arrived_at", "id"),
         Index("ix_application_applied", "completed", "applied_at"),
+        Index(
+            "ix_application_assigned",
+            "assigned_to_id",
+            "stage",
+            "id",
+            sqlite_where=text("assigned_to_id IS NOT NULL"),
+            postgresql_where=text("assigned_to_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -75,6 +84,12 @@ class Application(Base):
     """Counts stage changes: a change made from an older page is noticed by it."""
     start_date: Mapped[str | None] = mapped_column(String(10))
     """First day of work, as the recruiter gave it when marking the hire (YYYY-MM-DD)."""
+    assigned_to_id: Mapped[int | None] = mapped_column()
+    """Whose turn it is. Users are never deleted; as a foreign key, SQLite would have rewritten every application."""
+    rating: Mapped[int | None] = mapped_column()
+    """1 to 4, the best."""
+    held_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """Since when it is held for later; its stage stays."""
     answers_from_id: Mapped[int | None] = mapped_column(
         ForeignKey("delivery.id", use_alter=True, name="fk_application_answers_from_id_delivery")
     )
@@ -87,6 +102,9 @@ class Application(Base):
         back_populates="application", order_by="Attachment.id.desc()", lazy="select"
     )
     answers_from: Mapped[Delivery | None] = relationship(foreign_keys=[answers_from_id])
+    assigned_to: Mapped[User | None] = relationship(
+        primaryjoin=lambda: foreign(Application.assigned_to_id) == User.id, viewonly=True
+    )
 
     @classmethod
     def is_finished(cls) -> ColumnElement[bool]:
