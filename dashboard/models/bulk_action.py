@@ -23,8 +23,12 @@ class BulkAction(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     at: Mapped[datetime] = mapped_column(UTCDateTime)
     verb: Mapped[str] = mapped_column(String(20))
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What the verb was given, to take it back by: a stage, a user's id, a tag's id."""
     words: Mapped[str] = mapped_column(String(400))
     """What was done, for people: "Moved to Rejected: Withdrew"."""
+    missing: Mapped[int] = mapped_column(default=0)
+    """How many were asked for and are not there."""
     undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     undone_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.ledger import PARITY_WORDS
-from dashboard.models import Application, Click, Delivery, Outbound, StageChange
+from dashboard.models import Activity, Application, Click, Delivery, Note, Outbound, StageChange
 from dashboard.models.outbound import Channel
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo import payload, questions, wire
@@ -19,15 +19,23 @@ from dashboard.talroo.answer_sheet import AnswerSheet
 
 REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
 
+MOST_LINES: Final = 500
+"""Of each kind, the newest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the timeline; `note` may be empty."""
+    """A line of the timeline; `note` may be empty.
+
+    `written`: the note it is, for whoever may change or remove it. `other_id`: the application a link leads to.
+    """
 
     at: datetime
     actor: str
     text: str
     note: str = ""
+    written: Note | None = None
+    other_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -51,7 +59,7 @@ def answers(application: Application) -> AnswerSheet:
 
 
 def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:
-    """What happened to an application, newest first: arrivals, and moves with who, when and from where.
+    """What happened to an application, newest first: arrivals; moves, notes and the rest with who, when and from where.
 
     With `now` also what Talroo was told of it, or not told as yet.
     """
@@ -60,6 +68,7 @@ def timeline(session: Session, application: Application, *, now: datetime | None
     ).all()
     # Of the same moment, what follows from the other stands first.
     entries = [*(_reports(session, application, now) if now else ()), *_moves(application, changes)]
+    entries += [*_notes(session, application), *_activities(session, application)]
     entries += (_arrival(delivery) for delivery in _deliveries(session, application))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
@@ -103,8 +112,30 @@ def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator
         if change.id == last_hire and application.start_date:
             first_day = date.fromisoformat(application.start_date)
             text += f", first day of work {first_day.day} {first_day:%b %Y}"
-        actor = f"{change.actor}{f' from {change.remote_addr}' if change.remote_addr else ''}"
-        yield Entry(change.at, actor, text, change.note or "")
+        yield Entry(change.at, _actor(change), text, change.note or "")
+
+
+def _notes(session: Session, application: Application) -> Iterator[Entry]:
+    rows = session.scalars(
+        select(Note)
+        .where(Note.application_id == application.id, Note.removed_at.is_(None))
+        .order_by(Note.id.desc())
+        .limit(MOST_LINES)
+    )
+    for note in rows:
+        yield Entry(note.at, _actor(note), "Note, changed since" if note.edits else "Note", note.body, written=note)
+
+
+def _activities(session: Session, application: Application) -> Iterator[Entry]:
+    rows = session.scalars(
+        select(Activity).where(Activity.application_id == application.id).order_by(Activity.id.desc()).limit(MOST_LINES)
+    )
+    for activity in rows:
+        yield Entry(activity.at, _actor(activity), activity.text, other_id=activity.other_id)
+
+
+def _actor(step: StageChange | Note | Activity) -> str:
+    return f"{step.actor}{f' from {step.remote_addr}' if step.remote_addr else ''}"
 
 
 def _reports(session: Session, application: Application, now: datetime) -> Iterator[Entry]:
