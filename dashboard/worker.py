@@ -25,7 +25,7 @@ from dashboard.clock import utcnow
 from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
-from dashboard.services import outbox
+from dashboard.services import indexing, outbox
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
 
@@ -80,14 +80,15 @@ class Worker:
 
     def once(self) -> None:
         """Do everything that is due now, then return."""
-        for step in (self._housekeep, self._send, self._files.read_next):
+        for step in (self._housekeep, self._send, self._files.read_next, self._index):
             while not self._stop.is_set() and step():
                 pass
 
     def run(self) -> None:
         """Work until told to stop, then finish the calls under way: within 10 seconds."""
         jobs: list[tuple[str, Step, float]] = [("send", self._send, POLL)] * SENDING_THREADS
-        jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
+        jobs += [("read files", self._files.read_next, POLL), ("index", self._index, POLL)]
+        jobs += [("keep house", self._housekeep, HOUSEKEEPING)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
         threads = [
             threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}", daemon=True) for job in jobs
@@ -122,6 +123,9 @@ class Worker:
             rng=self._rng,
             stop=self._stop,
         )
+
+    def _index(self) -> bool:
+        return indexing.index_waiting(self._session) > 0
 
     def _wait_for_the_end(self, threads: list[threading.Thread]) -> None:
         # Not by waiting for the event itself: the signal's handler sets it, in this very thread.

@@ -5,6 +5,7 @@ from dashboard.models.application import Application, Attachment
 from dashboard.models.bulk_action import BulkAction, BulkItem
 from dashboard.models.click import Click
 from dashboard.models.delivery import Delivery
+from dashboard.models.facet import Facet
 from dashboard.models.file import StoredFile
 from dashboard.models.follow_up import FollowUp, LinkKey
 from dashboard.models.job import Job
@@ -31,6 +32,7 @@ __all__ = [
     "BulkItem",
     "Click",
     "Delivery",
+    "Facet",
     "FollowUp",
     "Job",
     "JobFollowUp",

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from dashboard.models.delivery import Delivery
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of few rows, which costs the others nothing."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class Application(Base):
     """One person's application for one job, merged from every delivery about it.
 
@@ -25,19 +30,13 @@ class Application(Base):
 
     __tablename__ = "application"
     __table_args__ = (
-        Index("ix_application_inbox", "completed", "arrived_at", "id"),
-        Index("ix_application_stage", "completed", "stage", "arrived_at", "id"),
-        Index("ix_application_qualified", "completed", "qualified", "arrived_at", "id"),
         Index("ix_application_job", "job_id", "completed", "arrived_at", "id"),
-        Index("ix_application_applied", "completed", "applied_at"),
-        Index(
-            "ix_application_assigned",
-            "assigned_to_id",
-            "stage",
-            "id",
-            sqlite_where=text("assigned_to_id IS NOT NULL"),
-            postgresql_where=text("assigned_to_id IS NOT NULL"),
-        ),
+        Index("uq_application_inbox_no", "inbox_no", unique=True),
+        Index("ix_application_tab", "stage", "held_at", "inbox_no"),
+        _partial("ix_application_held", "inbox_no", where="held_at IS NOT NULL"),
+        _partial("ix_application_unindexed", "id", where="unindexed IS NOT NULL"),
+        _partial("ix_application_incomplete", "id", where="inbox_no IS NULL"),
+        _partial("ix_application_assigned", "assigned_to_id", "stage", "id", where="assigned_to_id IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -63,6 +62,10 @@ class Application(Base):
     """The last ten digits of the phone number, for the same purpose."""
 
     completed: Mapped[bool] = mapped_column(default=True)
+    inbox_no: Mapped[int | None] = mapped_column()
+    """Its place in the inbox, the highest on top: given when it is completed, and never changed. None until then."""
+    unindexed: Mapped[int | None] = mapped_column()
+    """`search.mark()`: another number at every change that its index entry does not know yet; None once it does."""
     qualified: Mapped[bool | None] = mapped_column()
     disqualified_by: Mapped[str | None] = mapped_column(String(300))
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -78,6 +81,9 @@ class Application(Base):
     flags: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Sentences about fields that came odd or unreadable."""
     is_late: Mapped[bool] = mapped_column(default=False)
+    resume_mime: Mapped[str | None] = mapped_column(String(120))
+    resume_verdict: Mapped[str | None] = mapped_column(String(20))
+    """Of the newest résumé, as its attachment has them, so that a list need not look there; no verdict: none came."""
 
     stage: Mapped[str] = mapped_column(String(20), default=Stage.NEW.value)
     stage_version: Mapped[int] = mapped_column(default=0)
@@ -140,11 +146,7 @@ class Application(Base):
 
     @property
     def resume_label(self) -> str | None:
-        return self.resume.type_label if self.resume else None
-
-    @property
-    def resume_verdict(self) -> str | None:
-        return self.resume.verdict if self.resume else None
+        return filetypes.by_mime(self.resume_mime).label if self.resume_verdict else None
 
     @property
     def resume(self) -> Attachment | None:

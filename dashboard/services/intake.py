@@ -218,7 +218,12 @@ def _file(
     arrival: Arrival,
 ) -> Outcome:
     filed = filing.file_application(
-        session, submission, delivery_id=delivery_id, arrived_at=arrival.received_at, timing=arrival.timing
+        session,
+        submission,
+        delivery_id=delivery_id,
+        arrived_at=arrival.received_at,
+        timing=arrival.timing,
+        files=attached,
     )
     filing.attach(session, filed, attached, at=arrival.received_at)
     return Outcome("accepted", application=filed.public_id)

@@ -49,10 +49,13 @@ class Trail:
 
 def answers(application: Application) -> AnswerSheet:
     """The questions and answers, read from the delivery that brought them. Never raises for its content."""
-    if application.answers_from is None:
-        return questions.read({})
+    return sheet(application.answers_from) if application.answers_from else questions.read({})
+
+
+def sheet(delivery: Delivery) -> AnswerSheet:
+    """The questions and answers in a delivery. Never raises for its content."""
     try:
-        document = wire.parse(application.answers_from.body).value
+        document = wire.parse(delivery.body).value
     except wire.NotJson:
         return questions.read({})
     return questions.read(payload.envelope(document).data)

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, StageChange
-from dashboard.services import reporting
+from dashboard.services import indexing, reporting
 from dashboard.services.reporting import Rules
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo.wire import clean
@@ -119,6 +119,7 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
             changed.append(application.id)
         else:
             overtaken.append(application.id)
+    indexing.restate(session, changed)
     session.expire_all()
     return Moved(tuple(changed), tuple(unchanged), tuple(overtaken), tuple(noted))
 

@@ -59,7 +59,7 @@ def remote_address() -> str:
     return (request.remote_addr or "unknown")[:64]
 
 
-def following(endpoint: str, args: Mapping[str, str], page: Page[Any]) -> str | None:
+def following(endpoint: str, args: Mapping[str, Any], page: Page[Any]) -> str | None:
     """The address of the page after `page`, with the same filters; None on the last."""
     return url_for(endpoint, _external=False, **args, after=page.next_cursor) if page.next_cursor else None
 

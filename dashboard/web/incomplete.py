@@ -8,10 +8,9 @@ from sqlalchemy import select
 from dashboard import queries
 from dashboard.models import Application
 from dashboard.permissions import Permission, needs
-from dashboard.queries import Inbox
+from dashboard.queries import Incomplete
 from dashboard.services import reading as reading_verbs
 from dashboard.web.edge import following, reading
-from dashboard.web.formatting import viewer_zone
 
 bp = Blueprint("incomplete", __name__)
 
@@ -19,8 +18,8 @@ bp = Blueprint("incomplete", __name__)
 @bp.get("/incomplete")
 @needs(Permission.INCOMPLETE)
 def index() -> str:
-    asked = Inbox.read(request.args, viewer_zone(), completed=False)
-    page = queries.inbox_page(reading(), asked, request.args.get("after"))
+    asked = Incomplete(queries.words(request.args, "q", 200))
+    page = queries.incomplete_page(reading(), asked, request.args.get("after"))
     return render_template(
         "incomplete/index.html",
         page=page,

@@ -92,7 +92,14 @@ def crowd(app):
             for number in range(first, first + count):
                 at = now - timedelta(minutes=500) + timedelta(minutes=number // 3)
                 db.session.add(
-                    Application(talroo_id=f"crowd-{number}", applied_at=at, arrived_at=at, last_name=f"{number}")
+                    Application(
+                        talroo_id=f"crowd-{number}",
+                        applied_at=at,
+                        arrived_at=at,
+                        last_name=f"{number}",
+                        inbox_no=number + 1,
+                        unindexed=1,
+                    )
                 )
             db.session.commit()
 
