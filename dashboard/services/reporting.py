@@ -87,6 +87,11 @@ def conversion_key(tlr_sid: str | None, event: int, application_id: int | None) 
     return f"conversion:{tlr_sid if valid_click_id(tlr_sid) else f'application:{application_id}'}:{event}"
 
 
+def disposition_key(application: Application, name: str) -> str:
+    """What makes a disposition the same one: the application and the event."""
+    return f"disposition:{application.id}:{name}"
+
+
 def take_back(session: Session, application: Application, now_at: Stage, rules: Rules) -> None:
     """Cancel what `application`, now at `now_at`, had queued and is no longer true.
 
@@ -178,7 +183,7 @@ def _disposition_in_words(session: Session, application: Application, stage: Sta
         return "none configured"
     if not (application.tlr_application_id or valid_click_id(application.tlr_sid)):
         return f"“{name}” cannot be sent: no application id and no click id"
-    return f"“{name}”{_known_words(session, _disposition_key(application, name))}"
+    return f"“{name}”{_known_words(session, disposition_key(application, name))}"
 
 
 def _known_words(session: Session, business_key: str) -> str:
@@ -191,10 +196,6 @@ def _known_words(session: Session, business_key: str) -> str:
 # --- queueing -------------------------------------------------------------------------------------------------------
 
 
-def _disposition_key(application: Application, name: str) -> str:
-    return f"disposition:{application.id}:{name}"
-
-
 def _queue_disposition(
     session: Session, application: Application, name: str, *, at: datetime, due: datetime, about: dict[str, Any]
 ) -> bool:
@@ -202,7 +203,7 @@ def _queue_disposition(
     row = {
         **about,
         "channel": Channel.DISPOSITION,
-        "business_key": _disposition_key(application, name),
+        "business_key": disposition_key(application, name),
         "tlr_sid": tlr_sid,
         "tlr_application_id": application.tlr_application_id,
         "event": name,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import ActivityKind, ApplicationTag, Tag
+from dashboard.services import indexing
 from dashboard.services.activity import By, Done, Line, locked, write_down
 from dashboard.services.review import BadChange
 from dashboard.talroo.wire import clean
@@ -43,6 +44,7 @@ def tag(session: Session, ids: Iterable[int], name: str, by: By) -> Done:
         ]
         session.execute(insert(ApplicationTag), rows)
     write_down(session, ActivityKind.TAGGED, by, (Line(number, after=wanted.name) for number in changed))
+    indexing.restate(session, changed)
     return Done(changed, tuple(skipped))
 
 
@@ -56,19 +58,26 @@ def untag(session: Session, ids: Iterable[int], tag: Tag, by: By) -> Done:
     )
     changed = tuple(number for number in chosen if number in carrying)
     write_down(session, ActivityKind.UNTAGGED, by, (Line(number, before=tag.name) for number in changed))
+    indexing.restate(session, changed)
     return Done(changed, tuple((number, "Does not have the tag") for number in chosen if number not in carrying))
 
 
 def find_or_make(session: Session, name: str) -> Tag:
     """The tag of that name, made if nobody used it yet. Raises `BadChange` for an empty or too long name."""
-    typed = " ".join(clean(name).split())
+    typed = named(name)
     key = fold(typed)
-    if not key:
-        raise BadChange("Write the tag's name first.")
-    if len(typed) > MAX_NAME or len(key) > MAX_KEY:
-        raise BadChange(f"A tag has at most {MAX_NAME} characters.")
     session.execute(insert_or_ignore(session, Tag, "key"), {"public_id": public_id(), "name": typed, "key": key})
     return session.scalars(select(Tag).where(Tag.key == key)).one()
+
+
+def named(typed: str) -> str:
+    """A tag's name as it is kept. Raises `BadChange` for an empty or too long one."""
+    name = " ".join(clean(typed).split())
+    if not fold(name):
+        raise BadChange("Write the tag's name first.")
+    if len(name) > MAX_NAME or len(fold(name)) > MAX_KEY:
+        raise BadChange(f"A tag has at most {MAX_NAME} characters.")
+    return name
 
 
 def find(session: Session, name: str) -> Tag | None:

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from dashboard.models import ActivityKind, Application, User
+from dashboard.services import indexing
 from dashboard.services.activity import By, Done, Line, locked, may_see_applications, write_down
 from dashboard.services.review import BadChange
 
@@ -98,9 +99,10 @@ def _each(
             skipped.append((application.id, already))
         else:
             lines.append(Line(application.id, *words))
-            session.flush()
             session.expire(application, ["assigned_to"])
+    session.flush()
     write_down(session, kind, by, lines)
+    indexing.restate(session, (line.application_id for line in lines))
     return Done(tuple(line.application_id for line in lines), tuple(skipped))
 
 
