@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Row, String, cast, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
 from dashboard import queries, search
-from dashboard.models import Facet, Tag, User
+from dashboard.models import Facet, Job, Tag, User
 
 MOST: Final = 500
 """Of each kind, those met most often."""
@@ -69,35 +69,55 @@ def current_choices(session: Session, version: tuple[int, ...]) -> Choices:
 
 
 def _look_up(session: Session) -> Choices:
-    facets = {kind: _facets(session, kind) for kind in KINDS}
-    pairs = {kind: tuple((one.value, one.label) for one in found) for kind, found in facets.items()}
-    jobs = tuple(queries.job_choices(session))
-    tags = tuple((tag.key, tag.name) for tag in session.scalars(select(Tag).order_by(Tag.key).limit(MOST)))
-    users = session.scalars(select(User).where(User.active.is_(True)).order_by(User.email).limit(MOST))
-    people = tuple((user.public_id, user.email) for user in users)
-    named = {"job": jobs, "tag": tags, "assigned": (("me", "me"), ("none", "nobody"), *people)}
-    labels = {search.term(kind, value): label for kind, found in named.items() for value, label in found}
-    labels |= {one.key: f"{one.question}: {one.label}" for one in facets["answer"]}
+    found: dict[str, list[Row[Any]]] = {kind: [] for kind in (*KINDS, *_OTHERS)}
+    for row in session.execute(_ALL):
+        found[row.kind].append(row)
+    pairs = {kind: tuple((one.value, one.label) for one in rows) for kind, rows in found.items()}
+    jobs = tuple((row.value, queries.job_words(row.key, row.label, row.question, row.more)) for row in found["job"])
+    people = pairs["user"]
+    named = {"job": jobs, "tag": pairs["tag"], "assigned": (("me", "me"), ("none", "nobody"), *people)}
+    labels = {search.term(kind, value): label for kind, rows in named.items() for value, label in rows}
+    labels |= {one.key: f"{one.question}: {one.label}" for one in found["answer"]}
     return Choices(
         jobs=jobs,
         companies=pairs["company"],
         campaigns=pairs["campaign"],
         states=pairs["state"],
         cities=pairs["city"],
-        questions=tuple(_questions(facets["answer"])),
-        tags=tags,
+        questions=tuple(_questions(found["answer"])),
+        tags=pairs["tag"],
         people=people,
         labels=labels,
     )
 
 
-def _facets(session: Session, kind: str) -> list[Facet]:
-    most_met = select(Facet).where(Facet.kind == kind).order_by(Facet.uses.desc()).limit(MOST)
-    return sorted(session.scalars(most_met), key=lambda one: (one.question.casefold(), one.label.casefold()))
+def _facets(kind: str) -> Any:
+    columns = (Facet.kind, Facet.value, Facet.label, Facet.question, Facet.key, null().label("more"))
+    return select(*columns).where(Facet.kind == kind).order_by(Facet.uses.desc()).limit(MOST)
 
 
-def _questions(answers: list[Facet]) -> Iterator[Question]:
+def _table(kind: str, *columns: Any) -> Any:
+    """A table's rows in the shape of facets: value, label, question, key and what more there is."""
+    names = ("value", "label", "question", "key", "more")
+    filled = (*columns, *(null() for _ in names[len(columns) :]))
+    shaped = (cast(one, String).label(name) for one, name in zip(filled, names, strict=True))
+    return select(literal(kind).label("kind"), *shaped).limit(MOST)
+
+
+_OTHERS: Final = {
+    "job": _table("job", Job.public_id, Job.title, Job.company, Job.reference, Job.city).order_by(
+        Job.title, Job.company, Job.city, Job.id
+    ),
+    "tag": _table("tag", Tag.key, Tag.name).order_by(Tag.key),
+    "user": _table("user", User.public_id, User.email).where(User.active.is_(True)).order_by(User.email),
+}
+# Each limited by itself, which a union's parts can only be as tables of their own.
+_PARTS: Final = [part.subquery() for part in (*map(_facets, KINDS), *_OTHERS.values())]
+_ALL: Final = union_all(*(select(part) for part in _PARTS))
+
+
+def _questions(answers: list[Row[Any]]) -> Iterator[Question]:
     grouped: dict[str, list[tuple[str, str]]] = {}
-    for one in answers:
+    for one in sorted(answers, key=lambda one: (one.question.casefold(), one.label.casefold())):
         grouped.setdefault(one.question, []).append((one.value, one.label))
     return (Question(text, tuple(found)) for text, found in grouped.items())

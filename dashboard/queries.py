@@ -30,6 +30,7 @@ __all__ = [
     "inbox_total",
     "incomplete_page",
     "job_choices",
+    "job_words",
     "jobs_called",
     "one_of",
     "others_of",
@@ -109,7 +110,7 @@ def job_choices(session: Session, chosen: str = "", limit: int = 500) -> list[tu
     one job it means is offered in that spelling, and what means several stands first, so that a list shows it chosen.
     """
     rows = session.execute(_JOBS.order_by(Job.title, Job.company, Job.city, Job.id).limit(limit))
-    choices = {public_id: _job_words(*told) for public_id, *told in rows}
+    choices = {public_id: job_words(*told) for public_id, *told in rows}
     return with_chosen(session, choices, chosen)
 
 
@@ -122,10 +123,11 @@ def with_chosen(session: Session, choices: Mapping[str, str], chosen: str) -> li
         return [(chosen, chosen), *choices.items()]
     public_id, *told = meant[0]
     others = [(value, name) for value, name in choices.items() if value != public_id]
-    return [(chosen, _job_words(*told)), *others]
+    return [(chosen, job_words(*told)), *others]
 
 
-def _job_words(reference: str, title: str | None, company: str | None, city: str | None) -> str:
+def job_words(reference: str, title: str | None, company: str | None, city: str | None) -> str:
+    """A job as people tell it from the others."""
     return " · ".join(part for part in (title or f"Job {reference}", company, city) if part)
 
 

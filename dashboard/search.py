@@ -148,7 +148,7 @@ def applied_terms(since: datetime | None, before: datetime | None) -> tuple[str,
     """Terms of which one belongs to everybody who applied on a UTC day that lies in part between the two times."""
     first = max(since.astimezone(UTC).date(), _FIRST_DAY) if since else _FIRST_DAY
     last = min((before.astimezone(UTC) - timedelta(microseconds=1)).date(), _LAST_DAY) if before else _LAST_DAY
-    return tuple(term("applied", unit) for unit in _cover(first, last))
+    return tuple(term("applied", unit) for unit in _cover(first, last)) or (term("applied", "never"),)
 
 
 def _cover(first: date, last: date) -> Iterator[str]:
