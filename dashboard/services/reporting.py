@@ -6,7 +6,7 @@ hire–undo–hire and two recruiters lead to one message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -90,6 +90,12 @@ def conversion_key(tlr_sid: str | None, event: int, application_id: int | None) 
 def disposition_key(application: Application, name: str) -> str:
     """What makes a disposition the same one: the application and the event."""
     return f"disposition:{application.id}:{name}"
+
+
+def reported(session: Session, application_ids: Iterable[int]) -> set[int]:
+    """Those that anything was ever queued for, in one statement: most have nothing to take back."""
+    rows = select(Outbound.application_id).where(Outbound.application_id.in_(application_ids))
+    return {number for number in session.scalars(rows) if number is not None}
 
 
 def take_back(session: Session, application: Application, now_at: Stage, rules: Rules) -> None:

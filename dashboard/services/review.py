@@ -105,6 +105,7 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
         .with_for_update(of=Application)
         .execution_options(populate_existing=True)
     ).all()
+    reported = reporting.reported(session, [application.id for application in found])
     changed: list[int] = []
     unchanged: list[int] = []
     overtaken: list[int] = []
@@ -114,7 +115,8 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
             kept = _note_one(session, application, change, seen[application.id])
             (noted if kept else unchanged).append(application.id)
         elif _move_one(session, application, change, seen[application.id]):
-            reporting.take_back(session, application, change.to, rules)
+            if application.id in reported:
+                reporting.take_back(session, application, change.to, rules)
             reporting.report(session, application, change.to, rules, at=change.at, user_id=change.user_id)
             changed.append(application.id)
         else:
