@@ -53,8 +53,9 @@ class Selection:
     @classmethod
     def read(cls, values: Iterable[str]) -> Selection:
         """From a form's values "ID" or "ID:version"; what is neither is nobody's."""
-        found = (_PICKED.fullmatch(value) for value in dict.fromkeys(values))
-        return cls(tuple(Picked(one[1], int(one[2]) if one[2] else None) for one in found if one))
+        found = (_PICKED.fullmatch(value) for value in values)
+        picked = {one[1]: Picked(one[1], int(one[2]) if one[2] else None) for one in found if one}
+        return cls(tuple(picked.values()))
 
 
 @dataclass(frozen=True, slots=True)

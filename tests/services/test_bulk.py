@@ -281,6 +281,10 @@ def test_somebody_who_is_not_finished_is_nobodys_to_decide_on(session: Session, 
     assert (bulk.result(session, action).done, action.missing) == (0, 1)
 
 
+def test_one_picked_twice_is_chosen_once():
+    assert Selection.read(["a:1", "b", "a:2", "b"]).picked == (bulk.Picked("a", 2), bulk.Picked("b"))
+
+
 @pytest.mark.parametrize("values", [["../x"], ["a" * 33], ["a:b"], ["a:-1"], ["a:1:2"], [""], ["é"]])
 def test_what_is_no_application_is_not_chosen(values: list[str]):
     assert Selection.read(values) == Selection()
