@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, exists, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, exists, func, literal, literal_column, select
 from sqlalchemy.orm import Session, contains_eager
 
 from dashboard import search
@@ -361,31 +361,33 @@ class Standing:
 
 def standing(session: Session, user_id: int) -> Standing:
     """One statement, which looks at no more rows for a million applications than for a thousand."""
-    waiting = exists().where(Application.unindexed.is_not(None))
-    newest = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
-    numbers = {name: _counted(conditions) for name, conditions in _tab_conditions(user_id).items()}
-    row = session.execute(select(*numbers.values(), waiting, *newest)).one()
-    counts = dict(zip(numbers, row[: len(numbers)], strict=True))
-    tabs = {tab: sum(counts[name] for name in counts if name.partition(":")[0] == tab) for tab in TABS}
-    tabs = {tab: min(number, COUNT_LIMIT + 1) for tab, number in tabs.items()}
-    return Standing(tabs, bool(row[len(numbers)]), tuple(number or 0 for number in row[len(numbers) + 1 :]))
+    row = session.execute(_STANDING, {"user_id": user_id}).one()
+    counted: dict[str, int] = dict.fromkeys(TABS, 0)
+    for (tab, _), number in zip(_COUNTED, row, strict=False):
+        counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)
+    waiting, *newest = row[len(_COUNTED) :]
+    return Standing(counted, bool(waiting), tuple(number or 0 for number in newest))
 
 
-def _tab_conditions(user_id: int) -> dict[str, list[ColumnElement[bool]]]:
+def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
     """Conditions that an index answers, by tab; a tab of several stages is counted stage by stage."""
     completed = Application.inbox_no.is_not(None)
-    is_open = Application.stage.not_in(DECISIVE)
-    found: dict[str, list[ColumnElement[bool]]] = {}
+    waits = [Application.held_at.is_(None), completed]
     for stage in Stage:
-        tab = search.tab_of(stage, is_held=False)
-        here = [Application.stage == stage.value, completed]
-        found[f"{tab}:{stage}"] = here if stage in DECISIVE else [*here, Application.held_at.is_(None)]
-    mine = Application.assigned_to_id == user_id
-    found["mine"] = [mine, is_open, Application.held_at.is_(None), completed]
-    found["held"] = [Application.held_at.is_not(None), is_open, completed]
-    return found
+        here = Application.stage == stage.value
+        yield search.tab_of(stage, is_held=False), [here, completed] if stage in DECISIVE else [here, *waits]
+    is_open = Application.stage.not_in(DECISIVE)
+    yield "mine", [Application.assigned_to_id == bindparam("user_id"), is_open, *waits]
+    yield "held", [Application.held_at.is_not(None), is_open, completed]
 
 
 def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:
     few = select(literal(1)).select_from(Application).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
     return select(func.count()).select_from(few).scalar_subquery()
+
+
+_COUNTED: Final = list(_tab_conditions())
+_NEWEST: Final = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
+_STANDING: Final = select(
+    *(_counted(conditions) for _, conditions in _COUNTED), exists().where(Application.unindexed.is_not(None)), *_NEWEST
+)

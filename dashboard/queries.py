@@ -80,7 +80,8 @@ def others_of(session: Session, application: Application, limit: int = 50) -> Se
     return session.scalars(
         select(Application)
         .where(or_(*same), Application.id != application.id, Application.is_finished())
-        .order_by(Application.inbox_no.desc())
+        # As a bare column, its index would offer itself, and everybody would be walked through for one person.
+        .order_by((Application.inbox_no + 0).desc())
         .limit(limit)
     ).all()
 

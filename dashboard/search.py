@@ -18,6 +18,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from anyascii import anyascii
@@ -99,6 +100,7 @@ def phone_forms(phone: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(form for form in (digits, digits[-10:], digits[-7:]) if form))
 
 
+@lru_cache(maxsize=20_000)
 def term(kind: str, value: str) -> str:
     """The token of a fact; upper and lower case, and how much white space there is, make no difference."""
     folded = " ".join(value.casefold().split())
