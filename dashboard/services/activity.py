@@ -41,12 +41,15 @@ class Line:
 
 
 def locked(session: Session, ids: Iterable[int]) -> Sequence[Application]:
-    """The applications as they are now, held until the commit. In one order for everybody, so that nobody deadlocks."""
+    """The applications as they are now, held until the commit; what refers to them can still be written by others.
+
+    In one order for everybody, so that nobody waits for somebody who waits for them.
+    """
     return session.scalars(
         select(Application)
         .where(Application.id.in_(set(ids)))
         .order_by(Application.id)
-        .with_for_update(of=Application)
+        .with_for_update(of=Application, key_share=True)
         .execution_options(populate_existing=True)
     ).all()
 

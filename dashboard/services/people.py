@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, joinedload
 
@@ -95,17 +95,24 @@ def part(session: Session, application: Application, others: Iterable[int], by: 
 def take_back(session: Session, low_id: int, high_id: int, by: By) -> bool:
     """Take back what was said of two applications, with what was said in the same breath. False where nothing was."""
     pair = _pair(low_id, high_id)
-    said = session.get(PersonLink, pair, with_for_update=True)
+    said = session.get(PersonLink, pair)
     if said is None:
         return False
-    together = session.scalars(
-        select(PersonLink).where(_touches(set(pair)), PersonLink.at == said.at, PersonLink.same == said.same)
+    breath = (PersonLink.at == said.at, PersonLink.user_id.is_not_distinct_from(said.user_id))
+    links = session.scalars(
+        select(PersonLink)
+        .where(_touches(pair), PersonLink.same == said.same, *breath)
+        .order_by(PersonLink.low_id, PersonLink.high_id)
+        .with_for_update(of=PersonLink)
+        .execution_options(populate_existing=True)
     ).all()
-    pairs = [(link.low_id, link.high_id) for link in together if link.user_id == said.user_id]
+    pairs = [(link.low_id, link.high_id) for link in links]
+    if pair not in pairs:
+        return False
     words = _WORDS[said.same]
-    for low, high in pairs:
-        gone = delete(PersonLink).where(PersonLink.low_id == low, PersonLink.high_id == high)
-        session.execute(gone, execution_options={"synchronize_session": "fetch"})
+    for link in links:
+        session.delete(link)
+    session.flush()
     write_down(session, ActivityKind.UNLINKED, by, _both(pairs, words))
     return True
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from dashboard.ledger import PARITY_WORDS
 from dashboard.models import Activity, Application, Click, Delivery, Note, Outbound, StageChange
@@ -19,15 +19,16 @@ from dashboard.talroo.answer_sheet import AnswerSheet
 
 REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
 
-MOST_LINES: Final = 500
-"""Of each kind, the newest."""
+
+MOST: Final = 100
+"""Entries of one kind in a timeline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A line of the timeline; `note` may be empty.
 
-    `written`: the note it is, for whoever may change or remove it. `other_id`: the application a link leads to.
+    `written`: the note it is, for whoever may change or remove it. `other`: the application that was said something of too, by its public id.
     """
 
     at: datetime
@@ -35,7 +36,7 @@ class Entry:
     text: str
     note: str = ""
     written: Note | None = None
-    other_id: int | None = None
+    other: str | None = None
 
 
 @dataclass(slots=True)
@@ -123,18 +124,23 @@ def _notes(session: Session, application: Application) -> Iterator[Entry]:
         select(Note)
         .where(Note.application_id == application.id, Note.removed_at.is_(None))
         .order_by(Note.id.desc())
-        .limit(MOST_LINES)
+        .limit(MOST)
     )
     for note in rows:
         yield Entry(note.at, _actor(note), "Note, changed since" if note.edits else "Note", note.body, written=note)
 
 
 def _activities(session: Session, application: Application) -> Iterator[Entry]:
-    rows = session.scalars(
-        select(Activity).where(Activity.application_id == application.id).order_by(Activity.id.desc()).limit(MOST_LINES)
+    other = aliased(Application)
+    rows = session.execute(
+        select(Activity, other.public_id)
+        .outerjoin(other, other.id == Activity.other_id)
+        .where(Activity.application_id == application.id)
+        .order_by(Activity.id.desc())
+        .limit(MOST)
     )
-    for activity in rows:
-        yield Entry(activity.at, _actor(activity), activity.text, other_id=activity.other_id)
+    for activity, public_id in rows:
+        yield Entry(activity.at, _actor(activity), activity.text, other=public_id)
 
 
 def _actor(step: StageChange | Note | Activity) -> str:

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from dashboard.models import Application, PersonLink
-from dashboard.services import people
+from dashboard.models import Activity, Application, PersonLink
+from dashboard.services import people, reading
 from dashboard.services.review import BadChange
 from tests.colleagues import by, do, told
 from tests.outbox_fixtures import NOON, add_applicant, add_recruiter, all_at_once
@@ -111,6 +111,7 @@ def test_the_newer_word_stands_and_the_timeline_has_both(session: Session):
         "Said to be the same person as another application",
         "Said to be somebody else than another application",
     ]
+    assert {entry.other for entry in reading.timeline(session, bea)} == {ada.public_id}
 
 
 def test_what_cannot_be_linked_is_refused_in_words(session: Session):
@@ -147,3 +148,19 @@ def test_two_who_say_the_same_at_the_same_moment_say_it_once_and_opposites_leave
     all_at_once(link, part)
     session.rollback()
     assert session.query(PersonLink).count() == 1
+
+
+def test_two_who_take_back_what_was_said_in_one_breath_at_the_same_moment_do_it_once(engine: Engine, session: Session):
+    ids = [applicant(session, name, "ada@x").id for name in ("Ada", "Bea", "Cleo")]
+    do(session, lambda session: people.part(session, session.get_one(Application, ids[0]), ids[1:], by(None)))
+    outcomes: list[bool] = []
+
+    def take_back(other: int) -> None:
+        with Session(engine) as own:
+            outcomes.append(do(own, people.take_back, ids[0], other, by(None, LATER)))
+
+    all_at_once(lambda: take_back(ids[1]), lambda: take_back(ids[2]))
+    assert sorted(outcomes) == [False, True]
+    session.rollback()
+    assert session.query(PersonLink).count() == 0
+    assert session.query(Activity).count() == 2 * 2 * 2, "two pairs, both sides of each, said and taken back"
