@@ -28,7 +28,8 @@ MOST: Final = 100
 class Entry:
     """A line of the timeline; `note` may be empty.
 
-    `written`: the note it is, for whoever may change or remove it. `other`: the application that was said something of too, by its public id.
+    `written`: the note it is, for whoever may change or remove it. `other`: the application a link leads to, by its
+    public id.
     """
 
     at: datetime
