@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import ActivityKind, Application, Mention, Note, Role, User
-from dashboard.services.activity import By, Line, locked, may_see_applications, write_down
+from dashboard.services.activity import By, Done, Line, locked, may_see_applications, write_down
 from dashboard.services.review import BadChange
 from dashboard.talroo.wire import clean
 
@@ -29,10 +29,9 @@ _NAMED: Final = re.compile(r"(?<![\w.+%-])@([\w.+%'-]{1,64}(?:@[\w.-]{1,255})?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """The applications a note was written on, and who is told of it."""
+class Written(Done):
+    """`changed`: the applications the note was written on. `told`: the e-mail addresses of who is told of it."""
 
-    applications: tuple[int, ...]
     told: tuple[str, ...] = ()
 
 
@@ -47,6 +46,7 @@ def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str
     people = [user for user in mentioned(session, body) if user.id != by.user_id]
     statement = insert_or_ignore(session, Note, "application_id", "token")
     written: list[int] = []
+    skipped: list[tuple[int, str]] = []
     for application in locked(session, ids):
         row = {
             "public_id": public_id(),
@@ -59,10 +59,13 @@ def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str
             "edits": 0,
         }
         note_id = session.execute(statement, row).scalar()
-        if note_id is not None:
+        if note_id is None:
+            skipped.append((application.id, "Has this note already"))
+        else:
             _tell(session, note_id, people)
             written.append(application.id)
-    return Written(tuple(written), tuple(user.email for user in people) if written else ())
+    told = tuple(user.email for user in people) if written else ()
+    return Written(tuple(written), tuple(skipped), told)
 
 
 def edit(session: Session, note: Note, body: str, by: By, *, seen: int) -> bool:

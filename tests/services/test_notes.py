@@ -92,7 +92,8 @@ def test_a_name_that_two_have_tells_both_and_nobody_is_told_of_their_own_note(se
 def test_a_note_sent_twice_is_written_once_and_the_same_words_later_are_another(session: Session):
     ada, bea = add_applicant(session), add_applicant(session)
     written = [do(session, notes.write, [ada.id, bea.id], "Called.", by(None), token=token) for token in "aab"]
-    assert [len(one.applications) for one in written] == [2, 0, 2]
+    assert [len(one.changed) for one in written] == [2, 0, 2]
+    assert written[1].skipped == tuple((one.id, "Has this note already") for one in (ada, bea))
     assert told(session, ada) == ["Note", "Note"]
 
 
