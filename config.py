@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -60,8 +61,8 @@ def _web_address(raw: str) -> str:
         )
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment:
-        raise ValueError("must be an http:// or https:// address without query")
+    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// address without query, user or password")
     return raw.rstrip("/")
 
 
@@ -70,8 +71,8 @@ def _origins(raw: str) -> tuple[str, ...]:
 
 
 def _path(raw: str) -> str:
-    if not raw.startswith("/"):
-        raise ValueError("must start with /")
+    if not raw.startswith("/") or re.search(r"[?#\s]|/\.\.(/|$)", raw):
+        raise ValueError("must start with / and be a path alone, without ?, # or ..")
     return raw
 
 
@@ -90,9 +91,33 @@ def _files(raw: str) -> str:
 
 
 def _mail(raw: str) -> str:
-    if urlsplit(raw).scheme not in ("smtp", "smtps") or not urlsplit(raw).hostname:
-        raise ValueError("must look like smtp://user:password@host:port?tls=true")
+    try:
+        parts = urlsplit(raw)
+        usable = parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or parts.path not in ("", "/") or parts.query not in ("", "tls=true", "tls=false") or parts.fragment:
+        raise ValueError("must look like smtp://user:password@host:port?tls=true (in a password, write @ as %40)")
     return raw
+
+
+def _sender(raw: str) -> str:
+    name, address = parseaddr(raw)
+    named = f"{name} <{address}>" if name else address
+    plain = re.fullmatch(r"[!-?A-~]+@[0-9A-Za-z.-]+", address, re.ASCII)
+    if not plain or not raw.isprintable() or raw.replace('"', "").split() != named.split():
+        raise ValueError("must be one address, with or without a name: Harbor & Vale <jobs@example.com>")
+    return raw
+
+
+def _line(raw: str) -> str:
+    if not raw.isprintable() or len(raw) > 300:
+        raise ValueError("must be one line of at most 300 characters")
+    return raw
+
+
+def _secrets(raw: str) -> tuple[str, ...]:
+    return tuple(_secret(part) for part in _names(raw))
 
 
 def _pairs(raw: str, event_shape: str, expected: str) -> dict[str, str]:
@@ -134,6 +159,7 @@ class Config:
     """All settings, named as in the environment but in lower case. Times in seconds, sizes in bytes."""
 
     secret_key: str = field(metadata={"read": _secret})
+    secret_key_retired: tuple[str, ...] = _setting(_secrets, ())
     database_url: str = _computed(_database, lambda: f"sqlite:///{VAR}/dashboard.db")
     files_url: str = _computed(_files, lambda: f"file://{VAR}/files")
     public_url: str = _setting(_web_address, "http://127.0.0.1:8000")
@@ -151,7 +177,9 @@ class Config:
     talroo_disposition_url: str = _setting(_web_address, "https://api.talroo.com/disposition/v1/events")
     talroo_disposition_events: Mapping[str, str] = _computed(_disposition_events, dict)
     mail_url: str | None = _setting(_mail, None)
-    mail_from: str | None = _setting(_text, None)
+    mail_from: str | None = _setting(_sender, None)
+    mail_postal_address: str | None = _setting(_line, None)
+    mail_hold: int = _setting(_whole(0, 30 * _DAY), 60)
     click_destinations: tuple[str, ...] = _setting(_origins, ())
     click_api_token: str | None = _setting(_text, None)
     metrics_token: str | None = _setting(_text, None)

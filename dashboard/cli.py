@@ -8,7 +8,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from flask import Flask, current_app
@@ -27,7 +27,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def init_app(app: Flask) -> None:
-    for command in (users, worker, sandbox, seed):
+    from dashboard.cli_sync import sync
+
+    for command in (users, worker, sandbox, seed, sync):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.
@@ -40,7 +42,7 @@ def _is_command_line() -> bool:
     return any("flask" in part for part in sys.argv[:1]) or "pytest" in sys.modules
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     """End the command with one line on standard error."""
     click.echo(message, err=True)
     raise SystemExit(1)
@@ -76,7 +78,7 @@ def _database_problem(problem: DBAPIError) -> str:
 @click.pass_context
 @in_one_line
 def worker(context: click.Context, *, once: bool) -> None:
-    """Run all background work: reports to Talroo, reading files. Several may run."""
+    """Run all background work: reports to Talroo, pulling from it, reading files. Several may run."""
     from dashboard.worker import Worker, run_until_signalled
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")

@@ -54,17 +54,14 @@ def secret_key(var: Path) -> str:
 def sandbox_settings(var: Path) -> dict[str, str]:
     """What every process must know so that the fake Talroo stands in for the real one.
 
-    The fake keeps its port from one start to the next, unless something else has taken it meanwhile.
+    The fake keeps its ports from one start to the next, unless something else has taken them meanwhile.
     """
     kept = _read(var / "sandbox.json")
-    port = kept.get("port")
-    if not isinstance(port, int) or not is_free(port):
-        port = free_port()
+    port, mail_port = (_kept_port(kept.get(name)) for name in ("port", "mail_port"))
     secret = kept.get("webhook_secret") or secrets.token_hex(32)
     client = kept.get("client_secret") or secrets.token_hex(16)
-    _write_private(
-        var / "sandbox.json", json.dumps({"port": port, "webhook_secret": secret, "client_secret": client}, indent=1)
-    )
+    made = {"port": port, "mail_port": mail_port, "webhook_secret": secret, "client_secret": client}
+    _write_private(var / "sandbox.json", json.dumps(made, indent=1))
     fake = f"http://127.0.0.1:{port}"
     return {
         "DASHBOARD_SANDBOX_URL": fake,
@@ -77,6 +74,15 @@ def sandbox_settings(var: Path) -> dict[str, str]:
     }
 
 
+def sandbox_mail_settings(var: Path) -> dict[str, str]:
+    """What makes reminders go to the fake Talroo's mailbox. After `sandbox_settings`, which keeps its port."""
+    return {
+        "MAIL_URL": f"smtp://127.0.0.1:{_read(var / 'sandbox.json').get('mail_port')}",
+        "MAIL_FROM": "Your company <jobs@sandbox.example>",
+        "MAIL_POSTAL_ADDRESS": "Your company, 1 Sample Street, Austin, TX 78701",
+    }
+
+
 def with_defaults(environ: Mapping[str, str], var: Path, port: int) -> dict[str, str]:
     """`environ` and what it leaves open. In the sandbox the stand-in's settings win, for they are all unset there."""
     found = dict(environ)
@@ -85,6 +91,9 @@ def with_defaults(environ: Mapping[str, str], var: Path, port: int) -> dict[str,
     if is_sandbox(environ):
         found |= sandbox_settings(var)
         _default(found, "TALROO_DISPOSITION_EVENTS", lambda: _DISPOSITIONS_TO_SHOW)
+        if not found.get("MAIL_URL", "").strip():
+            for name, value in sandbox_mail_settings(var).items():
+                _default(found, name, lambda value=value: value)
     return found
 
 
@@ -116,6 +125,10 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _kept_port(kept: Any) -> int:
+    return kept if isinstance(kept, int) and is_free(kept) else free_port()
 
 
 def free_port() -> int:

@@ -75,9 +75,17 @@ def services(config: Config, environ: Mapping[str, str], port: int, var: Path) -
     fake_port = config.dashboard_sandbox_url.rpartition(":")[2]
     postback = f"http://127.0.0.1:{port}/talroo/applications"
     state = str(var / "sandbox-state.json")
-    fake = (*_PYTHON, "dashboard.sandbox", "--port", fake_port, "--postback-url", postback, "--state", state)
+    mail = _sandbox_mail(config, var)
+    fake = (*_PYTHON, "dashboard.sandbox", "--port", fake_port, "--postback-url", postback, "--state", state, *mail)
     # It tells of every delivery: that would scroll the log-ins off the screen before anybody has read them.
     return [web, worker, Service("talroo", fake, dict(environ), log=var / "sandbox.log")]
+
+
+def _sandbox_mail(config: Config, var: Path) -> tuple[str, ...]:
+    """The fake's mailbox, unless somebody has a mail server of their own."""
+    if config.mail_url is None or config.mail_url != first_start.sandbox_mail_settings(var)["MAIL_URL"]:
+        return ()
+    return ("--mail-port", config.mail_url.rpartition(":")[2])
 
 
 def web_command(port: int, workers: int, app: str = "wsgi:app") -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The ledger: what was reported to Talroo, what was not, and the sum that proves it."""
+"""The ledger: what was sent to Talroo or to an applicant, what was not, and the sum that proves it."""
 
 from __future__ import annotations
 
@@ -138,16 +138,14 @@ def in_state(state: str, now: datetime) -> ColumnElement[bool]:
 
 def ledger_page(session: Session, asked: Ledger, cursor: str | None, *, now: datetime) -> Page[Outbound]:
     """One page of the ledger, newest first, with people, jobs and attempts."""
-    loaded = asked.statement(now).options(
-        joinedload(Outbound.application).joinedload(Application.job), selectinload(Outbound.tries)
-    )
+    loaded = _with_people(asked, now).options(selectinload(Outbound.tries))
     rows, following = rows_after(session, loaded, cursor, None, Outbound.id)
     return Page(rows, following, None)
 
 
 def ledger_batches(session: Session, asked: Ledger, *, now: datetime, size: int = 500) -> Iterator[Sequence[Outbound]]:
     """All rows asked for, newest first, in batches, for a download."""
-    loaded = asked.statement(now).options(joinedload(Outbound.application).joinedload(Application.job))
+    loaded = _with_people(asked, now)
     cursor: str | None = None
     while True:
         rows, cursor = rows_after(session, loaded, cursor, None, Outbound.id, size)
@@ -157,15 +155,20 @@ def ledger_batches(session: Session, asked: Ledger, *, now: datetime, size: int 
             return
 
 
-def failing(session: Session) -> int:
-    """How many reports want somebody's eye, counted to the limit: parked, or tried without success so far."""
+def failing(session: Session, *channels: Channel) -> int:
+    """How many rows of `channels` want somebody's eye, counted to the limit: parked, or not taken so far."""
     wants = or_(Outbound.state == State.PARKED, and_(Outbound.state == State.WAITING, Outbound.failures > 0))
-    return _counted(session, wants)
+    return _counted(session, and_(Outbound.channel.in_(channels), wants))
 
 
 def parked(session: Session, channel: Channel) -> int:
-    """How many reports of a channel stopped, counted to the limit."""
+    """How many rows of a channel stopped, counted to the limit."""
     return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED))
+
+
+def backlog(session: Session) -> dict[Channel, tuple[int, int]]:
+    """By channel: how many wait to be sent or are being sent, and how many stopped; each counted to the limit."""
+    return {channel: (_on_the_way(session, channel), parked(session, channel)) for channel in Channel}
 
 
 def parities(
@@ -178,12 +181,23 @@ def parities(
     return [_parity(session, channel, Stage(stage), str(event), now) for stage, event in events.items()]
 
 
+def _with_people(asked: Ledger, now: datetime) -> Select[Any]:
+    loaded = asked.statement(now).options(joinedload(Outbound.application).joinedload(Application.job))
+    if asked.channel == Channel.REMINDER:
+        return loaded.options(joinedload(Outbound.reminder), joinedload(Outbound.created_by))
+    return loaded
+
+
 # --- parity ---------------------------------------------------------------------------------------------------------
 
 
 def _counted(session: Session, condition: ColumnElement[bool]) -> int:
     found = count(session, select(literal(1)).where(condition))
     return COUNT_LIMIT if found is None else found
+
+
+def _on_the_way(session: Session, channel: Channel) -> int:
+    return _counted(session, and_(Outbound.channel == channel, Outbound.state.in_([State.WAITING, State.SENDING])))
 
 
 def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: datetime) -> Parity:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Executable, func, select, text
 from sqlalchemy.orm import Session
 
-from dashboard.models import Application, Delivery, Outbound, StoredFile, WorkerBeat
+from dashboard.models import Application, Delivery, Outbound, StoredFile, SyncRun, WorkerBeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,25 @@ def _unread_files(session: Session, _now: datetime) -> Values:
     return _counted(session, select(func.count()).select_from(StoredFile).where(StoredFile.read_at.is_(None)))
 
 
+def _pull_ages(session: Session, now: datetime) -> Values:
+    ended = select(SyncRun.kind, func.max(SyncRun.finished_at)).where(SyncRun.state == "done").group_by(SyncRun.kind)
+    return {(kind,): (now - at).total_seconds() for kind, at in session.execute(ended) if at}
+
+
+def _pulled(session: Session, _now: datetime) -> Values:
+    newest = select(func.max(SyncRun.id)).where(SyncRun.state != "running").group_by(SyncRun.kind)
+    runs = session.scalars(select(SyncRun).where(SyncRun.id.in_(newest)))
+    return {(run.kind, effect): float(getattr(run, effect)) for run in runs for effect in _EFFECTS}
+
+
+_EFFECTS: Final = ("new", "updated", "unchanged", "failed")
+
 _FIGURES: Final[tuple[tuple[str, str, tuple[str, ...], Callable[[Session, datetime], Values]], ...]] = (
     ("deliveries", "What Talroo sent, by what became of it.", ("status",), _deliveries),
     ("applications", "Applications, complete or not; on a large PostgreSQL an estimate.", (), _applications),
     ("outbox", "Reports to Talroo, by channel and state.", ("channel", "state"), _outbox),
     ("worker_beat_age_seconds", "Since any worker was last known to be alive; absent if none was.", (), _worker_age),
+    ("pull_age_seconds", "Since a pull from the Platform API last came to its end.", ("kind",), _pull_ages),
+    ("pull_items", "What the last pull found, by what it did here.", ("kind", "effect"), _pulled),
     ("files_unread", "Stored files whose text the worker has yet to read.", (), _unread_files),
 )

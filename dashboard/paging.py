@@ -87,7 +87,7 @@ def rows_after(
     session: Session,
     statement: Select[Any],
     cursor: str | None,
-    at: InstrumentedAttribute[datetime] | None,
+    at: InstrumentedAttribute[Any] | None,
     number: InstrumentedAttribute[int],
     size: int = PAGE_SIZE,
 ) -> tuple[Sequence[Any], str | None]:

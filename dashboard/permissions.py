@@ -19,16 +19,19 @@ class Permission(StrEnum):
     INCOMPLETE = "incomplete"
     DELIVERIES = "deliveries"
     """See what Talroo sent, with verdicts, and replay it; not what stands in it."""
+    INTEGRATION = "integration"
+    """See how the connections to Talroo stand; nobody's data."""
     CONTENTS = "contents"
     """See the contents of a delivery."""
 
 
 _RECRUITING: Final = frozenset({Permission.APPLICATIONS, Permission.LEDGER})
+_RUNNING: Final = frozenset({Permission.DELIVERIES, Permission.INTEGRATION})
 
 GRANTED: Final = {
     Role.RECRUITER: _RECRUITING,
-    Role.HR_ADMIN: _RECRUITING | {Permission.INCOMPLETE, Permission.DELIVERIES, Permission.CONTENTS},
-    Role.IT_ADMIN: frozenset({Permission.DELIVERIES}),
+    Role.HR_ADMIN: _RECRUITING | {Permission.INCOMPLETE, *_RUNNING, Permission.CONTENTS},
+    Role.IT_ADMIN: _RUNNING,
 }
 
 FIRST_PAGE: Final = {

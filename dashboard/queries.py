@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from dashboard import search
 from dashboard.asking import day, one_of, words
 from dashboard.inbox import Inbox, inbox_batches, inbox_ids, inbox_page, inbox_total
 from dashboard.models import Application, Attachment, Delivery, Job
@@ -18,7 +17,6 @@ from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
 __all__ = [
     "Deliveries",
     "Inbox",
-    "Incomplete",
     "application",
     "attachment",
     "day",
@@ -28,7 +26,6 @@ __all__ = [
     "inbox_ids",
     "inbox_page",
     "inbox_total",
-    "incomplete_page",
     "job_choices",
     "job_words",
     "jobs_called",
@@ -38,31 +35,6 @@ __all__ = [
     "with_chosen",
     "words",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Incomplete:
-    """Which incomplete applications somebody asked to see."""
-
-    text: str = ""
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.text
-
-    @property
-    def args(self) -> dict[str, str]:
-        return {"q": self.text} if self.text else {}
-
-    def statement(self, dialect: str) -> Select[Any]:
-        return search.narrow(select(Application).where(Application.inbox_no.is_(None)), self.text, dialect)
-
-
-def incomplete_page(session: Session, asked: Incomplete, cursor: str | None) -> Page[Application]:
-    """One page of incomplete applications, newest first."""
-    found = asked.statement(session.get_bind().dialect.name)
-    rows, following = rows_after(session, found, cursor, None, Application.id)
-    return Page(rows, following, count(session, found.with_only_columns(Application.id)))
 
 
 def others_of(session: Session, application: Application, limit: int = 50) -> Sequence[Application]:
@@ -86,9 +58,10 @@ def others_of(session: Session, application: Application, limit: int = 50) -> Se
     ).all()
 
 
-def application(session: Session, public_id: str, *, completed: bool) -> Application | None:
+def application(session: Session, public_id: str) -> Application | None:
+    """One completed application. Unfinished ones are `worklist.follow_up`'s."""
     return session.scalar(
-        select(Application).where(Application.public_id == public_id, Application.completed.is_(completed))
+        select(Application).where(Application.public_id == public_id, Application.completed.is_(True))
     )
 
 
@@ -132,46 +105,6 @@ def job_words(reference: str, title: str | None, company: str | None, city: str 
     return " · ".join(part for part in (title or f"Job {reference}", company, city) if part)
 
 
-def completed_by(session: Session, applications: Iterable[Application]) -> dict[int, str]:
-    """Which completed application took over an incomplete one: public ids by the incomplete one's id.
-
-    The same Talroo application id says so, else the same click, else the same e-mail address for the same job
-    reference (talroo-contract §5); of several the newest. One statement, however many are asked about.
-    """
-    asked = list(applications)
-    columns: tuple[Any, ...] = (Application.tlr_application_id, Application.tlr_sid, Application.email_key)
-    wanted = {column: {getattr(one, column.key) for one in asked} - {None, ""} for column in columns}
-    matching = [column.in_(values) for column, values in wanted.items() if values]
-    if not matching:
-        return {}
-    # "completed" is asked below: with it in here, SQLite walks the inbox's index instead of the three of these keys.
-    matches = (
-        select(Application.public_id, Application.completed, *columns, Job.reference)
-        .outerjoin(Job, Job.id == Application.job_id)
-        .where(or_(*matching))
-        .order_by(Application.arrived_at, Application.id)
-    )
-    by_key: dict[tuple[str, ...], str] = {}
-    for public_id, completed, *told in session.execute(matches):
-        if completed:
-            by_key.update(dict.fromkeys(_identities(*told), public_id))
-    found = {}
-    for one in asked:
-        keys = _identities(one.tlr_application_id, one.tlr_sid, one.email_key, one.job.reference if one.job else None)
-        took_over = next((by_key[key] for key in keys if key in by_key), None)
-        if took_over:
-            found[one.id] = took_over
-    return found
-
-
-def _identities(
-    application: str | None, click: str | None, email: str | None, reference: str | None
-) -> list[tuple[str, ...]]:
-    """What tells that two applications are one person's for one job, the surest first."""
-    keys = [("application", application), ("click", click), ("e-mail and job", email, reference)]
-    return [tuple(str(part) for part in key) for key in keys if all(key)]
-
-
 @dataclass(frozen=True, slots=True)
 class Deliveries:
     """Which deliveries somebody asked to see."""
@@ -191,6 +124,11 @@ def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> 
 
 def delivery(session: Session, public_id: str) -> Delivery | None:
     return session.scalar(select(Delivery).where(Delivery.public_id == public_id))
+
+
+def last_delivery(session: Session) -> Delivery | None:
+    """What came last, by webhook or by pulling."""
+    return session.scalar(select(Delivery).order_by(Delivery.id.desc()).limit(1))
 
 
 def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:

@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain, islice, repeat
 from typing import Final
 
 from flask import Flask
@@ -21,13 +23,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config import Config
+from dashboard import mail
 from dashboard.clock import utcnow
 from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
-from dashboard.services import indexing, outbox
+from dashboard.models.outbound import Channel
+from dashboard.services import cadence, indexing, measuring, outbox, pull, reminders
+from dashboard.services.channels import ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
+from dashboard.services.reminder_rules import Rules
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +41,10 @@ POLL: Final = 0.5
 """Seconds between looks when there was nothing to do."""
 AFTER_TROUBLE: Final = 5.0
 HOUSEKEEPING: Final = 5.0
+REMINDING: Final = 30.0
+MEASURING: Final = 10.0
+PULL_POLL: Final = 1.0
+"""Somebody who pressed the button looks at the page meanwhile."""
 SENDING_THREADS: Final = 4
 FINISH_WITHIN: Final = 7.0
 """Seconds a call may still take once the worker is told to stop; it must be gone within 10."""
@@ -66,12 +76,11 @@ class Worker:
         self._stop = threading.Event()
         self._lease = lease or _lease(config)
         self._files = FileReader(self._session, store, clock=clock, rng=self._rng)
-        self._senders = outbox.senders(
-            config.talroo_conversion_url,
-            config.talroo_disposition_url,
-            deadline=config.talroo_call_deadline,
-            abort_after=FINISH_WITHIN,
-        )
+        self._ways = ways(config, abort_after=FINISH_WITHIN)
+        self._reminder_rules = Rules.of(config)
+        self._store = store
+        self._platform = pull.open_client(config)
+        self._pull_interval = config.talroo_sync_interval if config.talroo_client_id else 0
 
     @classmethod
     def of(cls, app: Flask) -> Worker:
@@ -80,15 +89,21 @@ class Worker:
 
     def once(self) -> None:
         """Do everything that is due now, then return."""
-        for step in (self._housekeep, self._send, self._files.read_next, self._index):
+        files = (self._files.read_next, self._index)
+        for step in (self._housekeep, self._pull, self._measure, self._remind, self._send, *files):
             while not self._stop.is_set() and step():
                 pass
 
     def run(self) -> None:
         """Work until told to stop, then finish the calls under way: within 10 seconds."""
-        jobs: list[tuple[str, Step, float]] = [("send", self._send, POLL)] * SENDING_THREADS
-        jobs += [("read files", self._files.read_next, POLL), ("index", self._index, POLL)]
-        jobs += [("keep house", self._housekeep, HOUSEKEEPING)]
+        jobs: list[tuple[str, Step, float]] = [
+            ("send", partial(self._send, spared), POLL)
+            for spared in islice(chain(self._ways, repeat(None)), SENDING_THREADS)
+        ]
+        jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
+        jobs += [("index", self._index, POLL)]
+        jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
+        jobs += [("pull", self._pull, PULL_POLL)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
         threads = [
             threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}", daemon=True) for job in jobs
@@ -113,10 +128,11 @@ class Worker:
                 pause = AFTER_TROUBLE
             self._stop.wait(pause)
 
-    def _send(self) -> bool:
+    def _send(self, spared: Channel | None = None) -> bool:
+        """Send what is due next. Each thread spares another channel, so that one slow address cannot hold them all."""
         return outbox.send_next(
             self._session,
-            self._senders,
+            {channel: way for channel, way in self._ways.items() if channel != spared},
             worker=self.name,
             clock=self._clock,
             lease=self._lease,
@@ -126,6 +142,33 @@ class Worker:
 
     def _index(self) -> bool:
         return indexing.index_waiting(self._session) > 0
+
+    def _pull(self) -> bool:
+        """Pull what is asked for or due. Never at once again: what is due in a second can wait for one."""
+        pull.run_due(
+            self._session,
+            self._platform,
+            self._store,
+            interval=self._pull_interval,
+            clock=self._clock,
+            stop=self._stop,
+        )
+        return False
+
+    def _remind(self) -> bool:
+        """Queue what the jobs' cadences have to write."""
+        with self._session() as session:
+            # Asked first, because writing takes a turn that deliveries are waiting for too.
+            if self._reminder_rules.unready or not cadence.is_due(session, self._clock()):
+                return False
+            session.rollback()
+            start_writing(session)
+            looked_at = reminders.queue_due(session, self._clock(), self._reminder_rules)
+            session.commit()
+        return looked_at > 0
+
+    def _measure(self) -> bool:
+        return measuring.measure_next(self._session, self._clock())
 
     def _wait_for_the_end(self, threads: list[threading.Thread]) -> None:
         # Not by waiting for the event itself: the signal's handler sets it, in this very thread.
@@ -164,7 +207,7 @@ class Worker:
 
 
 def _lease(config: Config) -> timedelta:
-    deadline = timedelta(seconds=config.talroo_call_deadline)
+    deadline = timedelta(seconds=max(config.talroo_call_deadline, mail.DEADLINE if config.mail_url else 0))
     if config.talroo_lease is None:
         return deadline + outbox.LEASE_BEYOND_DEADLINE
     return max(timedelta(seconds=config.talroo_lease), deadline + outbox.LEAST_BEYOND_DEADLINE)

@@ -10,15 +10,18 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Application, Attachment, Delivery, Outbound
+from dashboard.models import Application, Attachment, Delivery, Job, Outbound, ReminderTemplate
 from dashboard.models.outbound import Channel
+from dashboard.services import opt_outs, reminders
+from dashboard.services.reminders import Rules
 from tests.factories import event, file_object, file_question, payload
 
 CANARY: Final = "Xyzzyqua"
 """Stands in everything that is the applicant's own, and nowhere else."""
 
-MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert")
+MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert", "unsubscribe.opt_out")
 """What machines call with proofs of their own; everything else that changes something needs a form's token."""
 
 
@@ -35,23 +38,34 @@ class Stocked:
         for rule in self.app.url_map.iter_rules():
             if method in (rule.methods or ()) and not (rule.alias or rule.build_only):
                 blueprint = rule.endpoint.partition(".")[0]
-                values: dict[str, Any] = {"public_id": self.ids.get(blueprint, "none")} if rule.arguments else {}
+                values: dict[str, Any] = dict.fromkeys(rule.arguments, self.ids.get(blueprint, "none"))
                 values |= {"filename": "css/app.css"} if rule.endpoint == "static" else {}
                 yield rule.endpoint, adapter.build(rule.endpoint, values)
 
     def pages(self) -> Iterator[tuple[str, str]]:
         """Those that are pages for people: not files, tables, figures or redirects."""
-        not_pages = ("static", "clicks.", "health.", "files.download", "files.picture", "outcome.show", "home")
+        not_pages = (
+            "static",
+            "clicks.",
+            "health.",
+            "files.download",
+            "files.picture",
+            "outcome.show",
+            "incomplete.pulling",
+            "home",
+        )
         for endpoint, address in self.addresses():
             if not endpoint.startswith(not_pages) and not endpoint.endswith(".csv"):
                 yield endpoint, address
                 if endpoint == "deliveries.show":
                     yield endpoint, address.replace(self.ids["deliveries"], self.ids["kept delivery"])
+                if endpoint == "compose.index":
+                    yield endpoint, f"{address}?application={self.ids.get('incomplete', 'none')}"
 
 
 @pytest.fixture
 def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]) -> Stocked:
-    """One hired applicant with a résumé and answers, an incomplete one, a kept delivery and a conversion."""
+    """One hired applicant with a résumé and answers, one who only began and was written to, a kept delivery."""
     answer = deliver(_complete())
     assert answer.json["status"] == "accepted", answer.json
     hired = answer.json["application"]
@@ -64,12 +78,17 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
     client.post(f"/applications/{hired}/hire", data={"csrf_token": token_of(page.text)})
     with app.app_context():
         session = db.session
+        _write_to(begun, app)
         ids = {
             "applications": hired,
             "outcome": hired,
             "incomplete": begun,
+            "follow_up_jobs": session.scalar(select(Job.public_id).limit(1)),
+            "reminder_templates": session.scalar(select(ReminderTemplate.public_id).limit(1)),
+            "messages": session.scalar(select(Outbound.public_id).where(Outbound.channel == Channel.REMINDER)),
             "files": session.scalar(select(Attachment.public_id).where(Attachment.question_id.is_(None)).limit(1)),
             "deliveries": session.scalar(select(Delivery.public_id).where(Delivery.status == "accepted").limit(1)),
+            "unsubscribe": opt_outs.token(f"{CANARY}@example.com", "none", app.config["SECRET_KEY"]),
             "kept delivery": session.scalar(select(Delivery.public_id).where(Delivery.status == "kept").limit(1)),
             "conversions": session.scalar(
                 select(Outbound.public_id).where(Outbound.channel == Channel.CONVERSION).limit(1)
@@ -83,6 +102,16 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
 def token_of(html: str) -> str:
     """The CSRF token in a page's first form."""
     return html.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+def _write_to(begun: str, app: Flask) -> None:
+    """A message waits for somebody who began, as if reminders could be sent."""
+    whom = db.session.scalars(select(Application.id).where(Application.public_id == begun)).one()
+    rules = Rules("http://localhost", (app.config["SECRET_KEY"],), True, "jobs@example.com", "1 Pier Road")
+    told = {"template_id": None, "user_id": None, "at": utcnow(), "rules": rules}
+    queued = reminders.queue(db.session(), [whom], f"{CANARY}?", f"{CANARY}, {{first_name}}", **told)
+    assert len(queued.done) == 1, queued.skipped
+    db.session.commit()
 
 
 def _applicant() -> dict[str, Any]:

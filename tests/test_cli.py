@@ -27,7 +27,9 @@ def add_user(flask, email="ada@example.com", role="recruiter", typed=f"{PASSWORD
     return flask("users", "add", email, "--role", role, "--password-stdin", typed=typed)
 
 
-@pytest.mark.parametrize("words", [["users", "add"], ["users"], ["worker"], ["seed"], ["db", "upgrade"], ["sandbox"]])
+@pytest.mark.parametrize(
+    "words", [["users", "add"], ["users"], ["worker"], ["seed"], ["sync"], ["db", "upgrade"], ["sandbox"]]
+)
 def test_every_command_explains_itself(make_app, sqlite_url, words):
     result = make_app(sqlite_url).test_cli_runner().invoke(args=[*words, "--help"])
     assert result.exit_code == 0

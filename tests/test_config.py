@@ -72,6 +72,9 @@ def test_a_blank_setting_counts_as_not_set(name):
         ),
         ("files_url", "s3://bucket/prefix", "s3://bucket/prefix"),
         ("mail_url", "smtp://u:p@h:25?tls=true", "smtp://u:p@h:25?tls=true"),
+        ("mail_from", "Harbor & Vale <jobs@example.com>", "Harbor & Vale <jobs@example.com>"),
+        ("mail_from", '"Vale, Inc." <jobs@example.com>', '"Vale, Inc." <jobs@example.com>'),
+        ("secret_key_retired", f"{'a' * 32}, {'b' * 32}", ("a" * 32, "b" * 32)),
         ("web_workers", "4", 4),
     ],
 )
@@ -81,6 +84,7 @@ def test_a_setting_is_read_as_what_it_is(name, raw, value):
 
 WRONG = {
     "SECRET_KEY": "short",
+    "SECRET_KEY_RETIRED": f"{'k' * 40},short",
     "DATABASE_URL": "mysql://h/d",
     "FILES_URL": "/var/files",
     "PUBLIC_URL": "jobs.example.com",
@@ -95,6 +99,9 @@ WRONG = {
     "TALROO_DISPOSITION_URL": "https://",
     "TALROO_DISPOSITION_EVENTS": "fired=x",
     "MAIL_URL": "mail.example.com",
+    "MAIL_FROM": "jobs at example.com",
+    "MAIL_POSTAL_ADDRESS": "1 Quay Street\nAustin",
+    "MAIL_HOLD": "a minute",
     "CLICK_DESTINATIONS": "https://a.example,b.example",
     "WEB_WORKERS": "0",
     "MAX_APPLICATION_BYTES": "\u0661\u0662",
@@ -111,6 +118,21 @@ def test_all_wrong_values_are_named_at_once():
     assert [line.split()[0] for line in problems(**WRONG)] == list(WRONG)
 
 
+@pytest.mark.parametrize(
+    "sender",
+    ["Vale, Inc. <jobs@example.com>", "a@b.example, c@d.example", "jobs", "<jobs@example.com", "ä@example.com"],
+)
+def test_a_sender_that_is_not_one_address_is_told(sender):
+    assert problems(**KEY, MAIL_FROM=sender)[0].startswith("MAIL_FROM must be one address")
+
+
+@pytest.mark.parametrize("url", ["smtp://h:mail", "smtp://h/path", "smtp://h?tls=yes", "http://h", "smtp://u:p@ss/w@h"])
+def test_a_mail_server_that_cannot_be_called_is_told_without_its_password(url):
+    (line,) = problems(**KEY, MAIL_URL=url)
+    assert line.startswith("MAIL_URL must look like smtp://user:password@host")
+    assert "ss/w" not in line
+
+
 @pytest.mark.parametrize("pairs", ["hired", "hired=", "=2", "hired=2=3", "hired=two"])
 def test_broken_pairs_are_told(pairs):
     assert problems(**KEY, TALROO_CONVERSION_EVENTS=pairs)[0].startswith("TALROO_CONVERSION_EVENTS ")
@@ -119,6 +141,17 @@ def test_broken_pairs_are_told(pairs):
 @pytest.mark.parametrize("address", ["http://[::1", "https://a:b:c", "https://host:99999", "https://ho st"])
 def test_an_address_that_is_none_is_told_rather_than_a_traceback(address):
     assert problems(**KEY, PUBLIC_URL=address)[0].startswith("PUBLIC_URL ")
+
+
+@pytest.mark.parametrize("path", ["/a?tenant=1", "/a#top", "/../elsewhere", "/a b", "@elsewhere.example/"])
+def test_a_path_that_would_lead_elsewhere_is_told(path):
+    assert problems(**KEY, TALROO_APPLICATIONS_PATH=path)[0].startswith("TALROO_APPLICATIONS_PATH ")
+
+
+def test_an_address_with_a_password_is_told_without_repeating_it():
+    (line,) = problems(**KEY, TALROO_API_URL="https://me:hush@api.example")
+    assert line.startswith("TALROO_API_URL ")
+    assert "hush" not in line
 
 
 def test_without_a_secret_key_it_says_so():

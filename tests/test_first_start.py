@@ -69,8 +69,19 @@ def test_a_broken_sandbox_file_is_made_anew(var, text):
 def test_in_the_sandbox_everything_of_talroo_is_on_loopback(var):
     found = first_start.with_defaults({}, var, 8000)
     addresses = [value for name, value in found.items() if name.endswith("_URL")]
-    assert len(addresses) == 5
-    assert all(address.startswith("http://127.0.0.1:") for address in addresses)
+    assert len(addresses) == 6
+    assert all(address.startswith(("http://127.0.0.1:", "smtp://127.0.0.1:")) for address in addresses)
+
+
+def test_in_the_sandbox_reminders_go_to_its_mailbox_unless_somebody_has_a_mail_server(var):
+    found = first_start.with_defaults({"MAIL_FROM": "me@example.com"}, var, 8000)
+    assert found["MAIL_URL"] == first_start.sandbox_mail_settings(var)["MAIL_URL"]
+    assert found["MAIL_FROM"] == "me@example.com"
+    assert found["MAIL_POSTAL_ADDRESS"]
+    own = first_start.with_defaults({"MAIL_URL": "smtp://127.0.0.1:1025"}, var, 8000)
+    assert own["MAIL_URL"] == "smtp://127.0.0.1:1025"
+    assert "MAIL_POSTAL_ADDRESS" not in own
+    assert "MAIL_URL" not in first_start.with_defaults({"TALROO_CLIENT_ID": "theirs"}, var, 8000)
 
 
 def test_outside_the_sandbox_nothing_of_talroo_is_made_up(var):

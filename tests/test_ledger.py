@@ -84,9 +84,10 @@ def test_a_filter_that_cannot_be_read_is_left_out_and_named():
 
 def test_the_channels_do_not_mix(session: Session):
     move(session, add_applicant(session), "hired", rules=rules(HIRED, {"hired": "hired"}))
-    for channel in Channel:
+    for channel in (Channel.CONVERSION, Channel.DISPOSITION):
         page = ledger.ledger_page(session, Ledger(channel), None, now=SOON)
         assert [row.channel for row in page.rows] == [channel]
+    assert not ledger.ledger_page(session, Ledger(Channel.REMINDER), None, now=SOON).rows
 
 
 def test_a_download_has_every_row_once_newest_first(session: Session):
@@ -171,7 +172,8 @@ def test_other_stages_and_dispositions_have_their_sums(session: Session):
 def test_what_fails_is_counted_for_the_navigation_and_the_count_stops_in_time(session: Session):
     for state in STORED:
         hire_in(session, state)
-    assert ledger.failing(session) == 2
+    assert ledger.failing(session, Channel.CONVERSION, Channel.DISPOSITION) == 2
+    assert ledger.failing(session, Channel.REMINDER) == 0
     assert ledger.parked(session, Channel.CONVERSION) == 1
     assert ledger.parked(session, Channel.DISPOSITION) == 0
 

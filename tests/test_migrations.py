@@ -6,11 +6,15 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from dashboard import schema
 from dashboard.database import Base
 from dashboard.extensions import db
+from dashboard.models import Application, FollowUp, ReminderTemplate
+from dashboard.services import reminder_templates
+from dashboard.services.reminder_words import fields_in
+from tests.factories import event
 
 SEARCH = "application_search"
 
@@ -61,3 +65,50 @@ def test_every_constraint_and_index_has_a_name(app):
             named = [known.get_pk_constraint(table), *known.get_foreign_keys(table)]
             named += [*known.get_unique_constraints(table), *known.get_indexes(table)]
             assert all(one["name"] for one in named), table
+
+
+def followed_up() -> dict[str, dict[str, object]]:
+    """What stands in `follow_up` by application, but for its own ids and how far they came."""
+    names = {column.name for column in FollowUp.__table__.columns} - {"id", "answered", "asked", "missing"}
+    rows = db.session.execute(select(Application.talroo_id, FollowUp).join(FollowUp.application))
+    return {talroo_id: {name: getattr(one, name) for name in names} for talroo_id, one in rows}
+
+
+def one_of_a_kind(name: str, **same) -> dict:
+    """An application's data that has nothing in common with another's but what is given."""
+    own = {"tlrApplicationId": name, "tlrSid": name, "applicant": {"emailAddress": f"{name}@example.com"}}
+    return own | {"job": {"originalJobReference": name}} | same
+
+
+def test_who_was_unfinished_before_is_followed_up_as_if_they_had_come_after(app, deliver):
+    person = {"applicant": {"emailAddress": "Ada@example.com"}, "job": {"originalJobReference": "WH-1"}}
+    shared = {"application": {"tlrApplicationId": "a"}, "click": {"tlrSid": "c"}, "email": person, None: {}}
+    for key, same in shared.items():
+        deliver(event(kind="started:v1", application_id=f"begun {key}", **one_of_a_kind(f"b-{key}", **same)))
+        deliver(event(application_id=f"finished {key}", **one_of_a_kind(f"f-{key}", **same)))
+        deliver(event(application_id=f"finished again {key}", **one_of_a_kind(f"g-{key}", **same)))
+    for number, started_at in enumerate(("2026-04-30T23:00:00Z", "2026-05-02T00:00:00Z")):
+        same = {"applicant": {"emailAddress": f"{number}@example.com"}, "job": {"originalJobReference": "DR-1"}}
+        deliver(event(**one_of_a_kind(f"h-{number}", applicationTime="2026-01-01T00:00:00Z", **same)))
+        again = one_of_a_kind(f"i-{number}", createdAt=started_at, **same)
+        deliver(event(kind="started:v1", application_id=f"begun again {number}", **again))
+    with app.app_context():
+        before = followed_up()
+        db.session.remove()
+        downgrade(revision="0001")
+        upgrade()
+        assert followed_up() == before
+    assert {name: row["completed_key"] for name, row in before.items()} == {
+        **{f"begun {key}": key for key in shared},
+        "begun again 0": "email",
+        "begun again 1": None,
+    }
+
+
+def test_there_are_templates_to_begin_with_that_can_be_sent(app):
+    with app.app_context():
+        templates = db.session.query(ReminderTemplate).order_by(ReminderTemplate.id).all()
+        assert len(templates) == 3
+        assert all(reminder_templates.message_problems(one.subject, one.body) == {} for one in templates)
+        # Where no job has an apply address yet, there is one that needs none.
+        assert [("apply_link" in fields_in(one.body)) for one in templates] == [True, True, False]

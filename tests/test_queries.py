@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select
 
 from dashboard import queries
 from dashboard.extensions import db
-from dashboard.models import Application, Job
+from dashboard.models import Job
 from tests.factories import event
 
 
@@ -60,85 +57,3 @@ def test_a_choice_that_means_several_jobs_or_none_stands_first_as_it_was_written
 def test_a_chosen_job_beyond_the_longest_list_is_offered_all_the_same(session, shared_reference):
     welder = job_id(session, "Welder")
     assert (welder, "Welder · Oak & Iron") in queries.job_choices(session, welder, limit=1)
-
-
-BEGUN = {
-    "tlrApplicationId": "talroo-1",
-    "tlrSid": "click-1",
-    "applicant": {"emailAddress": "Ada@Example.com"},
-    "job": {"originalJobReference": "WH-1"},
-}
-ELSEWHERE = {
-    "tlrApplicationId": "talroo-2",
-    "tlrSid": "click-2",
-    "applicant": {"emailAddress": "other@example.com"},
-    "job": {"originalJobReference": "DR-1"},
-}
-
-
-def linked(session):
-    session.rollback()  # what SQLite has begun to read stays as it was then
-    begun = session.scalars(select(Application).where(Application.completed.is_(False))).all()
-    found = queries.completed_by(session, begun)
-    return {one.talroo_id: found.get(one.id) for one in begun}
-
-
-@pytest.mark.parametrize(
-    "same",
-    [["tlrApplicationId"], ["tlrSid"], ["applicant", "job"]],
-    ids=["application id", "click", "e-mail and job"],
-)
-def test_who_finished_under_another_id_is_found_by_what_stayed_the_same(session, deliver, same):
-    deliver(event(kind="started:v1", application_id="begun", **BEGUN))
-    finished = deliver(event(**(ELSEWHERE | {name: BEGUN[name] for name in same}))).json["application"]
-    assert linked(session) == {"begun": finished}
-
-
-@pytest.mark.parametrize("same", [[], ["applicant"], ["job"]], ids=["nothing", "e-mail alone", "job alone"])
-def test_who_only_resembles_somebody_is_not_taken_for_them(session, deliver, same):
-    deliver(event(kind="started:v1", application_id="begun", **BEGUN))
-    deliver(event(**(ELSEWHERE | {name: BEGUN[name] for name in same})))
-    assert linked(session) == {"begun": None}
-
-
-def test_another_unfinished_application_takes_nothing_over(session, deliver):
-    deliver(event(kind="started:v1", application_id="begun", **BEGUN))
-    deliver(event(kind="started:v1", application_id="begun again", **BEGUN))
-    assert linked(session) == {"begun": None, "begun again": None}
-
-
-def test_the_surest_sign_decides_and_of_several_the_newest(session, deliver):
-    deliver(event(kind="started:v1", application_id="begun", **BEGUN))
-    by_click = ELSEWHERE | {"tlrSid": "click-1"}
-    deliver(event(**by_click))
-    newer = deliver(event(**by_click)).json["application"]
-    assert linked(session) == {"begun": newer}
-    sure = deliver(event(**(ELSEWHERE | {"tlrApplicationId": "talroo-1"}))).json["application"]
-    deliver(event(**by_click))
-    assert linked(session) == {"begun": sure}
-
-
-def test_a_page_of_the_unfinished_costs_one_statement_that_indexes_answer(app, session, deliver):
-    for number in range(3):
-        deliver(event(kind="started:v1", **(BEGUN | {"tlrSid": f"click-{number}"})))
-    begun = session.scalars(select(Application)).all()
-    sent = []
-
-    def note(_connection, _cursor, statement, parameters, *_):
-        sent.append((statement, parameters))
-
-    sqlalchemy_event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        queries.completed_by(session, begun)
-    finally:
-        sqlalchemy_event.remove(db.engine, "before_cursor_execute", note)
-    assert len(sent) == 1
-    if session.get_bind().dialect.name == "sqlite":
-        plan = session.connection().exec_driver_sql("EXPLAIN QUERY PLAN " + sent[0][0], sent[0][1])
-    else:
-        session.connection().exec_driver_sql("SET enable_seqscan = off; SET enable_indexscan = off")
-        plan = session.connection().exec_driver_sql("EXPLAIN " + sent[0][0], sent[0][1])
-    told = "\n".join(str(row[-1]) for row in plan)
-    for index in ("tlr_application_id", "tlr_sid", "email_key"):
-        assert f"ix_application_{index}" in told
-    assert not re.search(r"SCAN application|Seq Scan on application", told)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, insert, select, text
 
 from dashboard import inbox, queries
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Application
+from dashboard.models import Application, FollowUp, LinkKey
 from dashboard.paging import Place
 from dashboard.queries import Deliveries, Inbox
 from dashboard.sandbox.material import many
-from dashboard.services import seeding
+from dashboard.services import completion, reading, seeding
+from dashboard.services.completion import REPEAT, Signs
 
 MANY = 2_000
 
@@ -61,7 +63,12 @@ def session(app):
 
 
 def plan(session, run) -> str:
-    """How the database answers the last statement that `run` sends, in its own words."""
+    """How the database answers the first SELECT that `run` sends, in its own words."""
+    return next(plans(session, run))
+
+
+def plans(session, run) -> Iterator[str]:
+    """The same for each SELECT."""
     sent: list[tuple[str, object]] = []
 
     def note(_connection, _cursor, statement, parameters, *_):
@@ -72,10 +79,11 @@ def plan(session, run) -> str:
         run()
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
-    statement, parameters = next((s, p) for s, p in sent if re.match("SELECT", s))
     explain = "EXPLAIN QUERY PLAN " if is_sqlite(session) else "EXPLAIN "
-    rows = session.connection().exec_driver_sql(explain + statement, parameters)
-    return "\n".join(str(row[-1]) for row in rows)
+    for statement, parameters in sent:
+        if re.match("SELECT", statement):
+            rows = session.connection().exec_driver_sql(explain + statement, parameters)
+            yield "\n".join(str(row[-1]) for row in rows)
 
 
 def is_sqlite(session) -> bool:
@@ -150,7 +158,7 @@ def test_one_thing_and_the_same_persons_others_are_found_by_an_index(session):
     session.commit()
     one = session.get(Application, one.id)
     asked = {
-        "application": lambda: queries.application(session, one.public_id, completed=True),
+        "application": lambda: queries.application(session, one.public_id),
         "others": lambda: queries.others_of(session, one),
         "attachment": lambda: queries.attachment(session, "none"),
         "delivery": lambda: queries.delivery(session, "none"),
@@ -172,3 +180,44 @@ def test_a_persons_others_are_not_sought_among_everybody(session):
 
 def inbox_page_of(session):
     return queries.inbox_page(session, Inbox(), None)
+
+
+@pytest.fixture
+def unfinished(session) -> Signs:
+    """The signs of one of many unfinished applications."""
+    signs = [
+        Signs(number, f"talroo-{number}", f"click-{number}", f"{number}@example.com", "WH-1")
+        for number in session.scalars(select(Application.id).order_by(Application.id).limit(1_000))
+    ]
+    rows = [one.as_row() | {"since": utcnow(), "answered": 0, "missing": [], "messages": 0} for one in signs]
+    session.execute(insert(FollowUp), rows)
+    session.execute(text("ANALYZE"))
+    session.commit()
+    return signs[500]
+
+
+def test_who_has_finished_is_sought_by_every_sign_for_each_application_that_arrives(session, unfinished):
+    sought = unfinished.as_row() | {"latest": utcnow() + REPEAT}
+    taken = select(FollowUp.id).where(completion._is_taken())
+    told = plan(session, lambda: session.scalars(taken, sought).all())
+    assert not reads_whole_table(session, told, "follow_up"), told
+    for index in ("tlr_application_id", "tlr_sid", "email_key"):
+        assert f"ix_follow_up_{index}" in told, told
+    assert session.scalars(taken, sought).all() == [unfinished.application_id]
+
+
+def test_whoever_began_looks_for_a_completed_application_by_its_signs(session, unfinished):
+    sought = unfinished.as_row() | {"earliest": utcnow()}
+    for key in LinkKey:
+        one = plan(session, lambda key=key: session.scalars(completion._completed(key), sought).all())
+        assert not reads_whole_table(session, one, "application"), one
+        assert "completed=" not in one
+
+
+def test_the_form_of_a_job_is_found_by_its_newest_completed_application(session):
+    job_id = session.query(Application).limit(1).one().job_id
+    told = plan(session, lambda: reading.form(session, job_id))
+    for table in ("application", "delivery"):
+        assert not reads_whole_table(session, told, table), told
+    assert "USE TEMP B-TREE" not in told, told
+    assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told

@@ -72,11 +72,12 @@ def test_every_icon_a_table_names_is_in_the_sprite() -> None:
     """States, statuses and verdicts name their icon in a table: `(words, tone, icon)` or `(icon, words)`."""
     pages = Flask(__name__, template_folder=str(ROOT / "templates"))
     formatting.register(pages)
-    files, deliveries, ledger = (
-        pages.jinja_env.get_template(f"macros/{name}.html").module for name in ("files", "deliveries", "ledger")
+    files, deliveries, ledger, reminders = (
+        pages.jinja_env.get_template(f"macros/{name}.html").module
+        for name in ("files", "deliveries", "ledger", "reminders")
     )
     named = {icon for icon, _ in files.VERDICTS.values()}  # type: ignore[attr-defined]
-    named |= {row[2] for table in (deliveries.STATUSES, ledger.STATES) for row in table.values()}  # type: ignore[attr-defined]
+    named |= {row[2] for table in (deliveries.STATUSES, ledger.STATES, reminders.STATES) for row in table.values()}  # type: ignore[attr-defined]
     assert len(named) > 5
     assert named <= sprite().keys()
 

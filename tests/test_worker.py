@@ -13,9 +13,12 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from dashboard.models import WorkerBeat
+from config import Config
+from dashboard.database import start_writing
+from dashboard.models import SyncKind, SyncRun, WorkerBeat
 from dashboard.models.outbound import State
-from dashboard.services import outbox
+from dashboard.services import outbox, sync
+from dashboard.services.channels import ways
 from dashboard.services.outbox import Item
 from dashboard.talroo.http import Proof, TalrooUnavailable
 from dashboard.worker import Worker, beat, last_beat
@@ -30,9 +33,12 @@ from tests.outbox_fixtures import (
     open_engine,
     rules,
 )
+from tests.talroo_api import TalrooApi, items
 from tests.upstream import Upstream
 
 AT_ONCE = rules()
+WAYS = ways(Config(secret_key="for the tests only, nothing is secret"), abort_after=1)
+"""For claiming and recording; nothing is ever sent through them."""
 MakeWorker = Callable[..., Worker]
 
 
@@ -59,14 +65,21 @@ def wait_until(condition: Callable[[], bool], within: float = 20) -> None:
 
 def claim(engine: Engine, clock: Clock, worker: str = "a") -> tuple[Item, ...]:
     with Session(engine, expire_on_commit=False) as session:
-        items = outbox.claim(session, worker=worker, clock=clock, lease=timedelta(seconds=30))
+        items = outbox.claim(session, WAYS, worker=worker, clock=clock, lease=timedelta(seconds=30)).items
         session.commit()
     return items
 
 
+def pulls(session: Session) -> list[tuple[str, str, str, int]]:
+    """Kind, trigger, state and how many were new of each pull so far."""
+    session.rollback()
+    columns = select(SyncRun.kind, SyncRun.trigger, SyncRun.state, SyncRun.new).order_by(SyncRun.id)
+    return [tuple(row) for row in session.execute(columns)]
+
+
 def record(engine: Engine, items: tuple[Item, ...], ended: Proof | TalrooUnavailable, clock: Clock) -> None:
     with Session(engine) as session:
-        outbox.record(session, items, ended, now=clock(), rng=random.Random(1))
+        outbox.record(session, WAYS, items, ended, now=clock(), rng=random.Random(1))
         session.commit()
 
 
@@ -197,6 +210,54 @@ def test_a_proof_outlives_a_postgresql_that_goes_away_in_the_middle_of_a_call(
         worker.stop()
         running.join(10)
     assert not running.is_alive()
+
+
+@pytest.mark.usefixtures("hired")
+def test_a_running_worker_pulls_what_the_button_asks_for(session: Session, make_worker: MakeWorker, upstream: Upstream):
+    with TalrooApi(items(3)) as api:
+        # Nothing is pulled by itself, so it can only be the button.
+        worker = make_worker(upstream.url, talroo_sync_interval=0, **api.settings)
+        running = threading.Thread(target=worker.run)
+        running.start()
+        wait_until(lambda: only_conversion(session).state == State.SENT)
+        assert api.pages == []
+        session.rollback()
+        start_writing(session)
+        assert sync.ask(session, SyncKind.INCOMPLETE, user_id=None, now=NOON)
+        session.commit()
+        wait_until(lambda: pulls(session) == [("incomplete", "button", "done", 3)], within=120)
+        worker.stop()
+        running.join(10)
+    assert not running.is_alive()
+
+
+def test_worker_once_pulls_what_is_due_and_without_an_app_client_nothing(
+    session: Session, make_worker: MakeWorker, upstream: Upstream
+):
+    with TalrooApi(items(3)) as api:
+        make_worker(upstream.url, talroo_api_url=api.url).once()
+        assert pulls(session) == []
+        make_worker(upstream.url, **api.settings).once()
+        assert pulls(session) == [("incomplete", "worker", "done", 3), ("completed", "worker", "done", 0)]
+
+
+def test_a_worker_that_is_stopped_in_the_middle_of_a_pull_is_gone_in_time_and_says_so(
+    session: Session, make_worker: MakeWorker, upstream: Upstream
+):
+    with TalrooApi(items(200)) as api:
+        asked = threading.Event()
+        api.before[1] = lambda: (api.hold.clear(), asked.set())
+        worker = make_worker(upstream.url, **api.settings)
+        running = threading.Thread(target=worker.run)
+        running.start()
+        assert asked.wait(120)
+        wait_until(lambda: bool(pulls(session)) and pulls(session)[0][3] >= 50, within=120)
+        began = time.monotonic()
+        worker.stop()
+        running.join(20)
+        assert time.monotonic() - began < 10
+        assert not running.is_alive()
+        assert pulls(session)[0][:3] == ("incomplete", "worker", "interrupted")
 
 
 @pytest.mark.process

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, func, text
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, false, func, text
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from dashboard import filetypes
@@ -35,7 +35,6 @@ class Application(Base):
         Index("ix_application_tab", "stage", "held_at", "inbox_no"),
         _partial("ix_application_held", "inbox_no", where="held_at IS NOT NULL"),
         _partial("ix_application_unindexed", "id", where="unindexed IS NOT NULL"),
-        _partial("ix_application_incomplete", "id", where="inbox_no IS NULL"),
         _partial("ix_application_assigned", "assigned_to_id", "stage", "id", where="assigned_to_id IS NOT NULL"),
     )
 
@@ -118,7 +117,7 @@ class Application(Base):
 
         As a bare column, SQLite takes an index that begins with it, and so nearly everybody, over the one on the key.
         """
-        return func.coalesce(cls.completed, False).is_(True)
+        return func.coalesce(cls.completed, false()).is_(True)
 
     @property
     def name(self) -> str:

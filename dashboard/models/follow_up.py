@@ -43,6 +43,13 @@ class FollowUp(Base):
     since: Mapped[datetime] = mapped_column(UTCDateTime)
     """When it was started; where Talroo does not say, when it arrived."""
 
+    # By these four a completed application finds it, each time one arrives: in this small table, because among all
+    # applications a shared address or click would have to be walked again and again.
+    tlr_application_id: Mapped[str | None] = mapped_column(String(255), index=True)
+    tlr_sid: Mapped[str | None] = mapped_column(String(255), index=True)
+    email_key: Mapped[str | None] = mapped_column(String(500), index=True)
+    job_reference: Mapped[str | None] = mapped_column(String(255))
+
     answered: Mapped[int] = mapped_column(default=0)
     """How many questions of the form the applicant came past (0: only the contact page)."""
     asked: Mapped[int | None] = mapped_column()
@@ -52,6 +59,8 @@ class FollowUp(Base):
     """The question that came next and was not answered; None where it is not known."""
     missing: Mapped[list[str]] = mapped_column(JSON, default=list)
     """What was not given, in words: "phone", "résumé", …"""
+    measured_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When the form was last looked for, of those filed before anybody had finished one; see `measuring`."""
 
     messages: Mapped[int] = mapped_column(default=0)
     """Reminders that went out."""
@@ -77,5 +86,11 @@ class FollowUp(Base):
         """How it ended: "Recovered after message 2, recognised by the same click"; empty while it is open."""
         if self.completed_at is None or self.completed_key is None:
             return ""
-        how = f"recovered after message {self.messages_before}" if self.messages_before else "finished by themselves"
-        return f"{how.capitalize()}, recognised by {LinkKey(self.completed_key).label}"
+        return f"{self._how}, recognised by {LinkKey(self.completed_key).label}"
+
+    @property
+    def _how(self) -> str:
+        if self.messages_before:
+            return f"Recovered after message {self.messages_before}"
+        had_applied = self.completed_at is not None and self.completed_at < self.since
+        return "Had already applied" if had_applied else "Finished by themselves"

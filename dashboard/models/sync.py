@@ -64,5 +64,27 @@ class SyncRun(Base):
     only_pulled: Mapped[int] = mapped_column(default=0)
     """Those only the API had."""
     problem: Mapped[str | None] = mapped_column(String(300))
+    process: Mapped[str | None] = mapped_column(String(100))
+    """Which process pulls (`processes.this_process`): once that has ended, nobody has to wait for its lease."""
 
     started_by: Mapped[User | None] = relationship()
+
+    @property
+    def line(self) -> str:
+        """What the command prints."""
+        return (
+            f"fetched {self.fetched}, new {self.new}, updated {self.updated},"
+            f" unchanged {self.unchanged}, failed {self.failed}"
+        )
+
+    @property
+    def gap(self) -> str:
+        """How completed applications came: what the webhook brought, what only the API had, what nobody could file."""
+        return f"pushed {self.pushed}, found only by the API {self.only_pulled}, missing {self.failed}"
+
+    @property
+    def starter(self) -> str:
+        """Who wanted it, in words."""
+        if self.started_by is not None:
+            return self.started_by.email
+        return {"worker": "the worker", "terminal": "a command"}.get(self.trigger, "the button")

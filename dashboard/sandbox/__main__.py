@@ -55,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, choices=range(65536), metavar="PORT", default=8001, help="port to listen on (%(default)s)"
     )
+    parser.add_argument(
+        "--mail-port",
+        type=int,
+        choices=range(1, 65536),
+        metavar="PORT",
+        help="port to take mails on; without, none are",
+    )
     parser.add_argument("--postback-url", help="where the dashboard takes applications; without it, none are delivered")
     parser.add_argument(
         "--interval", type=_interval, default=(20.0, 60.0), help="seconds between new ones: 30, or 20-60"
@@ -87,6 +94,7 @@ def _talroo(given: argparse.Namespace, environ: Mapping[str, str]) -> FakeTalroo
         seed=given.seed,
         pace=Pace(interval=given.interval),
         state_path=given.state,
+        mail_port=given.mail_port,
     )
 
 

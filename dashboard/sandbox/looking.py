@@ -16,17 +16,18 @@ _LISTS: Final = (
         "Dispositions received",
         ("at", "event", "raw_event", "tlr_sid", "tlr_application_id", "event_time"),
     ),
+    ("mails", "Mails received", ("at", "to", "subject", "text", "unsubscribe")),
     ("deliveries", "Applications delivered", ("at", "id", "type", "status", "attempt")),
 )
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733}"
     "table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:.25rem .75rem .25rem 0;"
-    "border-bottom:1px solid #d8dee4;overflow-wrap:anywhere}"
+    "border-bottom:1px solid #d8dee4;overflow-wrap:anywhere;vertical-align:top;white-space:pre-line}"
 )
 
 
 def page(received: Mapping[str, Sequence[Payload]]) -> str:
-    """HTML of the three lists, newest first, the last few hundred of each."""
+    """HTML of the lists, newest first, the last few hundred of each."""
     sections = "".join(_section(title, columns, received[name]) for name, title, columns in _LISTS)
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Fake Talroo</title>'
@@ -47,4 +48,10 @@ def _section(title: str, columns: Sequence[str], records: Sequence[Payload]) -> 
 
 
 def _row(tag: str, cells: Iterable[object]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{_told(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _told(text: str) -> str:
+    """`text` for the page; what is one web address and nothing else, to be followed."""
+    is_address = text.startswith(("http://", "https://")) and not any(character.isspace() for character in text)
+    return f'<a href="{escape(text)}">Open</a>' if is_address else escape(text)

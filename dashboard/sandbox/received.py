@@ -14,6 +14,7 @@ from dashboard.sandbox.envelopes import Payload, stamp
 from dashboard.sandbox.platform import Refused
 
 _KEPT: Final = 5000
+_KEPT_MAILS: Final = 200
 _EVENT_OF: Final = {"conversion.php": 1, "conversion2.php": 2, "conversion3.php": 3}
 _DISPOSITION_FIELDS: Final = frozenset({"tlr_sid", "tlr_application_id", "event", "raw_event", "event_time"})
 _MAX_EVENTS: Final = 1000
@@ -26,6 +27,7 @@ class Received:
     conversions: deque[Payload] = field(default_factory=lambda: deque(maxlen=_KEPT))
     dispositions: deque[Payload] = field(default_factory=lambda: deque(maxlen=_KEPT))
     deliveries: deque[Payload] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    mails: deque[Payload] = field(default_factory=lambda: deque(maxlen=_KEPT_MAILS))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def conversion(self, script: str, query: Mapping[str, Sequence[str]]) -> None:
@@ -58,13 +60,18 @@ class Received:
         """One attempt to deliver; `status` is None where no answer came."""
         self._keep(self.deliveries, {"id": event_id, "type": kind, "status": status, "attempt": attempt})
 
+    def mail(self, *, to: str, sender: str, subject: str, text: str, unsubscribe: str) -> None:
+        """One mail that the dashboard sent."""
+        self._keep(self.mails, {"to": to, "from": sender, "subject": subject, "text": text, "unsubscribe": unsubscribe})
+
     def as_json(self) -> dict[str, list[Payload]]:
-        """A copy of the three lists, oldest first."""
+        """A copy of the four lists, oldest first."""
         with self._lock:
             return {
                 "conversions": list(self.conversions),
                 "dispositions": list(self.dispositions),
                 "deliveries": list(self.deliveries),
+                "mails": list(self.mails),
             }
 
     def _keep(self, records: deque[Payload], record: Payload) -> None:

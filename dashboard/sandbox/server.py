@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from dashboard.sandbox.applications import SEED, catalogue, never_pushed
@@ -26,6 +26,9 @@ from dashboard.sandbox.platform import Refused, Tokens, listing
 from dashboard.sandbox.received import Received
 from dashboard.sandbox.scenes import WITHDRAWN
 
+if TYPE_CHECKING:
+    from dashboard.sandbox.mailbox import Mailbox
+
 _LOG: Final = logging.getLogger(__name__)
 _MAX_BODY: Final = 1_000_000
 _MAX_LISTED: Final = 2000
@@ -35,8 +38,8 @@ class FakeTalroo:
     """Talroo for trying things out and for tests: delivers to `postback_url`, answers on `http://host:port`.
 
     With `postback_url` None it delivers nothing and only answers. Port 0 takes a free one; `port` and `url`
-    then say which. `state_path` lets a restart continue instead of repeating. Use as a context manager, or
-    call `start` and `stop`; stopping takes at most a second.
+    then say which. With `mail_port` it takes mails there, too. `state_path` lets a restart continue instead of
+    repeating. Use as a context manager, or call `start` and `stop`; stopping takes at most a second.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class FakeTalroo:
         seed: int = SEED,
         pace: Pace | None = None,
         state_path: Path | None = None,
+        mail_port: int | None = None,
     ) -> None:
         progress = Progress.read(state_path, seed, now=time.time())
         began = datetime.fromtimestamp(progress.began, UTC)
@@ -61,6 +65,7 @@ class FakeTalroo:
         self._deliverer = postback_url and Deliverer(
             postback_url, secret, self.events, self.received, progress, pace or Pace(), self._happened
         )
+        self._mailbox = _mailbox(host, mail_port, self.received)
         progress.write()
         self._server = _Server((host, port), partial(_Handler, self))
         self._thread: threading.Thread | None = None
@@ -91,6 +96,8 @@ class FakeTalroo:
         serve = partial(self._server.serve_forever, poll_interval=0.1)
         self._thread = threading.Thread(target=serve, name="sandbox-server", daemon=True)
         self._thread.start()
+        if self._mailbox:
+            self._mailbox.start()
         if self._deliverer:
             self._deliverer.start()
         return self
@@ -99,6 +106,8 @@ class FakeTalroo:
         """End delivering and answering, within a second."""
         if self._deliverer:
             self._deliverer.stop()
+        if self._mailbox:
+            self._mailbox.stop()
         if self._thread:
             self._server.shutdown()
         self._server.server_close()
@@ -113,6 +122,15 @@ class FakeTalroo:
 
     def _happened(self, event: Payload) -> None:
         self._applications.append(event["data"])
+
+
+def _mailbox(host: str, port: int | None, received: Received) -> Mailbox | None:
+    if port is None:
+        return None
+    # Imported where it is wanted: a mail server is no small thing to load for whoever only wants applications.
+    from dashboard.sandbox.mailbox import Mailbox
+
+    return Mailbox(host, port, received)
 
 
 def _listed(events: list[Payload], seed: int, now: datetime) -> list[Payload]:

@@ -8,19 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from anyascii import anyascii
 from sqlalchemy import bindparam, func, literal_column, select, update
 from sqlalchemy.orm import Session, aliased
 
 from dashboard import search
 from dashboard.database import public_id, write_insert
 from dashboard.models import Application, Attachment, Job, StoredFile
+from dashboard.person_keys import email_key, phone_key
 from dashboard.prepared import Prepared
+from dashboard.services import completion, reporting
 from dashboard.services.attachments import Attached
+from dashboard.services.completion import Beginning, Signs
 from dashboard.stages import Stage
+from dashboard.talroo import progress
 from dashboard.talroo.payload import JobFacts, Submission
 
 MAX_FLAGS: Final = 50
+MAX_REFERENCE: Final = 255
 
 
 def _insert_application(dialect: str, *, completed: bool) -> Any:
@@ -49,11 +53,12 @@ _JOB_ID: Final = Prepared(lambda _: select(Job.id).where(Job.identity == bindpar
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """`created` is False where the application was there before."""
+    """`created` is False where the application was there before; `changed` then says whether it told anything new."""
 
     id: int
     public_id: str
     created: bool
+    changed: bool = True
 
 
 def file_application(
@@ -74,15 +79,63 @@ def file_application(
     # INSERT first, then look: two deliveries about one application may be on their way at the same moment.
     made = (_INSERT_COMPLETED if submission.completed else _INSERT_INCOMPLETE).first(session, row)
     if made is None:
-        return _fill_in(session, submission, row)
+        return _fill_in(session, submission, row, delivery_id=delivery_id)
+    _note_new(session, submission, row | {"id": made[0]})
     return Filed(made[0], row["public_id"], created=True)
 
 
-def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: datetime) -> None:
-    """Note the files of an application; the same content for the same question is noted once."""
+def _note_new(session: Session, submission: Submission, row: dict[str, Any]) -> None:
+    """Tell `completion` of an application just made of `submission`, with its columns."""
+    facts = submission.facts
+    signs = Signs(row["id"], facts.tlr_application_id, facts.tlr_sid, row["email_key"], job_reference(submission.job))
+    if submission.completed:
+        completion.finished(session, signs, applied_at=row["applied_at"], arrived_at=row["arrived_at"])
+        return
+    has_resume = any(file.question_id is None for file in submission.files)
+    completion.begun(
+        session,
+        Beginning(
+            signs=signs,
+            job_id=row["job_id"],
+            since=facts.started_at or row["arrived_at"],
+            missing=progress.missing(facts, has_resume=has_resume),
+            progress=submission.progress,
+            at=row["arrived_at"],
+        ),
+    )
+
+
+def _note_again(
+    session: Session, submission: Submission, application: Application, *, delivery_id: int, at: datetime
+) -> None:
+    """Tell `completion` of an application that `submission` was merged into."""
+    signs = Signs.of(application)
+    if application.completed:
+        completion.finished(session, signs, applied_at=application.applied_at, arrived_at=application.arrived_at)
+    if submission.completed:
+        return
+    has_resume = application.resume is not None or any(file.question_id is None for file in submission.files)
+    # Of an application completed meanwhile nobody has measured anything yet, or nobody will any more.
+    is_shown = application.completed or application.answers_from_id in (None, delivery_id)
+    completion.begun(
+        session,
+        Beginning(
+            signs=signs,
+            job_id=application.job_id,
+            since=application.started_at or application.arrived_at,
+            missing=progress.missing(application, has_resume=has_resume),
+            progress=submission.progress if is_shown else None,
+            at=at,
+        ),
+    )
+
+
+def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: datetime) -> int:
+    """Note the files of an application; the same content for the same question is noted once. Returns how many."""
     files = tuple(files)
     known = set() if filed.created or not files else _known_files(session, filed.id)
     _note_contents(session, files, at)
+    noted = 0
     # The newest row is the current file, and rows are numbered as they are inserted: the résumé goes last.
     for file in sorted(files, key=lambda one: one.sent.question_id is None):
         if (file.sent.question_id, file.sha256) in known:
@@ -91,6 +144,8 @@ def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: dat
         _INSERT_ATTACHMENT.first(session, attachment_row(filed.id, file, at))
         if file.sent.question_id is None and not filed.created:
             _note_resume(session, filed.id, file)
+        noted += 1
+    return noted
 
 
 def _note_resume(session: Session, application_id: int, file: Attached) -> None:
@@ -114,18 +169,6 @@ def _known_files(session: Session, application_id: int) -> set[tuple[str | None,
     columns = select(Attachment.question_id, Attachment.sha256)
     found = session.execute(columns.where(Attachment.application_id == application_id))
     return {(row.question_id, row.sha256) for row in found}
-
-
-def email_key(email: str | None) -> str | None:
-    """E-mail folded for comparing; None where it is none."""
-    folded = (email or "").strip().lower()
-    return folded if "@" in folded else None
-
-
-def phone_key(phone: str | None) -> str | None:
-    """The last ten digits; None where there are fewer than seven."""
-    digits = "".join(character for character in anyascii(phone or "") if character.isdigit())
-    return digits[-10:] if len(digits) >= 7 else None
 
 
 def new_row(
@@ -162,12 +205,13 @@ def new_row(
     }
 
 
-def _fill_in(session: Session, submission: Submission, row: dict[str, Any]) -> Filed:
+def _fill_in(session: Session, submission: Submission, row: dict[str, Any], *, delivery_id: int) -> Filed:
     """Merge `submission`, of which `row` would have been made, into the application that is there."""
     application = session.scalars(
         select(Application)
         .where(Application.talroo_id == submission.talroo_id)
-        .with_for_update(of=Application)
+        # Nobody needs to wait for it who only refers to it: a follow-up to whoever finished it, say (`completion`).
+        .with_for_update(of=Application, key_share=True)
         .execution_options(populate_existing=True)
     ).one()
     newer = _is_newer(submission, application)
@@ -181,13 +225,18 @@ def _fill_in(session: Session, submission: Submission, row: dict[str, Any]) -> F
         application.completed = True
         application.inbox_no = next_inbox_no(session.get_bind().dialect.name)
         application.arrived_at, application.is_late = row["arrived_at"], row["is_late"]
+    application.flags = list(dict.fromkeys([*application.flags, *submission.flags]))[:MAX_FLAGS]
+    changed = session.is_modified(application)
     if newer:
         application.as_of = submission.as_of or application.as_of
-    application.flags = list(dict.fromkeys([*application.flags, *submission.flags]))[:MAX_FLAGS]
     application.unindexed = search.mark()
     session.flush()
+    if application.stage_version:
+        # Somebody may have decided while the ids to report it by were not known yet.
+        reporting.catch_up(session, application)
     session.expire(application, ["job"])  # setting the id alone leaves the job it had
-    return Filed(application.id, application.public_id, created=False)
+    _note_again(session, submission, application, delivery_id=delivery_id, at=row["arrived_at"])
+    return Filed(application.id, application.public_id, created=False, changed=changed)
 
 
 def _is_newer(submission: Submission, application: Application) -> bool:
@@ -224,9 +273,15 @@ def attachment_row(application_id: int, file: Attached, at: datetime) -> dict[st
     }
 
 
+def job_reference(facts: JobFacts) -> str | None:
+    """What a job is called by within its company; a title in place of a reference is cut to the column."""
+    reference = facts.reference or facts.title
+    return reference[:MAX_REFERENCE] if reference else None
+
+
 def find_or_make_job(session: Session, facts: JobFacts) -> int | None:
     """The id of the job, made if it is new; None where nothing names one."""
-    reference = facts.reference or facts.title
+    reference = job_reference(facts)
     if reference is None:
         return None
     identity = hashlib.sha256(f"{facts.company or ''}\0{reference}".encode()).hexdigest()

@@ -239,9 +239,10 @@ def _ready(application: Application, contents: Contents, texts: Iterable[str | N
 
 def _contents(session: Session, applications: Sequence[Application]) -> dict[int, Contents]:
     wanted = {one.answers_from_id for one in applications if one.answers_from_id}
-    deliveries = {one.id: one for one in session.scalars(select(Delivery).where(Delivery.id.in_(wanted)))}
+    bodies = select(Delivery.id, Delivery.body, Delivery.source).where(Delivery.id.in_(wanted))
+    deliveries = {number: (body, source) for number, body, source in session.execute(bodies)}
     return {
-        one.id: Contents.of(reading.sheet(deliveries[one.answers_from_id])) if one.answers_from_id else Contents()
+        one.id: Contents.of(reading.sheet(*deliveries[one.answers_from_id])) if one.answers_from_id else Contents()
         for one in applications
     }
 

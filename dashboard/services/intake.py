@@ -10,6 +10,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -49,13 +50,25 @@ class Arrival:
     remote_addr: str | None = None
 
 
+class Effect(StrEnum):
+    """What an arrival did to the application it is about."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an arrival: `accepted`, `duplicate` or `kept`, and the application's public id if there is one."""
+    """What became of an arrival: `accepted`, `duplicate` or `kept`, and the application's public id if there is one.
+
+    `effect`: of an accepted one, what it did to the application.
+    """
 
     status: str
     application: str | None = None
     reason: str | None = None
+    effect: Effect | None = None
 
     def as_json(self) -> dict[str, str]:
         named = {"status": self.status, "application": self.application, "reason": self.reason}
@@ -74,17 +87,11 @@ class Understood:
     notes: tuple[str, ...]
 
 
-def receive(session: Session, arrival: Arrival, *, files: FileStore) -> Outcome:
-    """Keep `arrival` and file its application. The caller commits.
-
-    Files are durable in the store before the transaction begins. Whatever the content, it is kept; raises only
-    what `is_storage_failure` knows (the database or the store cannot keep it now) for the caller to answer 503.
-    """
-    return store_or_keep(session, arrival, understand(arrival, files))
-
-
 def store_or_keep(session: Session, arrival: Arrival, understood: Understood) -> Outcome:
-    """Begin to write and `store`; where that fails for the content's sake, keep the arrival whole instead."""
+    """Begin to write and `store`; where that fails for the content's sake, keep the arrival whole instead.
+
+    Raises only what `is_storage_failure` knows. The caller commits.
+    """
     start_writing(session)
     try:
         return store(session, arrival, understood)
@@ -94,6 +101,25 @@ def store_or_keep(session: Session, arrival: Arrival, understood: Understood) ->
         session.rollback()
         start_writing(session)
         return store(session, arrival, _not_filed(arrival, problem))
+
+
+def store_among(session: Session, arrival: Arrival, understood: Understood) -> Outcome:
+    """`store_or_keep` within a transaction that holds more: what fails is undone alone. The caller has begun to write.
+
+    (Its savepoint costs two statements, which a delivery that has its transaction to itself need not spend.)
+    """
+    try:
+        with session.begin_nested():
+            return store(session, arrival, understood)
+    except Exception as problem:
+        if is_storage_failure(problem):
+            raise
+        return store(session, arrival, _not_filed(arrival, problem))
+
+
+def pulled_key(raw: bytes) -> str:
+    """What an item of the Platform API's list is known by: as long as its bytes are the same, nothing is new."""
+    return _digest_key(raw, payload.PULLED)
 
 
 def quarantine(session: Session, arrival: Arrival) -> None:
@@ -163,18 +189,25 @@ def _read(arrival: Arrival, files: FileStore) -> Understood:
         parsed = wire.parse(parcel.body)
     except wire.NotJson as problem:
         return _whole(arrival, str(problem))
-    envelope = payload.envelope(parsed.value)
+    envelope = payload.outside(parsed.value, source=arrival.source)
     try:
-        submission = payload.submission(envelope)
+        submission = _submission(arrival, envelope)
     except payload.NotUnderstood as problem:
         return _whole(arrival, str(problem), envelope, parsed.notes)
     received = receive_files(submission.files, parcel)
     if len(received.references) < len(parcel.contents):
         # Base64 that is not a file's content (an answer under a key called "data") belongs back into the body.
         parcel = parcel.keeping(received.references)
-        submission = payload.submission(payload.envelope(wire.parse(parcel.body).value))
+        submission = _submission(arrival, payload.outside(wire.parse(parcel.body).value, source=arrival.source))
         received = receive_files(submission.files, parcel)
     return Understood(parcel, envelope, submission, received.keep(files), None, parsed.notes)
+
+
+def _submission(arrival: Arrival, envelope: payload.Envelope) -> payload.Submission:
+    """Raises `NotUnderstood`."""
+    if arrival.source == payload.PULLED:
+        return payload.listed(envelope, fetched_at=arrival.received_at)
+    return payload.submission(envelope)
 
 
 def _not_filed(arrival: Arrival, problem: Exception) -> Understood:
@@ -199,8 +232,7 @@ def store(session: Session, arrival: Arrival, understood: Understood) -> Outcome
 
     After an exception the transaction is of no use to anybody: roll it back.
     """
-    event_id = understood.envelope.event_id
-    key = f"event:{event_id}" if event_id else _digest_key(arrival.raw)
+    key = _key(arrival, understood.envelope.event_id)
     status = "accepted" if understood.submission else "kept"
     delivery_id = _insert_delivery(session, arrival, understood, key=key, status=status)
     if delivery_id is None:
@@ -225,8 +257,16 @@ def _file(
         timing=arrival.timing,
         files=attached,
     )
-    filing.attach(session, filed, attached, at=arrival.received_at)
-    return Outcome("accepted", application=filed.public_id)
+    attached_new = filing.attach(session, filed, attached, at=arrival.received_at)
+    effect = Effect.NEW if filed.created else Effect.UPDATED if filed.changed or attached_new else Effect.UNCHANGED
+    return Outcome("accepted", application=filed.public_id, effect=effect)
+
+
+def _key(arrival: Arrival, event_id: str | None) -> str:
+    """What makes a delivery the same one. A pulled item tells nothing of a delivery, even in an event's envelope."""
+    if arrival.source == payload.PULLED:
+        return pulled_key(arrival.raw)
+    return f"event:{event_id}" if event_id else _digest_key(arrival.raw)
 
 
 def _insert_delivery(

@@ -10,28 +10,26 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard import backoff
+from dashboard.calls import CallFailed, Outcome, Proof
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure, start_writing
 from dashboard.models import Attempt, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.services import reporting
-from dashboard.talroo.conversions import ConversionClient
-from dashboard.talroo.dispositions import Disposition, DispositionClient
-from dashboard.talroo.http import CallAborted, Outcome, Proof, TalrooError, TalrooRefused
+from dashboard.services.channels import NoLonger, NotBefore, Way
 
 log = logging.getLogger(__name__)
 
-BATCH: Final = 50
-"""At most so many dispositions in one call."""
+LAPSED_AT_ONCE: Final = 50
 LEASE_BEYOND_DEADLINE: Final = timedelta(seconds=15)
 """A call has a deadline; a lease that outlives it by this much belongs to a worker that died."""
 LEAST_BEYOND_DEADLINE: Final = timedelta(seconds=1)
@@ -41,72 +39,53 @@ RECORD_WITHIN: Final = 60.0
 """Seconds for which a proof in hand waits for a database that is locked or restarting."""
 RECORD_AGAIN: Final = 0.2
 
-UNCERTAIN_WORDS: Final = "The worker stopped in the middle of this call; whether Talroo heard it is not known."
+UNCERTAIN_WORDS: Final = "This call broke off in the middle; whether it was heard is not known."
 PARKED_UNCERTAIN_WORDS: Final = "Twice the outcome of a call is not known. Somebody should decide whether to try again."
+
+
+class Unspeakable(CallFailed):
+    """What a row says cannot be put into a call."""
+
+    outcome = Outcome.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A claimed row: what to send, and which attempt this is."""
+    """A claimed row: which attempt this is, and what its channel loaded to be sent."""
 
     id: int
     number: int
     channel: Channel
-    event: str
-    stage: str | None
-    event_time: datetime
-    tlr_sid: str | None
-    tlr_application_id: str | None
+    message: Any
 
 
-class Sender(Protocol):
-    """Sends claimed rows of one channel in one call."""
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """`items` go in one call. `put_aside`: how many due rows are not to be sent now, or not at all."""
 
-    def __call__(self, items: Sequence[Item], *, stop: threading.Event | None) -> Proof:
-        """Return the proof of a 2XX for all of them, or raise `TalrooError`."""
-
-
-def senders(conversion_url: str, disposition_url: str, *, deadline: float, abort_after: float) -> dict[Channel, Sender]:
-    """How each channel reaches Talroo. These two addresses are the only ones ever called."""
-    conversions = ConversionClient(conversion_url, deadline=deadline, abort_after=abort_after)
-    dispositions = DispositionClient(disposition_url, deadline=deadline, abort_after=abort_after)
-
-    def send_conversion(items: Sequence[Item], *, stop: threading.Event | None) -> Proof:
-        return conversions.send(items[0].tlr_sid or "", int(items[0].event), stop=stop)
-
-    def send_dispositions(items: Sequence[Item], *, stop: threading.Event | None) -> Proof:
-        return dispositions.send([_disposition(item) for item in items], stop=stop)
-
-    return {Channel.CONVERSION: send_conversion, Channel.DISPOSITION: send_dispositions}
+    items: tuple[Item, ...]
+    put_aside: int = 0
 
 
-def _disposition(item: Item) -> Disposition:
-    return Disposition(
-        event=item.event,
-        raw_event=item.stage or "",
-        event_time=item.event_time,
-        tlr_application_id=item.tlr_application_id,
-        tlr_sid=item.tlr_sid,
-    )
-
-
-def is_due(session: Session, now: datetime) -> bool:
-    """Whether there is anything to claim or to clear up. Only reads."""
-    due = select(Outbound.id).where(_is_due(now)).limit(1)
+def is_due(session: Session, now: datetime, channels: Iterable[Channel]) -> bool:
+    """Whether there is anything to claim in `channels`, or to clear up. Only reads."""
+    due = select(Outbound.id).where(_is_due(now, channels)).limit(1)
     lapsed = select(Outbound.id).where(_has_lapsed(now)).limit(1)
     return session.scalar(due) is not None or session.scalar(lapsed) is not None
 
 
-def claim(session: Session, *, worker: str, clock: Callable[[], datetime], lease: timedelta) -> tuple[Item, ...]:
-    """Take what is due next, and write its attempt down. The caller commits before sending anything.
+def claim(
+    session: Session, ways: Mapping[Channel, Way], *, worker: str, clock: Callable[[], datetime], lease: timedelta
+) -> Claimed:
+    """Take what is due next in the channels of `ways`, and write its attempt down. The caller commits before sending.
 
-    One conversion, or up to `BATCH` dispositions. Empty where nothing is due.
+    As many rows of one channel as go in one call. Nothing where nothing is due.
     """
     start_writing(session)
     now = clock()  # not before: the writers' turn may have been long in coming, and the lease begins here
-    _mark_lapsed(session, now)
-    claimed = [row for row in _next_due(session, now) if _take(session, row, now, lease)]
-    items = tuple(_item(row) for row in claimed)
+    _mark_lapsed(session, ways, now)
+    due = _next_due(session, ways, now)
+    items = tuple(item for row in due if (item := _load_and_take(session, row, ways[Channel(row.channel)], now, lease)))
     if items:
         session.execute(
             insert(Attempt),
@@ -115,24 +94,31 @@ def claim(session: Session, *, worker: str, clock: Callable[[], datetime], lease
                 for one in items
             ],
         )
-    return items
+    session.flush()
+    return Claimed(items, len(due) - len(items))
 
 
-def perform(items: Sequence[Item], sender: Sender, *, stop: threading.Event | None) -> Proof | TalrooError:
+def perform(items: Sequence[Item], way: Way, *, stop: threading.Event | None) -> Proof | CallFailed:
     """Make the call. Returns the proof, or the error that says how it ended."""
     try:
-        return sender(items, stop=stop)
-    except TalrooError as problem:
+        return way.send([item.message for item in items], stop=stop)
+    except CallFailed as problem:
         return problem
     except Exception as problem:
         # Nothing was sent, and nothing will be by trying again: a row that cannot be put into words must not come back
         # for ever, nor be taken for one whose worker died.
         log.exception("outbound %s cannot be sent", ", ".join(str(item.id) for item in items))
-        return TalrooRefused(Proof(utcnow(), error=f"could not be put into a request ({type(problem).__name__})"))
+        return Unspeakable(Proof(utcnow(), error=f"could not be put into a request ({type(problem).__name__})"))
 
 
 def record(
-    session: Session, items: Sequence[Item], ended: Proof | TalrooError, *, now: datetime, rng: random.Random
+    session: Session,
+    ways: Mapping[Channel, Way],
+    items: Sequence[Item],
+    ended: Proof | CallFailed,
+    *,
+    now: datetime,
+    rng: random.Random,
 ) -> None:
     """Write down how a call ended, for every row it was about. The caller commits."""
     start_writing(session)
@@ -160,13 +146,13 @@ def record(
         else:
             log.warning("attempt %s of outbound %s ended after its lease", item.number, item.id)
             row.uncertain = len(_uncertain_since(session, row, None))
-        _conclude(session, row)
+        _conclude(session, row, ways, now)
     session.flush()
 
 
 def send_next(
     sessions: Callable[[], Session],
-    channels: dict[Channel, Sender],
+    ways: Mapping[Channel, Way],
     *,
     worker: str,
     clock: Callable[[], datetime],
@@ -174,25 +160,27 @@ def send_next(
     rng: random.Random,
     stop: threading.Event | None = None,
 ) -> bool:
-    """Claim, send and record one call. False where nothing was due."""
+    """Claim, send and record one call in the channels of `ways`. False where nothing was due."""
     with sessions() as session:
         # Asked first, because claiming takes the writers' turn, which deliveries are waiting for too.
-        if not is_due(session, clock()):
+        if not is_due(session, clock(), ways):
             return False
         session.rollback()
-        items = claim(session, worker=worker, clock=clock, lease=lease)
+        claimed = claim(session, ways, worker=worker, clock=clock, lease=lease)
         session.commit()
+    items = claimed.items
     if not items:
-        return False
-    ended = perform(items, channels[items[0].channel], stop=stop)
-    _record_patiently(sessions, items, ended, clock=clock, rng=rng)
+        return claimed.put_aside > 0
+    ended = perform(items, ways[items[0].channel], stop=stop)
+    _record_patiently(sessions, ways, items, ended, clock=clock, rng=rng)
     return True
 
 
 def _record_patiently(
     sessions: Callable[[], Session],
+    ways: Mapping[Channel, Way],
     items: Sequence[Item],
-    ended: Proof | TalrooError,
+    ended: Proof | CallFailed,
     *,
     clock: Callable[[], datetime],
     rng: random.Random,
@@ -202,7 +190,7 @@ def _record_patiently(
     while True:
         try:
             with sessions() as session:
-                record(session, items, ended, now=clock(), rng=rng)
+                record(session, ways, items, ended, now=clock(), rng=rng)
                 session.commit()
             return
         except Exception as problem:
@@ -215,8 +203,8 @@ def _record_patiently(
 # --- claiming -------------------------------------------------------------------------------------------------------
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return (Outbound.state == State.WAITING) & (Outbound.due_at <= now)
+def _is_due(now: datetime, channels: Iterable[Channel]) -> ColumnElement[bool]:
+    return (Outbound.state == State.WAITING) & (Outbound.due_at <= now) & Outbound.channel.in_(list(channels))
 
 
 def _has_lapsed(now: datetime) -> ColumnElement[bool]:
@@ -229,15 +217,29 @@ def _locked(*conditions: ColumnElement[bool]) -> Select[Outbound]:
     return chosen.execution_options(populate_existing=True)
 
 
-def _next_due(session: Session, now: datetime) -> Sequence[Outbound]:
-    """The row that has waited longest; with it, where it is a disposition that need not go alone, more of them."""
-    due = select(Outbound).where(_is_due(now)).order_by(Outbound.due_at, Outbound.id).with_for_update(skip_locked=True)
-    first = session.scalar(due.limit(1))
+def _next_due(session: Session, ways: Mapping[Channel, Way], now: datetime) -> Sequence[Outbound]:
+    """The row that has waited longest; with it, unless it is to go alone, others that go in the same call."""
+    ordered = select(Outbound).order_by(Outbound.due_at, Outbound.id).with_for_update(of=Outbound, skip_locked=True)
+    first = session.scalar(ordered.where(_is_due(now, ways)).limit(1))
     if first is None:
         return ()
-    if first.channel != Channel.DISPOSITION or first.alone:
+    channel = Channel(first.channel)
+    at_once = ways[channel].at_once
+    if first.alone or at_once == 1:
         return (first,)
-    return session.scalars(due.where(Outbound.channel == Channel.DISPOSITION, ~Outbound.alone).limit(BATCH)).all()
+    return session.scalars(ordered.where(_is_due(now, [channel]), ~Outbound.alone).limit(at_once)).all()
+
+
+def _load_and_take(session: Session, row: Outbound, way: Way, now: datetime, lease: timedelta) -> Item | None:
+    """The item for a row that is due; None for one that is put aside, or that somebody else has taken."""
+    message = way.load(session, row, now)
+    if isinstance(message, NoLonger):
+        row.state, row.last_answer = State.CANCELLED, message.why
+        return None
+    if isinstance(message, NotBefore):
+        row.due_at = message.at
+        return None
+    return Item(row.id, row.attempts, Channel(row.channel), message) if _take(session, row, now, lease) else None
 
 
 def _take(session: Session, row: Outbound, now: datetime, lease: timedelta) -> bool:
@@ -255,22 +257,9 @@ def _take(session: Session, row: Outbound, now: datetime, lease: timedelta) -> b
     return bool(taken.rowcount)  # type: ignore[attr-defined]
 
 
-def _item(row: Outbound) -> Item:
-    return Item(
-        id=row.id,
-        number=row.attempts,
-        channel=Channel(row.channel),
-        event=row.event,
-        stage=row.stage,
-        event_time=row.event_time,
-        tlr_sid=row.tlr_sid,
-        tlr_application_id=row.tlr_application_id,
-    )
-
-
-def _mark_lapsed(session: Session, now: datetime) -> None:
+def _mark_lapsed(session: Session, ways: Mapping[Channel, Way], now: datetime) -> None:
     """Attempts whose worker died: nobody knows how they ended."""
-    lapsed = select(Outbound).where(_has_lapsed(now)).with_for_update(skip_locked=True).limit(BATCH)
+    lapsed = select(Outbound).where(_has_lapsed(now)).with_for_update(skip_locked=True).limit(LAPSED_AT_ONCE)
     for row in session.scalars(lapsed):
         session.execute(
             update(Attempt)
@@ -278,19 +267,17 @@ def _mark_lapsed(session: Session, now: datetime) -> None:
             .values(finished_at=now, outcome="uncertain", error=UNCERTAIN_WORDS)
         )
         _settle_uncertain(session, row, now)
-        _conclude(session, row)
+        _conclude(session, row, ways, now)
     session.flush()
 
 
 # --- settling -------------------------------------------------------------------------------------------------------
 
 
-def _outcome(ended: Proof | TalrooError) -> str:
+def _outcome(ended: Proof | CallFailed) -> str:
     if isinstance(ended, Proof):
-        return "sent"
-    if isinstance(ended, CallAborted) and ended.proof.unknown:
-        return "uncertain"
-    return ended.outcome.value
+        return Outcome.SENT
+    return "uncertain" if ended.is_uncertain else ended.outcome
 
 
 def _settle(
@@ -338,12 +325,14 @@ def _uncertain_since(session: Session, row: Outbound, since: datetime | None) ->
     return session.scalars(uncertain.where(Attempt.started_at >= since) if since else uncertain).all()
 
 
-def _conclude(session: Session, row: Outbound) -> None:
+def _conclude(session: Session, row: Outbound, ways: Mapping[Channel, Way], now: datetime) -> None:
     """What a row that is not on its way any more must know: a proof that came late, a decision taken back meanwhile."""
-    if row.state not in (State.WAITING, State.PARKED, State.CANCELLED):
-        return
-    heard = select(Attempt.finished_at).where(Attempt.outbound_id == row.id, Attempt.outcome == "sent").limit(1)
-    if heard_at := session.scalar(heard):
-        row.state, row.sent_at, row.failures = State.SENT, heard_at, 0
-    elif row.state != State.CANCELLED and not reporting.still_stands(session, row):
-        row.state = State.CANCELLED
+    if row.state in (State.WAITING, State.PARKED, State.CANCELLED):
+        heard = select(Attempt.finished_at).where(Attempt.outbound_id == row.id, Attempt.outcome == "sent").limit(1)
+        if heard_at := session.scalar(heard):
+            row.state, row.sent_at, row.failures = State.SENT, heard_at, 0
+        elif row.state != State.CANCELLED and not reporting.still_stands(session, row):
+            row.state = State.CANCELLED
+    if row.state == State.SENT and (way := ways.get(Channel(row.channel))):
+        session.flush()
+        way.was_sent(session, row, row.sent_at or now)

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from dashboard.ledger import PARITY_WORDS
-from dashboard.models import Activity, Application, Click, Delivery, Note, Outbound, StageChange
+from dashboard.models import Activity, Application, Click, Delivery, FollowUp, Note, Outbound, StageChange
 from dashboard.models.outbound import Channel
 from dashboard.stages import REJECTION_REASONS, Stage
-from dashboard.talroo import payload, questions, wire
+from dashboard.talroo import payload, progress, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
+from dashboard.talroo.progress import FormQuestion
 
 REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
 
@@ -51,22 +52,36 @@ class Trail:
 
 def answers(application: Application) -> AnswerSheet:
     """The questions and answers, read from the delivery that brought them. Never raises for its content."""
-    return sheet(application.answers_from) if application.answers_from else questions.read({})
+    brought_by = application.answers_from
+    return sheet(brought_by.body, brought_by.source) if brought_by else questions.read({})
 
 
-def sheet(delivery: Delivery) -> AnswerSheet:
-    """The questions and answers in a delivery. Never raises for its content."""
+def form(session: Session, job_id: int | None) -> tuple[FormQuestion, ...]:
+    """The questions of a job's form, as its newest completed application shows them; none where there is no such."""
+    newest = session.execute(
+        select(Delivery.body, Delivery.source)
+        .join(Application, Application.answers_from_id == Delivery.id)
+        .where(Application.job_id == job_id, Application.completed.is_(True))
+        .order_by(Application.arrived_at.desc(), Application.id.desc())
+        .limit(1)
+    ).first()
+    return progress.form(sheet(newest.body, newest.source)) if newest else ()
+
+
+def sheet(body: bytes, source: str) -> AnswerSheet:
+    """The questions and answers in a delivery's body. Never raises for its content."""
     try:
-        document = wire.parse(delivery.body).value
+        document = wire.parse(body).value
     except wire.NotJson:
         return questions.read({})
-    return questions.read(payload.envelope(document).data)
+    return questions.read(payload.outside(document, source=source).data)
 
 
 def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:
-    """What happened to an application, newest first: arrivals; moves, notes and the rest with who, when and from where.
+    """What happened to an application, newest first: arrivals, what became of what was begun; moves, notes and the rest
+    with who, when and from where.
 
-    With `now` also what Talroo was told of it, or not told as yet.
+    With `now` also reminders and what Talroo was told of it, or not told as yet.
     """
     changes = session.scalars(
         select(StageChange).where(StageChange.application_id == application.id).order_by(StageChange.id.desc())
@@ -74,6 +89,7 @@ def timeline(session: Session, application: Application, *, now: datetime | None
     # Of the same moment, what follows from the other stands first.
     entries = [*(_reports(session, application, now) if now else ()), *_moves(application, changes)]
     entries += [*_notes(session, application), *_activities(session, application)]
+    entries += _completions(session, application)
     entries += (_arrival(delivery) for delivery in _deliveries(session, application))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
@@ -152,23 +168,47 @@ def _reports(session: Session, application: Application, now: datetime) -> Itera
     rows = session.scalars(
         select(Outbound).where(Outbound.application_id == application.id).order_by(Outbound.id.desc())
     )
-    for row in rows:
-        what = f"conversion event {row.event}" if row.channel == Channel.CONVERSION else f"disposition “{row.event}”"
-        state = row.shown_state(now)
-        if state == "sent":
-            yield Entry(row.sent_at or row.event_time, f"status {row.last_status}", f"Talroo told: {what}")
-        else:
-            yield Entry(row.event_time, "", f"Talroo not told: {what} ({REPORT_WORDS[state]})")
+    return (_report(row, row.shown_state(now)) for row in rows)
+
+
+def _report(row: Outbound, state: str) -> Entry:
+    at = row.sent_at or row.event_time if state == "sent" else row.event_time
+    if row.channel == Channel.REMINDER:
+        return Entry(at, "", f"Reminder {row.event}: {REPORT_WORDS[state]}")
+    what = f"conversion event {row.event}" if row.channel == Channel.CONVERSION else f"disposition “{row.event}”"
+    if state == "sent":
+        return Entry(at, f"status {row.last_status}", f"Talroo told: {what}")
+    return Entry(at, "", f"Talroo not told: {what} ({REPORT_WORDS[state]})")
+
+
+def _completions(session: Session, application: Application) -> Iterator[Entry]:
+    """That it was finished after all, and which earlier attempts it took over."""
+    found = session.scalars(
+        select(FollowUp)
+        .where(or_(FollowUp.application_id == application.id, FollowUp.completed_by_id == application.id))
+        .where(FollowUp.completed_at.is_not(None))
+        .order_by(FollowUp.id)
+        .limit(MOST)
+    )
+    for follow_up in found:
+        words = follow_up.link_words[:1].lower() + follow_up.link_words[1:]
+        if follow_up.application_id != application.id:
+            yield Entry(follow_up.completed_at or follow_up.since, "", f"An earlier attempt was taken over: {words}")
+        elif follow_up.completed_by_id != application.id or follow_up.messages_before:
+            # Nearly everybody finishes what they began by themselves: their application's arrival says it.
+            yield Entry(follow_up.completed_at or follow_up.since, "", f"Completed: {words}")
 
 
 def _deliveries(session: Session, application: Application) -> Sequence[Delivery]:
     return session.scalars(
-        select(Delivery).where(Delivery.talroo_id == application.talroo_id).order_by(Delivery.id).limit(100)
+        select(Delivery).where(Delivery.talroo_id == application.talroo_id).order_by(Delivery.id).limit(MOST)
     ).all()
 
 
 def _arrival(delivery: Delivery) -> Entry:
     started = "JobApplication:started" in (delivery.event_type or "")
     words = "Started, not yet submitted" if started else "Application received"
+    if delivery.source == payload.PULLED:
+        words = "Read in Talroo’s list of applications"
     repeats = f"Delivered again {delivery.duplicate_count} times" if delivery.duplicate_count else ""
     return Entry(delivery.received_at, "Talroo", words, repeats)

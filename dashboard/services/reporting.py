@@ -22,6 +22,7 @@ from dashboard.talroo.click_id import valid_click_id
 
 UNSENT: Final = (State.WAITING, State.PARKED, State.UNSENDABLE)
 """States from which a report can still be taken back without a trace at Talroo."""
+CAUGHT_UP_WORDS: Final = "A later delivery brought the click id; the conversion is queued under that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,34 @@ def take_back(session: Session, application: Application, now_at: Stage, rules: 
             row.application_id, row.stage = heir
         elif row.state in UNSENT:
             row.state = State.CANCELLED
+    session.flush()
+
+
+def catch_up(session: Session, application: Application) -> None:
+    """Queue what could not be sent because `application` had no click id, or no id at all, if a delivery brought one.
+
+    What was decided stays dated when it was decided.
+    """
+    rows = session.scalars(
+        select(Outbound)
+        .where(Outbound.application_id == application.id, Outbound.state == State.UNSENDABLE)
+        .order_by(Outbound.id)
+        .with_for_update(of=Outbound)
+        .execution_options(populate_existing=True)
+    ).all()
+    for row in rows:
+        # Queued anew it is the same row under the same key; a click id makes another key, and this row is done with.
+        row.state, row.last_answer = State.CANCELLED, CAUGHT_UP_WORDS
+        session.flush()
+        about: dict[str, Any] = {
+            "application_id": application.id,
+            "stage": row.stage,
+            "created_by_id": row.created_by_id,
+        }
+        if row.channel == Channel.CONVERSION:
+            queue_conversion(session, application.tlr_sid, int(row.event), at=row.event_time, due=row.due_at, **about)
+        else:
+            _queue_disposition(session, application, row.event, at=row.event_time, due=row.due_at, about=about)
     session.flush()
 
 

@@ -64,7 +64,7 @@ class Together:
         self._queue: deque[_Waiting] = deque()
 
     def receive(self, arrival: Arrival, files: FileStore) -> Outcome:
-        """`intake.receive`, and its commit. Raises what `is_storage_failure` knows."""
+        """`intake.understand` and `store_or_keep`, and its commit. Raises what `is_storage_failure` knows."""
         waiting = _Waiting(arrival, intake.understand(arrival, files))
         if not self.shared or not waiting.understood.attached:
             # Without a file of its own, a flush of its own: at least one stands behind each acknowledgement.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Any, Final
 
+from dashboard.calls import Proof
 from dashboard.talroo.click_id import valid_click_id
-from dashboard.talroo.http import DEADLINE, Endpoint, Proof, Request
+from dashboard.talroo.exchange import Request
+from dashboard.talroo.http import DEADLINE, Endpoint
 
 PATHS: Final = {1: "/conversion.php", 2: "/conversion2.php", 3: "/conversion3.php"}
 """Conversion event → the address that stands for it, under the base."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboard.talroo.http import DEADLINE, Endpoint, Proof, Request
+from dashboard.calls import Proof
+from dashboard.talroo.exchange import Request
+from dashboard.talroo.http import DEADLINE, Endpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
-from dashboard.talroo import questions
+from dashboard.talroo import progress, questions
+from dashboard.talroo.progress import NOTHING, Progress
 from dashboard.talroo.wire import Json, Number, mapping, text
 
 APPLICATION_TYPE: Final = re.compile(r"platform:JobApplication:(completed|started):v([0-9]+)", re.ASCII)
 KNOWN_VERSIONS: Final = {("completed", "2"), ("started", "1")}
+PULLED: Final = "pulled"
+"""`Delivery.source` of what the Platform API listed; what Talroo sent by itself is `pushed`."""
 MAX_ID: Final = 255
 MAX_TYPE: Final = 255
 
@@ -105,6 +108,8 @@ class Submission:
     has_answers: bool
     disqualified_by: str | None
     flags: tuple[str, ...]
+    progress: Progress = NOTHING
+    """How far an unfinished one came; nobody asks it of a completed one."""
 
 
 def envelope(document: Json) -> Envelope:
@@ -118,6 +123,19 @@ def envelope(document: Json) -> Envelope:
         event_at=_time_or_none(outer.get("createdAt")),
         data=mapping(outer.get("data")),
     )
+
+
+def item(document: Json) -> Envelope:
+    """The outside of an item of the Platform API's list, which comes bare or in an event's envelope. Never raises."""
+    outer = mapping(document)
+    if isinstance(outer.get("data"), dict) and not outer.keys() & _OF_AN_APPLICATION:
+        return envelope(outer)
+    return Envelope(None, None, None, outer)
+
+
+def outside(document: Json, *, source: str) -> Envelope:
+    """The outside of a delivery that was `pushed` or `pulled`. Never raises."""
+    return item(document) if source == PULLED else envelope(document)
 
 
 def submission(outer: Envelope) -> Submission:
@@ -139,16 +157,59 @@ def submission(outer: Envelope) -> Submission:
     return _submission(outer.data, completed=completed, as_of=outer.event_at, flags=flags)
 
 
+def listed(outer: Envelope, *, fetched_at: datetime) -> Submission:
+    """The application that an item of the list tells of, as it was at `fetched_at`.
+
+    Raises `NotUnderstood` as `submission` does.
+    """
+    if outer.event_type is not None and not APPLICATION_TYPE.fullmatch(outer.event_type):
+        raise NotUnderstood("The item's type is not a job application's.")
+    if not outer.data:
+        raise NotUnderstood("The item of the list holds no application data.")
+    completed = is_completed(outer.data)
+    flags = list(_absent(outer.data))
+    if _flag(outer.data.get("completed")) is None:
+        flags.append("The item does not say whether it is completed; the time of submission decided.")
+    found = _submission(outer.data, completed=completed, as_of=outer.event_at or fetched_at, flags=flags)
+    if not completed:
+        return found
+    # What was submitted changes no more. As of then, it fills gaps of what a push, signed and made later, has told.
+    return replace(found, as_of=found.facts.applied_at or found.facts.started_at or found.as_of)
+
+
+def started_at(outer: Envelope) -> datetime | None:
+    """When the application was started, by which lists are sorted; None where that cannot be read."""
+    return _time_or_none(outer.data.get("createdAt"))
+
+
+def talroo_id(outer: Envelope) -> str | None:
+    """`data.id`; None where it is missing or unreadable."""
+    return _identifier(outer.data.get("id"))
+
+
+def is_completed(data: Mapping[str, Json]) -> bool:
+    """Whether an application is completed by its own word; where it says nothing, by having been submitted."""
+    said = _flag(data.get("completed"))
+    return _time_or_none(data.get("applicationTime")) is not None if said is None else said
+
+
+def _absent(data: Mapping[str, Json]) -> Iterator[str]:
+    """Whole parts that a pulled item lacks. (A pushed event without them is of another kind altogether.)"""
+    for key, label in _CONTAINERS[:2]:
+        if data.get(key) in (None, "", [], {}):
+            yield f"{label} is missing in what Talroo lists."
+
+
 def _submission(data: Mapping[str, Json], *, completed: bool, as_of: datetime | None, flags: list[str]) -> Submission:
     if not data:
         raise NotUnderstood("The event holds no application data.")
-    talroo_id = _identifier(data.get("id"))
-    if talroo_id is None:
+    identifier = _identifier(data.get("id"))
+    if identifier is None:
         raise NotUnderstood("Nothing identifies the application: data.id is missing or unreadable.")
     flags += (f"{label} came in a form that cannot be read." for key, label in _CONTAINERS if _is_odd(data.get(key)))
     facts = Facts(**_read(Facts, data, flags))
     return Submission(
-        talroo_id=talroo_id,
+        talroo_id=identifier,
         completed=completed,
         as_of=as_of,
         facts=facts,
@@ -158,6 +219,7 @@ def _submission(data: Mapping[str, Json], *, completed: bool, as_of: datetime | 
         # The reason is shown beside "not qualified" only, and finding it costs more than the rest of the facts.
         disqualified_by=questions.disqualification(data) if facts.qualified is False else None,
         flags=tuple(flags),
+        progress=NOTHING if completed else progress.read(questions.read(data)),
     )
 
 
@@ -236,6 +298,7 @@ _FIELDS_OF: Final = {kind: tuple(f for f in FIELDS if f.belongs_to is kind) for 
 assert all({f.name for f in _FIELDS_OF[kind]} == {f.name for f in fields(kind)} for kind in _FIELDS_OF)
 
 
+_OF_AN_APPLICATION: Final = {"job", "applicant", "tlrSid", "tlrApplicationId", "questionsAndAnswers"}
 _CONTAINERS: Final = (("job", "The job"), ("applicant", "The applicant"), ("analytics", "The part on the browser"))
 
 

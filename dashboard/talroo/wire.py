@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import add
 from typing import Any, Final
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_write: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 Json = Any
 """What `parse` returns: dict, list, str, Number, bool or None, nested. Numbers are never int or float."""
@@ -72,6 +76,43 @@ def parse(raw: bytes) -> Parsed:
         names = ", ".join(sorted(clean(key)[:40] for key in repeated)[:5])
         notes.append(f"Some keys came twice; the last value counts: {names}.")
     return Parsed(value, tuple(notes))
+
+
+def dump(value: Json) -> bytes:
+    """`value` as compact UTF-8, so that `parse(dump(value)).value == value`; numbers are written as they came.
+
+    Half a character, which UTF-8 has no bytes for, is written as its escape. Raises TypeError for what is no JSON.
+    """
+    written: list[str] = []
+    # A list of what is open, not calls within calls: those could meet Python's limit where the reader had not met it.
+    waiting: list[tuple[Iterator[tuple[str, Json]], str]] = [(iter([("", value)]), "")]
+    while waiting:
+        members, end = waiting[-1]
+        lead, inner = next(members, (None, None))
+        if lead is None:
+            written.append(end)
+            waiting.pop()
+            continue
+        written.append(lead + _opening(inner))
+        if isinstance(inner, dict | list):
+            waiting.append(_members(inner))
+    return "".join(written).encode("utf-8", errors="backslashreplace")
+
+
+def _opening(value: Json) -> str:
+    """All of a scalar, the first character of anything else."""
+    if isinstance(value, dict | list):
+        return "{" if isinstance(value, dict) else "["
+    return str(value) if isinstance(value, Number) else _write(value)
+
+
+def _members(value: dict[str, Json] | list[Json]) -> tuple[Iterator[tuple[str, Json]], str]:
+    """What stands in `value`, each with what is written before it, and what is written after all."""
+    commas = chain([""], repeat(","))
+    if isinstance(value, list):
+        return zip(commas, value, strict=False), "]"
+    keys = (_write(key) + ":" for key in value)
+    return zip(map(add, commas, keys), value.values(), strict=False), "}"
 
 
 def _decode(raw: bytes, notes: list[str]) -> str:

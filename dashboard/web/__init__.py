@@ -15,7 +15,8 @@ from dashboard.web import edge, errors, formatting, security
 
 SCREENS: Final = (
     *("receiving", "clicks", "session", "applications", "outcome", "files", "incomplete"),
-    *("conversions", "dispositions", "deliveries", "health"),
+    *("compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
+    *("conversions", "dispositions", "deliveries", "integration", "health"),
 )
 
 

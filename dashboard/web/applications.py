@@ -13,12 +13,11 @@ from dashboard.choices import current_choices
 from dashboard.inbox import Inbox, Standing, inbox_batches, inbox_page, standing
 from dashboard.models import Application
 from dashboard.permissions import Permission, needs
-from dashboard.services import indexing
 from dashboard.services import reading as reading_verbs
 from dashboard.services.reading import Trail
 from dashboard.stages import Stage
 from dashboard.web import csv, outcome
-from dashboard.web.edge import following, reading, settings, storing
+from dashboard.web.edge import following, let_the_index_catch_up, reading, settings
 from dashboard.web.formatting import viewer_zone
 
 bp = Blueprint("applications", __name__)
@@ -59,7 +58,7 @@ def as_csv() -> Response:
 @bp.get("/applications/<public_id>")
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
-    return outcome.page(queries.application(reading(), public_id, completed=True) or abort(404))
+    return outcome.page(queries.application(reading(), public_id) or abort(404))
 
 
 def _asked() -> Inbox:
@@ -74,9 +73,7 @@ def _standing(asked: Inbox) -> Standing:
     found = standing(reading(), current_user.id)
     if not found.waiting or asked.query.is_empty:
         return found
-    # A reading session would go on seeing what it saw first.
-    reading().rollback()
-    indexing.catch_up(storing)
+    let_the_index_catch_up()
     return standing(reading(), current_user.id)
 
 

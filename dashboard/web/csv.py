@@ -79,6 +79,23 @@ def ledger_columns(now: datetime) -> Columns:
     }
 
 
+def message_columns(now: datetime) -> Columns:
+    """The columns of the ledger of reminders."""
+    about = ledger_columns(now)
+    names = ("person", "job", "state", "attempts", "uncertain attempts", "last answer", "next try (UTC)", "sent (UTC)")
+    return {
+        **{name: about[name] for name in names},
+        "e-mail": lambda row: row.application.email if row.application else None,
+        "message": lambda row: row.event,
+        "subject": lambda row: row.reminder.subject if row.reminder else None,
+        "written by": lambda row: row.created_by.email if row.created_by else "the job's cadence",
+        "written (UTC)": lambda row: row.event_time,
+        "application": lambda row: (
+            f"{settings().public_url}/incomplete/{row.application.public_id}" if row.application else None
+        ),
+    }
+
+
 def download(name: str, columns: Columns, rows: Iterable[Any]) -> Response:
     """A CSV file of `rows`, streamed. UTF-8 with a byte order mark, because Excel guesses wrong without one."""
     response = Response(stream_with_context(_pieces(columns, rows)), mimetype="text/csv")

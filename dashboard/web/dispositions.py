@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from dashboard.models.outbound import Channel
-from dashboard.web.ledger import screen
+from dashboard.web.ledger import reports
 
-bp = screen("dispositions", Channel.DISPOSITION)
+bp = reports("dispositions", Channel.DISPOSITION)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
 
 from flask import Flask, current_app, redirect, request, url_for
 from flask_login import current_user
@@ -16,8 +18,11 @@ from dashboard.extensions import db
 from dashboard.models import Role
 from dashboard.paging import Page
 from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
+from dashboard.services import indexing
 from dashboard.services.files import FileStore
 from dashboard.services.together import Together
+
+SILENT_AFTER: Final = timedelta(seconds=30)
 
 
 def settings(app: Flask | None = None) -> Config:
@@ -49,6 +54,12 @@ def writing() -> Session:
     return session
 
 
+def let_the_index_catch_up() -> None:
+    """Before the index is asked: whatever waits for it is put into it. Ends what the request's session has read."""
+    reading().rollback()
+    indexing.catch_up(storing)
+
+
 def storing() -> Session:
     """A session of its own for a delivery: it looks its engine up once, not at every statement."""
     return Session(db.engine)
@@ -57,6 +68,21 @@ def storing() -> Session:
 def remote_address() -> str:
     """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
     return (request.remote_addr or "unknown")[:64]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """When a worker was last known to be alive, if ever; `silent` where that is too long ago."""
+
+    at: datetime | None
+    silent: bool
+
+
+def worker_seen(now: datetime) -> WorkerSeen:
+    from dashboard.worker import last_beat  # what sends and reads files is loaded where somebody asks
+
+    at = last_beat(reading())
+    return WorkerSeen(at, at is None or now - at > SILENT_AFTER)
 
 
 def following(endpoint: str, args: Mapping[str, Any], page: Page[Any]) -> str | None:

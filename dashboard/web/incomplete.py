@@ -1,43 +1,122 @@
-"""People who started an application and did not finish it: for HR administrators."""
+"""The worklist: people who started an application and did not finish it, for HR administrators."""
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template, request
-from sqlalchemy import select
+from typing import Final
+from urllib.parse import quote
 
-from dashboard import queries
-from dashboard.models import Application
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from dashboard import queries, worklist
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import Application, SyncKind
 from dashboard.permissions import Permission, needs
-from dashboard.queries import Incomplete
 from dashboard.services import reading as reading_verbs
-from dashboard.web.edge import following, reading
+from dashboard.services import reminders, sync
+from dashboard.services.reminders import MAX_MESSAGES, Rules
+from dashboard.web.edge import following, let_the_index_catch_up, reading, settings, worker_seen, writing
+from dashboard.web.formatting import tel
+from dashboard.worklist import Worklist
 
 bp = Blueprint("incomplete", __name__)
+
+MAX_RUN_ID: Final = 40
 
 
 @bp.get("/incomplete")
 @needs(Permission.INCOMPLETE)
 def index() -> str:
-    asked = Incomplete(queries.words(request.args, "q", 200))
-    page = queries.incomplete_page(reading(), asked, request.args.get("after"))
+    """The worklist, newest first, with the filters of the address; below it who came back lately."""
+    session, now = reading(), utcnow()
+    asked = Worklist.read(request.args)
+    if asked.text:
+        let_the_index_catch_up()
+    for problem in asked.problems:
+        flash(problem, "info")
+    page = worklist.worklist_page(session, asked, request.args.get("after"), now=now)
     return render_template(
         "incomplete/index.html",
         page=page,
         filters=asked,
-        linked=queries.completed_by(reading(), page.rows),
+        most_messages=MAX_MESSAGES,
+        jobs=queries.job_choices(session, asked.job),
+        tiles=worklist.tiles(session, now),
+        lately=worklist.came_back_lately(session) if asked.show == "open" else (),
+        select_page=request.args.get("select") == "page",
+        after=request.args.get("after"),
         next_url=following("incomplete.index", asked.args, page),
-        has_any=reading().scalar(select(Application.id).where(Application.completed.is_(False)).limit(1)) is not None,
+        has_any=bool(page.rows) or worklist.has_any(session),
+        **_pulling(),
     )
+
+
+@bp.get("/incomplete/sync")
+@needs(Permission.INCOMPLETE)
+def pulling() -> str:
+    """The part of the worklist that tells how pulling goes, for the page to fetch anew."""
+    return render_template("incomplete/_pulling.html", **_pulling())
+
+
+@bp.post("/incomplete/sync")
+@needs(Permission.INCOMPLETE)
+def pull() -> Response:
+    """Pull now: the worker does it."""
+    if settings().talroo_client_id is None:
+        flash("Talroo cannot be asked: no App Client is configured. Ask your IT administrator to set one.", "error")
+    elif sync.ask(writing(), SyncKind.INCOMPLETE, user_id=current_user.id, now=utcnow()):
+        db.session.commit()
+    else:
+        flash("A pull is under way already, or was asked for. Nothing was changed.", "info")
+    return redirect(url_for("incomplete.index"))
 
 
 @bp.get("/incomplete/<public_id>")
 @needs(Permission.INCOMPLETE)
 def show(public_id: str) -> str:
-    application = queries.application(reading(), public_id, completed=False) or abort(404)
+    """One application that reached us unfinished, finished since or not."""
+    session, now = reading(), utcnow()
+    follow_up = worklist.follow_up(session, public_id) or abort(404)
+    application = follow_up.application
     return render_template(
         "incomplete/show.html",
+        follow_up=follow_up,
         application=application,
-        linked=queries.completed_by(reading(), [application]).get(application.id),
+        why_not=reminders.blocked(session, application, follow_up, Rules.of(settings()), now),
+        messages=worklist.messages_to(session, application),
+        now=now,
         sheet=reading_verbs.answers(application),
-        timeline=reading_verbs.timeline(reading(), application),
+        timeline=reading_verbs.timeline(session, application, now=now),
+        short_text=_short_text(application),
+        sms_url=_sms_url(application),
     )
+
+
+def _pulling() -> dict[str, object]:
+    """What `_pulling.html` shows. `seen`: the newest pull that had ended when the page was opened, or "none"."""
+    now, config = utcnow(), settings()
+    status = sync.status(reading(), SyncKind.INCOMPLETE, now=now, interval=config.talroo_sync_interval)
+    last = status.last.public_id if status.last else "none"
+    return {
+        "status": status,
+        "configured": config.talroo_client_id is not None,
+        "seen": request.args.get("seen", last)[:MAX_RUN_ID],
+        "worker": worker_seen(now),
+    }
+
+
+def _short_text(application: Application) -> str:
+    """For a text message or a call. Without a link: a Talroo click address could mint a new billable click."""
+    greeting = f"Hello {application.first_name}" if application.first_name else "Hello"
+    job = application.job
+    what = f"for {job.title}" if job and job.title else "with us"
+    where = f" at {job.company}" if job and job.title and job.company else ""
+    return f"{greeting}, you began an application {what}{where} and have not sent it yet. May I help you finish it?"
+
+
+def _sms_url(application: Application) -> str:
+    """An address that opens the telephone's messages with the text filled in (RFC 5724); empty without a number."""
+    number = tel(application.phone)
+    return f"sms:{number}?body={quote(_short_text(application), safe='')}" if number else ""

@@ -180,7 +180,7 @@ def _say_what_was_sent(report: Outbound) -> None:
 
 
 def _find(public_id: str) -> Application:
-    return queries.application(reading(), public_id, completed=True) or abort(404)
+    return queries.application(reading(), public_id) or abort(404)
 
 
 def _page(public_id: str) -> str:

@@ -12,6 +12,7 @@ from dashboard import ledger
 from dashboard.clock import utcnow
 from dashboard.extensions import db, login_manager
 from dashboard.models import User
+from dashboard.models.outbound import Channel
 from dashboard.permissions import PUBLIC, allows
 from dashboard.services import accounts
 
@@ -111,8 +112,12 @@ class _Badges:
     """Numbers in the navigation, counted only when a page asks."""
 
     @property
-    def conversions(self) -> int:
-        return ledger.failing(db.session())
+    def ledger(self) -> int:
+        return ledger.failing(db.session(), Channel.CONVERSION, Channel.DISPOSITION)
+
+    @property
+    def incomplete(self) -> int:
+        return ledger.failing(db.session(), Channel.REMINDER)
 
 
 def _may(permission: str) -> bool:

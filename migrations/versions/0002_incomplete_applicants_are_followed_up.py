@@ -4,6 +4,9 @@ Revision ID: 0002
 Revises: 0001
 """
 
+import secrets
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,6 +15,53 @@ revision = '0002'
 down_revision = '0001'
 branch_labels = None
 depends_on = None
+
+TEMPLATES = (
+    (
+        "First reminder (a day later)",
+        "Your application for {job_title}",
+        """Hello {first_name},
+
+you began to apply for {job_title} at {company}, and we would like to read the rest. It takes a few minutes to finish:
+
+{apply_link}
+
+Did something hold you up? Just answer this mail, and we will help.
+
+Kind regards
+{company}
+""",
+    ),
+    (
+        "Second reminder (after three days)",
+        "{job_title}: we are still looking",
+        """Hello {first_name},
+
+we are still looking for people for {job_title} in {job_place}, and your application is not finished yet. You can do that here, also on your phone:
+
+{apply_link}
+
+If you would rather talk first, answer this mail with a number and a good time to call.
+
+Kind regards
+{company}
+""",
+    ),
+    (
+        "Last reminder (after a week)",
+        "Can we help with your application?",
+        """Hello {first_name},
+
+a week ago you began to apply for {job_title} at {company}. If you are still interested, answer this mail: we can also take what is missing by mail or by phone.
+
+If not, there is nothing to do. This is our last message about it, and we wish you all the best.
+
+Kind regards
+{company}
+""",
+    ),
+)
+"""What HR administrators can begin with; theirs to change."""
 
 
 def upgrade():
@@ -66,6 +116,7 @@ def upgrade():
     sa.Column('pushed', sa.Integer(), nullable=False),
     sa.Column('only_pulled', sa.Integer(), nullable=False),
     sa.Column('problem', sa.String(length=300), nullable=True),
+    sa.Column('process', sa.String(length=100), nullable=True),
     sa.ForeignKeyConstraint(['started_by_id'], ['user_account.id'], name=op.f('fk_sync_run_started_by_id_user_account')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sync_run')),
     sa.UniqueConstraint('public_id', name=op.f('uq_sync_run_public_id'))
@@ -77,11 +128,16 @@ def upgrade():
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('application_id', sa.Integer(), nullable=False),
     sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('tlr_application_id', sa.String(length=255), nullable=True),
+    sa.Column('tlr_sid', sa.String(length=255), nullable=True),
+    sa.Column('email_key', sa.String(length=500), nullable=True),
+    sa.Column('job_reference', sa.String(length=255), nullable=True),
     sa.Column('answered', sa.Integer(), nullable=False),
     sa.Column('asked', sa.Integer(), nullable=True),
     sa.Column('stopped_at_id', sa.String(length=500), nullable=True),
     sa.Column('stopped_at', sa.String(length=300), nullable=True),
     sa.Column('missing', sa.JSON(), nullable=False),
+    sa.Column('measured_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('messages', sa.Integer(), nullable=False),
     sa.Column('last_message_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('next_message_at', sa.DateTime(timezone=True), nullable=True),
@@ -97,6 +153,9 @@ def upgrade():
     )
     with op.batch_alter_table('follow_up', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_follow_up_completed_by_id'), ['completed_by_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_follow_up_email_key'), ['email_key'], unique=False)
+        batch_op.create_index(batch_op.f('ix_follow_up_tlr_application_id'), ['tlr_application_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_follow_up_tlr_sid'), ['tlr_sid'], unique=False)
         batch_op.create_index('ix_follow_up_next', ['next_message_at'], unique=False)
         batch_op.create_index('ix_follow_up_since', ['since', 'id'], unique=False)
         batch_op.create_index('ix_follow_up_worklist', ['completed_at', 'since', 'id'], unique=False)
@@ -133,6 +192,61 @@ def upgrade():
         batch_op.create_index('uq_reminder_application_number', ['application_id', 'number'], unique=True)
 
     # ### end Alembic commands ###
+    add_templates()
+    follow_up_those_who_are_unfinished()
+
+
+def add_templates():
+    columns = (sa.column(name) for name in ("public_id", "name", "subject", "body"))
+    templates = sa.table("reminder_template", *columns, sa.column("updated_at", sa.DateTime(timezone=True)))
+    now = datetime.now(UTC)
+    rows = [
+        {"public_id": secrets.token_urlsafe(16), "name": name, "subject": subject, "body": body, "updated_at": now}
+        for name, subject, body in TEMPLATES
+    ]
+    op.bulk_insert(templates, rows)
+
+
+SAME = {
+    'application': 'c.tlr_application_id = follow_up.tlr_application_id',
+    'click': 'c.tlr_sid = follow_up.tlr_sid',
+    'email': 'c.email_key = follow_up.email_key AND j.reference = follow_up.job_reference AND c.applied_at >= {earliest}',
+}
+EARLIEST = {
+    'sqlite': "datetime(follow_up.since, '-120 days')",
+    'postgresql': "follow_up.since - interval '120 days'",
+}
+
+
+def follow_up_those_who_are_unfinished():
+    """What dashboard/services/completion.py would have noted of the applications that are here already.
+
+    How far they came stands in their deliveries: it is measured when Talroo tells of them again, or when somebody reads
+    their delivery again.
+    """
+    op.execute("""
+        INSERT INTO follow_up (application_id, since, tlr_application_id, tlr_sid, email_key, job_reference,
+                               answered, missing, messages)
+        SELECT a.id, coalesce(a.started_at, a.arrived_at), a.tlr_application_id, a.tlr_sid, a.email_key, j.reference,
+               0, '[]', 0
+        FROM application a LEFT JOIN job j ON j.id = a.job_id
+        WHERE NOT a.completed
+    """)
+    earliest = EARLIEST[op.get_bind().dialect.name]
+    for key, same in SAME.items():
+        # coalesce: with "completed" as it is, SQLite would look through all completed applications for each.
+        op.execute(f"""
+            UPDATE follow_up SET completed_by_id = (
+                SELECT c.id FROM application c LEFT JOIN job j ON j.id = c.job_id
+                WHERE {same.format(earliest=earliest)} AND coalesce(c.completed, FALSE)
+                ORDER BY c.arrived_at, c.id LIMIT 1
+            ) WHERE completed_by_id IS NULL
+        """)
+        op.execute(f"""
+            UPDATE follow_up SET completed_key = '{key}', messages_before = 0, completed_at = (
+                SELECT c.arrived_at FROM application c WHERE c.id = completed_by_id
+            ) WHERE completed_by_id IS NOT NULL AND completed_key IS NULL
+        """)
 
 
 def downgrade():
@@ -147,6 +261,9 @@ def downgrade():
         batch_op.drop_index('ix_follow_up_worklist')
         batch_op.drop_index('ix_follow_up_since')
         batch_op.drop_index('ix_follow_up_next')
+        batch_op.drop_index(batch_op.f('ix_follow_up_tlr_sid'))
+        batch_op.drop_index(batch_op.f('ix_follow_up_tlr_application_id'))
+        batch_op.drop_index(batch_op.f('ix_follow_up_email_key'))
         batch_op.drop_index(batch_op.f('ix_follow_up_completed_by_id'))
 
     op.drop_table('follow_up')

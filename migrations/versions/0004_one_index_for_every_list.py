@@ -17,7 +17,6 @@ depends_on = None
 
 HELD = sa.text('held_at IS NOT NULL')
 UNINDEXED = sa.text('unindexed IS NOT NULL')
-INCOMPLETE = sa.text('inbox_no IS NULL')
 GONE = {
     'ix_application_inbox': ['completed', 'arrived_at', 'id'],
     'ix_application_stage': ['completed', 'stage', 'arrived_at', 'id'],
@@ -66,7 +65,6 @@ def upgrade():
     op.create_index('ix_application_tab', 'application', ['stage', 'held_at', 'inbox_no'], unique=False)
     op.create_index('ix_application_held', 'application', ['inbox_no'], unique=False, sqlite_where=HELD, postgresql_where=HELD)
     op.create_index('ix_application_unindexed', 'application', ['id'], unique=False, sqlite_where=UNINDEXED, postgresql_where=UNINDEXED)
-    op.create_index('ix_application_incomplete', 'application', ['id'], unique=False, sqlite_where=INCOMPLETE, postgresql_where=INCOMPLETE)
     op.execute("DROP TABLE application_search")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE SEQUENCE application_inbox_no_seq OWNED BY application.inbox_no")
@@ -86,7 +84,6 @@ def upgrade():
 
 def downgrade():
     op.execute("DROP TABLE application_search")
-    op.drop_index('ix_application_incomplete', table_name='application')
     op.drop_index('ix_application_unindexed', table_name='application')
     op.drop_index('ix_application_held', table_name='application')
     op.drop_index('ix_application_tab', table_name='application')

@@ -66,6 +66,9 @@
   setInterval(() => { if (!document.hidden) refreshAgo(); }, 30000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshAgo(); });
 
+  // On a telephone the row of tabs is longer than the screen.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // Filters: a changed choice is sent at once, and empty fields stay out of the address.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-autosubmit]");
@@ -73,6 +76,19 @@
     form.requestSubmit();
     const unfolded = form.querySelector(".filters-toggle");
     if (unfolded) unfolded.checked = false; // on a telephone they would stand before what was found
+  });
+  // A choice that is a button away without scripts.
+  document.addEventListener("change", (event) => {
+    const button = document.getElementById(event.target.dataset.press ?? "");
+    if (button) button.form.requestSubmit(button);
+  });
+  // What must happen once: a second click, before the answer is there, is not sent.
+  document.addEventListener("submit", (event) => {
+    const { dataset } = event.target;
+    if (!("once" in dataset) || event.defaultPrevented) return;
+    if (dataset.once === "sent") return event.preventDefault();
+    dataset.once = "sent";
+    return setTimeout(() => { dataset.once = ""; }, 5000); // somebody may have stopped the page from loading
   });
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches("form[method=get]")) return;
@@ -94,6 +110,14 @@
     if (target.id === "results") location.assign(pathInfo.finalRequestPath);
     else if (elsewhere) location.reload();
   });
+  // What somebody has unfolded stays so in what takes its place.
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = [...event.detail.target.querySelectorAll("details[open][id]")].map((details) => details.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const details of unfolded.splice(0).map((id) => document.getElementById(id))) if (details) details.open = true;
+  });
   // While somebody fills in a form in what looks again by itself, only what it says of the report is put in.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr } = event.detail;
@@ -114,6 +138,34 @@
     reported = outcome.dataset.report;
     write(document.getElementById("outcome-said"), outcome.querySelector(".report")?.textContent.trim() ?? "");
   });
+
+  // The worklist: how pulling goes is said once for each new state, and how many are chosen stands on the button.
+  let pulling = document.getElementById("pulling")?.dataset.sync;
+  document.addEventListener("htmx:afterSettle", () => {
+    const now = document.getElementById("pulling");
+    if (!now || now.dataset.sync === pulling) return;
+    pulling = now.dataset.sync;
+    write(document.getElementById("pulling-said"), now.querySelector(".pulling-words").textContent.replace(/\s+/g, " ").trim());
+  });
+  function tellChosen() {
+    const form = document.querySelector("form.picking");
+    if (!form) return;
+    const chosen = form.querySelectorAll("[name=application]:checked").length;
+    write(form.querySelector("[data-picked]"), chosen ? `${chosen} chosen` : "");
+    write(form.querySelector(".button-main span"), chosen ? `Write to ${chosen}` : "Write to the chosen");
+  }
+  function choose(all) {
+    for (const box of document.querySelectorAll("form.picking [name=application]")) box.checked = all;
+    tellChosen();
+  }
+  document.addEventListener("change", (event) => { if (event.target.matches("form.picking [name=application]")) tellChosen(); });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-pick-page], [data-pick-none]");
+    if (!link) return;
+    event.preventDefault();
+    choose("pickPage" in link.dataset);
+  });
+  for (const moment of ["pageshow", "htmx:afterSettle"]) addEventListener(moment, tellChosen);
 
   // Back to the list as it was left, with its filters and its page.
   const back = document.querySelector("a.back");

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, StorageState
 from tests.browser.inhabited import EMAILS, PASSWORD, Inhabited, inhabited_site
 from tests.infrastructure.browser import PageFactory
 from tests.infrastructure.processes import Site
+from tests.smtp import MailServer
 
 OpenAs = Callable[..., Page]
 
@@ -28,14 +29,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inhabited]:
     """A site full of people. Tests add what they change: nobody changes what was there."""
-    site, talroo = inhabited_site(tmp_path_factory.mktemp("inhabited"), Site.start)
-    place = Inhabited(site, talroo)
-    try:
-        place.settle()
-        yield place
-    finally:
-        site.kill()
-        talroo.stop()
+    with MailServer() as mail:
+        site, talroo = inhabited_site(tmp_path_factory.mktemp("inhabited"), Site.start, mail)
+        place = Inhabited(site, talroo, mail)
+        try:
+            place.settle()
+            yield place
+        finally:
+            site.kill()
+            talroo.stop()
 
 
 @pytest.fixture(scope="session")

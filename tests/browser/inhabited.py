@@ -6,6 +6,7 @@ import json
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -20,12 +21,15 @@ from dashboard.services import accounts
 from tests.browser.specimens import SPECIMENS
 from tests.factories import as_body, event, signed
 from tests.infrastructure.processes import Site
+from tests.smtp import MailServer
 
 LANDING: Final = "https://jobs.example.com"
 """Where the employer's own job pages are said to be; nobody goes there."""
 PASSWORD: Final = "correct horse battery"
 HOLD: Final = 5
-"""Seconds a conversion waits: enough to undo one, short enough to wait for one."""
+"""Seconds a conversion or a message waits: enough to undo one, short enough to wait for one."""
+SENDER: Final = "Harbor & Vale Jobs <jobs@example.com>"
+POSTAL_ADDRESS: Final = "Harbor & Vale, 1 Pier Road, Austin, TX 78701"
 
 EMAILS: Final = {
     "recruiter": "recruiter@example.com",
@@ -45,6 +49,7 @@ class Inhabited:
 
     site: Site
     talroo: FakeTalroo
+    mail: MailServer
     applications: dict[str, str] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
 
@@ -71,6 +76,20 @@ class Inhabited:
         }
         return str(self.deliver(event(applicant=person, **{"tlrSid": click, **data}))["application"])
 
+    def unfinished(self, days: float = 1, **data: Any) -> str:
+        """A new person who submitted the contact page `days` ago; returns the application's id."""
+        number = next(_numbers)
+        begun = f"{utcnow() - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+        person = {
+            "firstName": "Una",
+            "lastName": f"Finished {number}",
+            "emailAddress": f"una{number}@example.com",
+            "phone": f"512555{number:04}",
+        }
+        applicant = person | data.pop("applicant", {})
+        told = event(kind="started:v1", created_at=begun, applicant=applicant, **{"createdAt": begun, **data})
+        return str(self.deliver(told)["application"])
+
     def settle(self) -> None:
         """Add the users and deliver everything."""
         engine = create_engine(self.site.environment["DATABASE_URL"])
@@ -88,8 +107,11 @@ class Inhabited:
         self.deliver(b"this is no JSON")
 
 
-def inhabited_site(folder: Path, start: Callable[[Site], None]) -> tuple[Site, FakeTalroo]:
-    """A site with a worker whose conversions reach a fake Talroo in this process; `start` starts it."""
+def inhabited_site(folder: Path, start: Callable[[Site], None], mail: MailServer) -> tuple[Site, FakeTalroo]:
+    """A site with a worker whose conversions reach a fake Talroo in this process, and `mail` its mails.
+
+    `start` starts it.
+    """
     talroo = FakeTalroo(
         "127.0.0.1", 0, postback_url=None, secret="unused", client_id="sandbox", client_secret="sandbox"
     ).start()
@@ -99,6 +121,10 @@ def inhabited_site(folder: Path, start: Callable[[Site], None]) -> tuple[Site, F
         "TALROO_DISPOSITION_URL": f"{talroo.url}/disposition/v1/events",
         "TALROO_CONVERSION_HOLD": str(HOLD),
         "CLICK_DESTINATIONS": LANDING,
+        "MAIL_URL": mail.url,
+        "MAIL_FROM": SENDER,
+        "MAIL_POSTAL_ADDRESS": POSTAL_ADDRESS,
+        "MAIL_HOLD": str(HOLD),
     }
     site = Site(folder, settings=settings)
     start(site)

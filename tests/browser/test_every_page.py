@@ -10,11 +10,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from dashboard.permissions import allows
+from dashboard.services import opt_outs
 from tests.browser.inhabited import Inhabited
 from tests.stocked_site import Stocked
 
 PAGES = {
-    "nobody": ("/login", "/nowhere"),
+    "nobody": ("/login", "/unsubscribe/link", "/nowhere"),
     "recruiter": (
         "/applications",
         "/applications?q=nobody-is-called-so",
@@ -24,12 +25,17 @@ PAGES = {
         "/dispositions",
         "/incomplete",
     ),
-    "hr_admin": ("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
-    "it_admin": ("/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
+    "hr_admin": (
+        *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
+        *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
+        *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
+        *("/incomplete/templates/new", "/incomplete/jobs"),
+    ),
+    "it_admin": ("/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 
-FOLLOWED = ("files.preview", "deliveries.show")
+FOLLOWED = ("files.preview", "deliveries.show", "reminder_templates.show", "follow_up_jobs.show")
 """Pages whose ids only the site knows: tests below get there by their links."""
 
 EXPECTED = ("status of 40[34]",)
@@ -61,7 +67,9 @@ def axe(page: Page, options: dict[str, Any] | None) -> list[str]:
 
 def real(path: str, inhabited: Inhabited) -> str:
     """`path` with ids in place of names."""
-    path = path.replace("/begun", f"/{inhabited.begun[0]}")
+    path = re.sub(r"(?<=[/=])begun$", inhabited.begun[0], path)
+    if path == "/unsubscribe/link":
+        return f"/unsubscribe/{opt_outs.token('ada@example.com', 'none', inhabited.site.environment['SECRET_KEY'])}"
     return re.sub(r"^/applications/(\w+)$", lambda found: f"/applications/{inhabited.applications[found[1]]}", path)
 
 
@@ -109,6 +117,15 @@ def test_a_delivery_gives_no_cause_for_complaint(who, open_as):
     page = open_as(who, "/admin/deliveries")
     page.locator(".row-link").first.click()
     page.wait_for_url("**/admin/deliveries/*")
+    assert complaints(page) == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", ["/incomplete/templates", "/incomplete/jobs"])
+def test_what_is_written_and_set_for_reminders_gives_no_cause_for_complaint(path, width, open_as):
+    page = open_as("hr_admin", path, width=width)
+    page.locator(".row-link").first.click()
+    page.wait_for_url(f"**{path}/*")
     assert complaints(page) == []
 
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -207,7 +206,7 @@ def test_people_and_scripts_can_look_at_what_was_received(talroo: FakeTalroo) ->
     assert "&lt;b&gt;bold" in looked.text
     assert "<b>bold" not in looked.text
     kept = requests.get(f"{talroo.url}/received", timeout=5).json()
-    assert set(kept) == {"conversions", "dispositions", "deliveries"}
+    assert set(kept) == {"conversions", "dispositions", "deliveries", "mails"}
     assert kept["conversions"][-1]["tlr_sid"] == "<b>bold"
 
 
@@ -237,10 +236,8 @@ def test_the_command_says_when_it_is_ready_and_ends_when_told(number: signal.Sig
         line = process.stdout.readline()
         address = line.split()[-1]
         assert requests.get(f"{address}/received", timeout=5).status_code == 200
-        told = time.monotonic()
         process.send_signal(number)
-        assert process.wait(timeout=10) == 0
-        assert time.monotonic() - told < 2
+        assert process.wait(timeout=8) == 0  # the launcher gives everybody ten seconds
 
 
 @pytest.mark.process

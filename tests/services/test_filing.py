@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from dashboard.extensions import db
 from dashboard.models import Application, Attachment, Job, StoredFile
-from dashboard.services import filing, reading
+from dashboard.services import reading
 from dashboard.talroo.questions import CURRENT
 from tests.factories import event, file_object, file_question
 
@@ -179,30 +179,6 @@ def test_an_application_that_names_no_job_has_none(app, deliver):
     deliver(event(job={"originalJobReference": None, "title": None}))
     with app.app_context():
         assert application().job is None
-
-
-@pytest.mark.parametrize(
-    ("email", "key"),
-    [("  Ada@Example.COM ", "ada@example.com"), ("nothing", None), ("", None), (None, None), ("@", "@")],
-)
-def test_e_mail_addresses_are_compared_without_case_and_space(email, key):
-    assert filing.email_key(email) == key
-
-
-@pytest.mark.parametrize(
-    ("phone", "key"),
-    [
-        ("+1 (512) 555-0142", "5125550142"),
-        ("512.555.0142", "5125550142"),
-        ("٥١٢٥٥٥٠١٤٢", "5125550142"),
-        ("12345", None),
-        (None, None),
-        ("call me", None),
-        ("9" * 100, "9" * 10),
-    ],
-)
-def test_phone_numbers_are_compared_by_their_last_ten_digits(phone, key):
-    assert filing.phone_key(phone) == key
 
 
 def at_once(app, documents) -> list[tuple[int, dict]]:

@@ -323,10 +323,11 @@ def test_a_reference_to_somebody_elses_file_reaches_nothing(app, deliver):
             assert store(app).get(file.sha256) == f"sha256:{theirs['contentSha256']}".encode()
 
 
-def test_receiving_commits_nothing_by_itself(app):
+def test_storing_commits_nothing_by_itself(app):
     with app.app_context():
         arrival = Arrival(as_body(event()), "pushed", utcnow(), "fresh")
-        assert intake.receive(db.session(), arrival, files=store(app)).status == "accepted"
+        understood = intake.understand(arrival, store(app))
+        assert intake.store_or_keep(db.session(), arrival, understood).status == "accepted"
         db.session.rollback()
         assert (count(Delivery), count(Application), count(Job)) == (0, 0, 0)
 

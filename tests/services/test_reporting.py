@@ -185,6 +185,40 @@ def test_many_hires_of_one_click_at_the_same_moment_are_one_conversion(engine: E
     assert only_conversion(session).state == State.WAITING
 
 
+def test_what_could_not_be_sent_is_queued_once_a_delivery_brings_the_ids(session: Session):
+    both = rules({"hired": 2}, {"hired": "hired"})
+    application = add_applicant(session, tlr_sid=None, tlr_application_id=None)
+    move(session, application, "hired", rules=both)
+    application.tlr_sid = CLICK
+    reporting.catch_up(session, application)
+    session.commit()
+    old, new = conversions(session)
+    assert (old.state, old.last_answer) == (State.CANCELLED, reporting.CAUGHT_UP_WORDS)
+    assert (new.business_key, new.state, new.stage) == (f"conversion:{CLICK}:2", State.WAITING, "hired")
+    assert (new.event_time, new.due_at) == (NOON, NOON)
+    (told,) = dispositions(session)
+    assert (told.state, told.tlr_sid, told.event_time) == (State.WAITING, CLICK, NOON)
+
+
+def test_a_click_that_was_reported_before_is_not_reported_again_when_it_becomes_known(session: Session):
+    move(session, add_applicant(session, tlr_sid=CLICK), "hired")
+    set_state(session, State.SENT)
+    other = add_applicant(session, tlr_sid=None)
+    move(session, other, "hired")
+    other.tlr_sid = CLICK
+    reporting.catch_up(session, other)
+    session.commit()
+    assert [row.state for row in conversions(session)] == [State.SENT, State.CANCELLED]
+
+
+def test_as_long_as_no_id_is_known_what_cannot_be_sent_stays_so(session: Session):
+    application = add_applicant(session, tlr_sid=None)
+    move(session, application, "hired")
+    reporting.catch_up(session, application)
+    session.commit()
+    assert only_conversion(session).state == State.UNSENDABLE
+
+
 @pytest.mark.parametrize("tlr_sid", [None, "", "two words", "x" * 65, "caf\u00e9", "a/../b", "1\n2"])
 def test_without_a_usable_click_id_the_row_says_it_cannot_be_sent(session: Session, tlr_sid: str | None):
     application = add_applicant(session, tlr_sid=tlr_sid)

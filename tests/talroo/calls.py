@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboard.talroo.http import Endpoint, Outcome, Proof, Request, TalrooError
+from dashboard.talroo.exchange import Request
+from dashboard.talroo.http import Endpoint, Outcome, Proof, TalrooError
 from tests.upstream import Step, Upstream
 
 DEADLINE: Final = 0.3

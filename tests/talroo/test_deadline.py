@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.talroo.http import CallAborted, Endpoint, Outcome, Request, TalrooUnavailable
+from dashboard.talroo.exchange import Request
+from dashboard.talroo.http import CallAborted, Endpoint, Outcome, TalrooUnavailable
 from tests.talroo import certificates
 from tests.talroo.calls import ASK, DEADLINE, LATE, against, ended
 from tests.upstream import Upstream

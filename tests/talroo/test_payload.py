@@ -311,3 +311,70 @@ def test_answers_that_are_files_come_with_their_question():
     answers = [file_question("license", file_object(b"a")), file_question("letter", file_object(b"b"))]
     submission = read(event(applicant={"resume": file_object(b"c")}, questionsAndAnswers=answers))
     assert [file.question_id for file in submission.files] == [None, "license", "letter"]
+
+
+# --- items of the Platform API's list -------------------------------------------------------------------------------
+
+
+FETCHED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def listed(document) -> Submission:
+    outer = payload.item(wire.parse(json.dumps(document).encode()).value)
+    return payload.listed(outer, fetched_at=FETCHED)
+
+
+@pytest.mark.parametrize("name", ["complete", "minimal", "started", "unqualified"])
+def test_a_listed_item_tells_the_same_bare_enveloped_and_pushed(name):
+    document = example(name)
+    pushed, bare, enveloped = read(document), listed(document["data"]), listed(document)
+    assert values(bare) == values(enveloped) == values(pushed)
+    assert (bare.talroo_id, bare.completed, bare.files) == (pushed.talroo_id, pushed.completed, pushed.files)
+    assert not any("names no type" in flag for flag in bare.flags)
+
+
+def test_an_unfinished_item_is_as_of_the_moment_its_page_was_asked_for():
+    assert listed(example("started")["data"]).as_of == FETCHED
+
+
+def test_a_completed_item_is_as_of_its_submission_so_that_its_push_counts_for_more():
+    document = example("complete")
+    assert listed(document["data"]).as_of == read(document).facts.applied_at < read(document).as_of
+    assert listed(document).as_of == read(document).facts.applied_at
+    assert listed({"id": 1, "completed": True}).as_of == FETCHED
+
+
+@pytest.mark.parametrize(
+    ("said", "completed"),
+    [(True, True), ("true", True), (1, True), (False, False), ("FALSE", False), (0, False)],
+)
+def test_an_item_is_completed_by_its_own_word(said, completed):
+    assert listed(example("complete")["data"] | {"completed": said}).completed is completed
+
+
+@pytest.mark.parametrize("said", [None, "perhaps", {}, []])
+def test_an_item_that_does_not_say_is_completed_if_it_was_submitted(said):
+    whole = example("complete")["data"] | {"completed": said}
+    assert listed(whole).completed
+    assert any("the time of submission decided" in flag for flag in listed(whole).flags)
+    assert not listed(whole | {"applicationTime": None}).completed
+
+
+@pytest.mark.parametrize("absent", [None, {}, [], ""])
+def test_an_item_without_job_or_applicant_is_flagged(absent):
+    found = listed(example("complete")["data"] | {"job": absent, "applicant": absent})
+    assert found.flags == (
+        "The job is missing in what Talroo lists.",
+        "The applicant is missing in what Talroo lists.",
+    )
+
+
+@pytest.mark.parametrize("document", [None, 5, "x", [], [{"id": 1}], {}, {"data": {}}, {"id": None}, {"id": {"x": 1}}])
+def test_an_item_that_nothing_identifies_is_not_understood(document):
+    with pytest.raises(NotUnderstood):
+        listed(document)
+
+
+def test_an_item_of_another_type_is_not_understood():
+    with pytest.raises(NotUnderstood, match="not a job application's"):
+        listed({"id": 1, "type": "platform:Job:closed:v1", "data": {"id": 5}})

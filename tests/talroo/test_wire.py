@@ -138,3 +138,57 @@ def test_clean_text_fits_every_database_and_is_otherwise_unchanged(text):
 @pytest.mark.parametrize("value", [None, [], "a", Number("1"), True])
 def test_what_is_no_object_is_read_as_an_empty_one(value):
     assert wire.mapping(value) == {}
+
+
+ARRIVED = st.recursive(
+    st.none()
+    | st.booleans()
+    # Two halves of a character beside each other are one as soon as they are written, so only lone ones can arrive.
+    | st.text(alphabet=st.characters(exclude_categories=["Cs"]) | st.just("\ud83d"))
+    | st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,9})?([eE][+-]?[0-9]{1,4})?|NaN|-?Infinity", fullmatch=True).map(
+        Number
+    ),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
+)
+
+
+@given(ARRIVED)
+def test_what_was_read_is_written_so_that_it_is_read_the_same(value):
+    again = wire.parse(wire.dump(value))
+    assert again == wire.Parsed(value)
+    assert kinds(again.value) == kinds(value)
+
+
+def kinds(value):
+    """The type of every part: a number and a string of the same digits are equal, but not the same."""
+    if isinstance(value, dict):
+        return [(key, kinds(inner)) for key, inner in value.items()]
+    return [kinds(inner) for inner in value] if isinstance(value, list) else type(value)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"zip":"02134","n":[1.50,-0,1E400,NaN,-Infinity],"z":{},"a":[],"":null,"t":true}',
+        b"[" + b"9" * 6_000 + b"]",
+        b'"half \\ud83d a character"',
+        '{"name":"Zoë 小雨 🔑","quote":"\\"\\\\\\u0000\\n"}'.encode(),
+        b"7",
+        b"[" * 400 + b"]" * 400,
+    ],
+)
+def test_compact_json_is_written_as_it_came(raw):
+    assert wire.dump(wire.parse(raw).value) == raw
+
+
+def test_nesting_is_written_however_deep_it_is():
+    nested: wire.Json = []
+    for _ in range(50_000):
+        nested = [nested]
+    assert wire.dump(nested) == b"[" * 50_001 + b"]" * 50_001
+
+
+def test_what_is_no_json_is_not_written():
+    with pytest.raises(TypeError):
+        wire.dump({"when": object()})

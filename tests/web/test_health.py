@@ -11,7 +11,7 @@ from dashboard import schema, worker
 from dashboard.clock import utcnow
 from dashboard.database import public_id
 from dashboard.extensions import db
-from dashboard.models import Outbound
+from dashboard.models import Outbound, SyncRun
 from tests.factories import event, file_object
 
 AWAY = {"REMOTE_ADDR": "203.0.113.9"}
@@ -108,6 +108,26 @@ def test_the_figures_count_what_there_is(app, client, deliver):
 
 def test_without_any_worker_its_age_is_absent_rather_than_nought(client):
     assert "dashboard_worker_beat_age_seconds" not in values(client.get("/metrics").text)
+
+
+def test_pulls_tell_when_one_last_succeeded_and_what_the_last_one_found(app, client):
+    with app.app_context():
+        now = utcnow()
+        for hours, kind, state, new in ((9, "incomplete", "done", 7), (2, "incomplete", "failed", 3)):
+            at = now - timedelta(hours=hours)
+            db.session.add(
+                SyncRun(kind=kind, trigger="worker", state=state, new=new, since=at, started_at=at, finished_at=at)
+            )
+        db.session.add(SyncRun(kind="completed", trigger="worker", state="running", since=now, started_at=now))
+        db.session.commit()
+    found = {name: value for name, value in values(client.get("/metrics").text).items() if "_pull_" in name}
+    assert 9 * 3600 <= found.pop('dashboard_pull_age_seconds{kind="incomplete"}') < 9 * 3600 + 60
+    assert found == {
+        'dashboard_pull_items{effect="new",kind="incomplete"}': 3,
+        'dashboard_pull_items{effect="updated",kind="incomplete"}': 0,
+        'dashboard_pull_items{effect="unchanged",kind="incomplete"}': 0,
+        'dashboard_pull_items{effect="failed",kind="incomplete"}': 0,
+    }
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1"])

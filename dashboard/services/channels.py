@@ -1,0 +1,185 @@
+"""How each channel of the outbox gets a claimed row out: what it says, whether it is still wanted, how it is sent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config import Config
+from dashboard import daytime
+from dashboard.calls import Proof
+from dashboard.mail import Letter, Mailer
+from dashboard.models import FollowUp, Outbound, Reminder
+from dashboard.models.outbound import Channel, State
+from dashboard.services import cadence, opt_outs, reminders
+from dashboard.services.reminder_rules import GONE_WORDS, Rules, no_longer_wanted
+from dashboard.talroo.conversions import ConversionClient
+from dashboard.talroo.dispositions import Disposition, DispositionClient
+
+DISPOSITIONS_AT_ONCE: Final = 50
+"""At most so many dispositions in one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoLonger:
+    """The decision behind a row does not stand any more; `why` in words."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotBefore:
+    """A row has to wait until `at`."""
+
+    at: datetime
+
+
+class Way(Protocol):
+    """One channel's way out. `at_once`: how many messages go in one call."""
+
+    at_once: int
+
+    def load(self, session: Session, row: Outbound, now: datetime) -> Any:
+        """What to send for `row`, read in the transaction that claims it; or `NoLonger`, or `NotBefore`."""
+
+    def send(self, messages: Sequence[Any], *, stop: threading.Event | None) -> Proof:
+        """Send them in one call. Returns the proof for all of them, or raises `CallFailed`."""
+
+    def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
+        """Note what it means that `row` went out, in the transaction that records it."""
+
+
+def ways(config: Config, *, abort_after: float) -> dict[Channel, Way]:
+    """The channels that can send with these settings. No other addresses are ever called."""
+    deadline = config.talroo_call_deadline
+    found: dict[Channel, Way] = {
+        Channel.CONVERSION: Conversions(config.talroo_conversion_url, deadline=deadline, abort_after=abort_after),
+        Channel.DISPOSITION: Dispositions(config.talroo_disposition_url, deadline=deadline, abort_after=abort_after),
+    }
+    rules = Rules.of(config)
+    if config.mail_url is not None and config.mail_from is not None and rules.unready is None:
+        mailer = Mailer(config.mail_url, config.mail_from, abort_after=abort_after)
+        found[Channel.REMINDER] = Reminders(mailer, rules)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What Talroo is told of one decision."""
+
+    event: str
+    stage: str | None
+    event_time: datetime
+    tlr_sid: str | None
+    tlr_application_id: str | None
+
+    @classmethod
+    def of(cls, row: Outbound) -> Report:
+        return cls(row.event, row.stage, row.event_time, row.tlr_sid, row.tlr_application_id)
+
+
+class _Reports:
+    """Reports to Talroo: whoever takes the decision back cancels the row, so a claimed one is wanted."""
+
+    def load(self, session: Session, row: Outbound, now: datetime) -> Report:
+        return Report.of(row)
+
+    def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
+        """Nothing else depends on it."""
+
+
+class Conversions(_Reports):
+    """`options` as `ConversionClient` takes them."""
+
+    at_once = 1
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._client = ConversionClient(url, **options)
+
+    def send(self, messages: Sequence[Report], *, stop: threading.Event | None) -> Proof:
+        return self._client.send(messages[0].tlr_sid or "", int(messages[0].event), stop=stop)
+
+
+class Dispositions(_Reports):
+    """`options` as `DispositionClient` takes them."""
+
+    at_once = DISPOSITIONS_AT_ONCE
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._client = DispositionClient(url, **options)
+
+    def send(self, messages: Sequence[Report], *, stop: threading.Event | None) -> Proof:
+        return self._client.send([_disposition(message) for message in messages], stop=stop)
+
+
+class Reminders:
+    """Mails to people who did not finish: asked immediately before each whether it may still be sent."""
+
+    at_once = 1
+
+    def __init__(self, mailer: Mailer, rules: Rules) -> None:
+        self._mailer = mailer
+        self._rules = rules
+
+    def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger | NotBefore:
+        reminder = session.scalar(select(Reminder).where(Reminder.outbound_id == row.id))
+        application = row.application
+        follow_up = session.scalar(select(FollowUp).where(FollowUp.application_id == row.application_id))
+        why = no_longer_wanted(session, application, follow_up, self._rules)
+        if why or reminder is None or application is None:
+            return NoLonger(why or GONE_WORDS)
+        states = application.state, application.job.state if application.job else None
+        if reminder.automatic and not daytime.is_day(now, *states):
+            return NotBefore(daytime.next_day(now, *states))
+        to = application.email or ""
+        link = f"{self._rules.public_url}/unsubscribe/{opt_outs.token(to, row.public_id, self._rules.secrets[0])}"
+        return Letter(
+            id=row.public_id,
+            to=to,
+            subject=reminder.subject,
+            text=f"{reminder.body}\n\n{reminders.closing(application, link, self._rules)}\n",
+            unsubscribe=link,
+            automatic=reminder.automatic,
+        )
+
+    def send(self, messages: Sequence[Letter], *, stop: threading.Event | None) -> Proof:
+        return self._mailer.send(messages[0], stop=stop)
+
+    def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
+        follow_up = session.scalar(
+            select(FollowUp)
+            .where(FollowUp.application_id == row.application_id)
+            .with_for_update(of=FollowUp, key_share=True)
+            .execution_options(populate_existing=True)
+        )
+        if follow_up is None:
+            return
+        # Counted anew, because a proof may be recorded more than once.
+        follow_up.messages = _sent_to(session, row)
+        follow_up.last_message_at = now
+        cadence.plan(session, follow_up, now)
+
+
+def _disposition(report: Report) -> Disposition:
+    return Disposition(
+        event=report.event,
+        raw_event=report.stage or "",
+        event_time=report.event_time,
+        tlr_application_id=report.tlr_application_id,
+        tlr_sid=report.tlr_sid,
+    )
+
+
+def _sent_to(session: Session, row: Outbound) -> int:
+    sent = select(func.count()).where(
+        Outbound.application_id == row.application_id,
+        Outbound.channel == Channel.REMINDER,
+        Outbound.state == State.SENT,
+    )
+    return session.scalar(sent) or 0

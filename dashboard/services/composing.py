@@ -1,0 +1,127 @@
+"""Writing one message to chosen people: each one's own copy before it is sent, and taking all of them back after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session
+
+from dashboard import daytime
+from dashboard.models import Application, FollowUp, JobFollowUp, Outbound
+from dashboard.models.outbound import Channel, State
+from dashboard.services import reminders
+from dashboard.services.reminders import FIELDS, Draft, Rules
+
+_Reader = tuple[Application, FollowUp | None, JobFollowUp | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A message as one person would get it. `blocked`: why nobody may write to them now, whatever the words."""
+
+    application: Application
+    follow_up: FollowUp | None
+    draft: Draft
+    blocked: str | None
+
+    @property
+    def why_not(self) -> str | None:
+        """Why it cannot be sent to them, in words; None where it can."""
+        if self.blocked is None and self.draft.missing:
+            return f"Not known: {', '.join(self.draft.missing)}."
+        return self.blocked
+
+    @property
+    def lacks_apply_url(self) -> bool:
+        """Whether nothing but the job's apply address is in the way, which an HR administrator can add."""
+        lacks = self.blocked is None and self.draft.missing == (FIELDS["apply_link"],)
+        return lacks and self.application.job is not None
+
+    @property
+    def states(self) -> tuple[str | None, str | None]:
+        """Where the person may be, the likelier first, as `daytime` asks for it."""
+        return self.application.state, self.application.job.state if self.application.job else None
+
+    def clocks(self, now: datetime) -> list[str]:
+        """What the clocks show where the person lives: "22:40", or two where their state has two zones."""
+        return list(dict.fromkeys(f"{now.astimezone(zone):%H:%M}" for zone in daytime.zones(*self.states)))
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Somebody to write to, by name; it outlives the transaction that read it."""
+
+    id: int
+    public_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that somebody sent in one go and that can still be taken back, all until `leaves_at`."""
+
+    sent_at: datetime
+    leaves_at: datetime
+    count: int
+
+
+def copies(
+    session: Session, public_ids: Sequence[str], subject: str, body: str, rules: Rules, now: datetime
+) -> list[Copy]:
+    """Everybody's copy, in the order in which they were chosen; ids of nobody are left out. Raises `BadWords`."""
+    found = session.execute(
+        select(Application, FollowUp, JobFollowUp)
+        .outerjoin(FollowUp, FollowUp.application_id == Application.id)
+        .outerjoin(JobFollowUp, JobFollowUp.job_id == Application.job_id)
+        .where(Application.public_id.in_(public_ids))
+    )
+    by_id: dict[str, _Reader] = {row[0].public_id: (row[0], row[1], row[2]) for row in found}
+    readers = [by_id[public_id] for public_id in dict.fromkeys(public_ids) if public_id in by_id]
+    return [_copy(session, reader, subject, body, rules, now) for reader in readers]
+
+
+def chosen(session: Session, public_ids: Sequence[str]) -> list[Chosen]:
+    """The people who were chosen, in the order in which they were; ids of nobody are left out."""
+    found = session.scalars(select(Application).where(Application.public_id.in_(public_ids)))
+    by_id = {one.public_id: Chosen(one.id, one.public_id, one.name) for one in found}
+    return [by_id[public_id] for public_id in dict.fromkeys(public_ids) if public_id in by_id]
+
+
+def messages_to(session: Session, public_id: str) -> int:
+    """How many reminders went out to somebody."""
+    found = select(FollowUp.messages).join(Application, Application.id == FollowUp.application_id)
+    return session.scalar(found.where(Application.public_id == public_id)) or 0
+
+
+def held(session: Session, user_id: int, now: datetime) -> Batch | None:
+    """What this person sent last, as far as it can still be taken back."""
+    batches = (
+        select(Outbound.event_time, func.max(Outbound.due_at), func.count())
+        .where(_sent_by(user_id), Outbound.state == State.WAITING, Outbound.failures == 0, Outbound.due_at > now)
+        .group_by(Outbound.event_time)
+        .order_by(Outbound.event_time.desc())
+        .limit(1)
+    )
+    newest = session.execute(batches).first()
+    return Batch(*newest) if newest else None
+
+
+def batch(session: Session, user_id: int, sent_at: datetime) -> Sequence[int]:
+    """The outbox rows of what this person sent in one go and nobody has taken back."""
+    sent = select(Outbound.id).where(
+        _sent_by(user_id), Outbound.event_time == sent_at, Outbound.state != State.CANCELLED
+    )
+    return session.scalars(sent.order_by(Outbound.id)).all()
+
+
+def _sent_by(user_id: int) -> ColumnElement[bool]:
+    return and_(Outbound.channel == Channel.REMINDER, Outbound.created_by_id == user_id)
+
+
+def _copy(session: Session, reader: _Reader, subject: str, body: str, rules: Rules, now: datetime) -> Copy:
+    application, follow_up, settings = reader
+    draft = reminders.draft(session, application, subject, body, settings, rules)
+    return Copy(application, follow_up, draft, reminders.blocked(session, application, follow_up, rules, now))

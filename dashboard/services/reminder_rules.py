@@ -1,0 +1,116 @@
+"""Whether reminders can be sent at all (settings), and who may be written to now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config import Config
+from dashboard.mail import is_address
+from dashboard.models import Application, FollowUp, Outbound, Reminder
+from dashboard.models.outbound import Channel, State
+from dashboard.services.cadence import APART, MAX_MESSAGES, UNDER_WAY
+from dashboard.services.opt_outs import OPTED_OUT_WORDS, is_opted_out
+
+COMPLETED_WORDS: Final = "They have completed their application."
+GONE_WORDS: Final = "Their data is no longer here."
+NO_EMAIL_WORDS: Final = "They gave no e-mail address that can be written to."
+WAITING_WORDS: Final = "A message to them is waiting to be sent."
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What reminders take from the settings. `secrets`: the key for opt-outs and links, then the retired ones."""
+
+    public_url: str
+    secrets: tuple[str, ...] = field(repr=False)
+    has_server: bool = False
+    mail_from: str | None = None
+    postal_address: str | None = None
+    hold: timedelta = timedelta(seconds=60)
+
+    @classmethod
+    def of(cls, config: Config) -> Rules:
+        return cls(
+            public_url=config.public_url,
+            secrets=(config.secret_key, *config.secret_key_retired),
+            has_server=config.mail_url is not None,
+            mail_from=config.mail_from,
+            postal_address=config.mail_postal_address,
+            hold=timedelta(seconds=config.mail_hold),
+        )
+
+    @property
+    def unready(self) -> str | None:
+        """Why no reminder can be sent at all, naming the settings that are missing; None where they are there."""
+        needed = {
+            "MAIL_URL": self.has_server,
+            "MAIL_FROM": self.mail_from,
+            "MAIL_POSTAL_ADDRESS": self.postal_address,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if not missing:
+            return None
+        named = " and ".join(part for part in (", ".join(missing[:-1]), missing[-1]) if part)
+        are = "is" if len(missing) == 1 else "are"
+        return f"Reminders can be written but not sent: {named} {are} not set. Ask whoever runs this dashboard."
+
+
+def no_longer_wanted(
+    session: Session, application: Application | None, follow_up: FollowUp | None, rules: Rules
+) -> str | None:
+    """Why nothing may be sent to this person whatever was decided before; asked again at the moment of sending."""
+    if application is None or follow_up is None:
+        return GONE_WORDS
+    if application.completed or follow_up.completed_at is not None:
+        return COMPLETED_WORDS
+    if not is_address(application.email):
+        return NO_EMAIL_WORDS
+    if follow_up.opted_out_at is not None or is_opted_out(session, application.email or "", rules.secrets):
+        return OPTED_OUT_WORDS
+    return None
+
+
+def blocked(
+    session: Session, application: Application, follow_up: FollowUp | None, rules: Rules, now: datetime
+) -> str | None:
+    """Why nobody may write to this person now, in words; None where they may."""
+    return no_longer_wanted(session, application, follow_up, rules) or _too_much(session, application, now)
+
+
+def _too_much(session: Session, application: Application, now: datetime) -> str | None:
+    if len(numbers_taken(session, application.id)) >= MAX_MESSAGES:
+        return f"They have had {MAX_MESSAGES} of {MAX_MESSAGES} messages."
+    same_person = select(Application.id).where(Application.email_key == application.email_key)
+    under_way = session.scalar(
+        select(Outbound.state)
+        .where(
+            Outbound.application_id.in_(same_person),
+            Outbound.channel == Channel.REMINDER,
+            Outbound.state.in_(UNDER_WAY),
+        )
+        .limit(1)
+    )
+    if under_way == State.PARKED:
+        return "An earlier message to them could not be sent. Retry it or take it back first."
+    if under_way is not None:
+        return WAITING_WORDS
+    last = session.scalar(select(func.max(FollowUp.last_message_at)).where(FollowUp.application_id.in_(same_person)))
+    if last is not None and now - last < APART:
+        return f"They had a message less than {APART // timedelta(hours=1)} hours ago."
+    return None
+
+
+def numbers_taken(session: Session, application_id: int) -> set[int]:
+    """The numbers of the reminders that went out or may yet."""
+    return set(
+        session.scalars(
+            select(Reminder.number)
+            .join(Outbound, Outbound.id == Reminder.outbound_id)
+            .where(Reminder.application_id == application_id, Outbound.state != State.CANCELLED)
+        )
+    )

@@ -1,0 +1,179 @@
+"""The words of a reminder: merge fields such as `{first_name}`, and what each stands for with one applicant.
+
+People's text is never a format string: only the names in `FIELDS` mean something, and `{{` is a brace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from dashboard.models import Application, FollowUp, JobFollowUp
+
+FIELDS: Final[Mapping[str, str]] = {
+    "first_name": "first name",
+    "last_name": "last name",
+    "job_title": "job title",
+    "company": "company",
+    "job_place": "place of the job",
+    "apply_link": "the job's apply address",
+    "missing": "what was not given yet",
+}
+"""Merge field → what it stands for."""
+
+LONGEST_NAME: Final = 60
+LONGEST_FACT: Final = 200
+LONGEST_ADDRESS: Final = 2_000
+TALROO_HOSTS: Final = ("jobs2careers.com", "talroo.com")
+
+_PIECE: Final = re.compile(r"\{\{|\}\}|\{[^{}\n]*\}|[{}]")
+_ADDRESS_LIKE: Final = re.compile(r"[/\\@<>]|www\.|\.(com|net|org|info|io|co|ru|xyz)\b", re.IGNORECASE)
+
+
+class BadWords(ValueError):
+    """A text that cannot be merged; the message says what to change."""
+
+
+class BadAddress(ValueError):
+    """An apply address that cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """`missing`: the merge fields, in words, for which this applicant has no value."""
+
+    text: str
+    missing: tuple[str, ...]
+
+
+def problem_with(text: str) -> str | None:
+    """Why `text` cannot be used in a template, in words; None where it can."""
+    try:
+        fields_in(text)
+    except BadWords as problem:
+        return str(problem)
+    return None
+
+
+def fields_in(text: str) -> tuple[str, ...]:
+    """The merge fields `text` uses, in order, each once. Raises `BadWords`."""
+    return tuple(dict.fromkeys(name for piece in _PIECE.findall(text) if (name := _field(piece))))
+
+
+def merge(text: str, values: Mapping[str, str | None]) -> Merged:
+    """`text` with the value of each merge field in its place. Raises `BadWords` for a field there is not."""
+    missing = tuple(FIELDS[name] for name in fields_in(text) if not values.get(name))
+    return Merged(_PIECE.sub(lambda found: _replaced(found[0], values), text), missing)
+
+
+def values_for(
+    application: Application, follow_up: FollowUp | None, job_settings: JobFollowUp | None
+) -> dict[str, str | None]:
+    """What each merge field stands for with this applicant; None where it is not known."""
+    job = application.job
+    return {
+        "first_name": _name(application.first_name),
+        "last_name": _name(application.last_name),
+        "job_title": _fact(job.title) if job else None,
+        "company": _fact(job.company) if job else None,
+        "job_place": _fact(job.place) if job else None,
+        "apply_link": _apply_link(job_settings),
+        "missing": _listed(follow_up.missing) if follow_up else None,
+    }
+
+
+def checked_apply_url(text: str) -> str:
+    """`text` as a job's apply address. Raises `BadAddress`, saying why, for one that cannot or must not be used.
+
+    Never an address through which Talroo counts clicks: following it could mint a new click that is paid for.
+    """
+    address = text.strip()
+    host = _host(address)
+    if not host:
+        raise BadAddress("Give the whole address, beginning with https://, as it stands in the browser.")
+    if len(address) > LONGEST_ADDRESS:
+        raise BadAddress(f"The address is longer than {LONGEST_ADDRESS:,} characters.")
+    if any(host == known or host.endswith(f".{known}") for known in TALROO_HOSTS):
+        raise BadAddress(
+            "This address leads through Talroo, where following it can count as a new click that you pay for. "
+            "Use the address of the job's own apply page."
+        )
+    if "tlr_sid" in _decoded(address).lower():
+        raise BadAddress("This address carries somebody's Talroo click id (tlr_sid). Use it without that part.")
+    return address
+
+
+# --- merging --------------------------------------------------------------------------------------------------------
+
+
+def _field(piece: str) -> str | None:
+    """The name of the merge field that `piece` is; None for a doubled brace."""
+    if piece in ("{{", "}}"):
+        return None
+    if len(piece) == 1:
+        raise BadWords(f"There is a single {piece} in the text. Write {piece * 2} where it is meant as a brace.")
+    name = piece[1:-1]
+    if name not in FIELDS:
+        known = ", ".join(f"{{{field}}}" for field in FIELDS)
+        raise BadWords(f"There is no merge field {piece[:40]}. The fields are {known}.")
+    return name
+
+
+def _replaced(piece: str, values: Mapping[str, str | None]) -> str:
+    name = _field(piece)
+    return piece[0] if name is None else values.get(name) or f"[{FIELDS[name]}]"
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+def _name(given: str | None) -> str | None:
+    # Anybody can put a stranger's e-mail address and an advertisement for a name into an application form;
+    # what looks like an address, or is no name by its length, is not sent to that stranger in our name.
+    name = _one_line(given)
+    return name if name and len(name) <= LONGEST_NAME and not _ADDRESS_LIKE.search(name) else None
+
+
+def _fact(given: str | None) -> str | None:
+    return _one_line(given)[:LONGEST_FACT] or None
+
+
+def _one_line(given: str | None) -> str:
+    printable = "".join(character if character.isprintable() else " " for character in given or "")
+    return " ".join(printable.split())
+
+
+def _listed(parts: Sequence[str]) -> str | None:
+    """ "phone", "phone and résumé", "phone, address and résumé"."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part) or None
+
+
+def _apply_link(job_settings: JobFollowUp | None) -> str | None:
+    if job_settings is None or not job_settings.apply_url:
+        return None
+    try:
+        return checked_apply_url(job_settings.apply_url)
+    except BadAddress:
+        return None
+
+
+def _host(address: str) -> str | None:
+    """The host of a web address that can stand in a mail; None where it is none."""
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and (parts.port or 1) and "@" not in parts.netloc
+    except ValueError:
+        return None
+    if not usable or not address.isprintable() or " " in address or "\\" in address:
+        return None
+    return (parts.hostname or "").rstrip(".") or None
+
+
+def _decoded(address: str) -> str:
+    """Percent signs undone, also where an address is packed into another's query, and that one once more."""
+    for _ in range(3):
+        address = unquote(address)
+    return address

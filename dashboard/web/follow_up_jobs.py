@@ -1,0 +1,80 @@
+"""`/incomplete/jobs`: for each job, where a reminder's link leads and whether it is written to people by itself."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from dashboard import queries
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import Job
+from dashboard.permissions import Permission, needs
+from dashboard.services import cadence, job_follow_ups, reminder_templates, stops
+from dashboard.services.job_follow_ups import Wanted
+from dashboard.services.reminders import Rules
+from dashboard.web.edge import reading, settings, writing
+
+bp = Blueprint("follow_up_jobs", __name__, url_prefix="/incomplete/jobs")
+
+Answer = Response | tuple[str, int]
+
+
+@bp.get("")
+@needs(Permission.INCOMPLETE)
+def index() -> str:
+    asked = queries.words(request.args, "q", 200)
+    rows = job_follow_ups.listed(reading(), asked)
+    return render_template("follow_up_jobs/index.html", rows=rows, asked=asked, most=job_follow_ups.SHOWN_JOBS)
+
+
+@bp.get("/<public_id>")
+@needs(Permission.INCOMPLETE)
+def show(public_id: str) -> Answer:
+    job = _find(public_id)
+    saved = job_follow_ups.settings_of(reading(), job.id)
+    return _page(job, Wanted.of(saved, reminder_templates.listed(reading())))
+
+
+@bp.post("/<public_id>")
+@needs(Permission.INCOMPLETE)
+def save(public_id: str) -> Answer:
+    session = writing()
+    job = _find(public_id)
+    wanted = Wanted.read(request.form, reminder_templates.listed(session))
+    if wanted.problems:
+        return _page(job, wanted, status=400)
+    now = utcnow()
+    job_follow_ups.save(session, job, wanted, user_id=current_user.id, at=now)
+    people = cadence.replan_job(session, job.id, now)
+    db.session.commit()
+    flash(_told(wanted, people), "success")
+    return redirect(url_for("follow_up_jobs.show", public_id=public_id))
+
+
+def _told(wanted: Wanted, people: int) -> str:
+    if not wanted.active:
+        return "Saved. Nothing is written by itself for this job."
+    whom = "1 person who is open now is" if people == 1 else f"{people} people who are open now are"
+    return f"Saved. {whom} written to when their day comes, and so is whoever begins from now on."
+
+
+def _page(job: Job, wanted: Wanted, status: int = 200) -> Answer:
+    now = utcnow()
+    page = render_template(
+        "follow_up_jobs/show.html",
+        job=job,
+        wanted=wanted,
+        saved=job_follow_ups.settings_of(reading(), job.id),
+        templates=reminder_templates.listed(reading()),
+        concerned=job_follow_ups.concerned(reading(), job, now),
+        last_day=job_follow_ups.LAST_DAY,
+        unready=Rules.of(settings()).unready,
+        found=stops.of_job(reading(), job, now=now),
+    )
+    return page, status
+
+
+def _find(public_id: str) -> Job:
+    return job_follow_ups.job_called(reading(), public_id) or abort(404)

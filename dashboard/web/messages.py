@@ -1,0 +1,89 @@
+"""`/incomplete/messages`: every reminder, with what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask_login import current_user
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from dashboard.extensions import db
+from dashboard.models import Outbound
+from dashboard.models.outbound import Channel
+from dashboard.permissions import Permission, needs
+from dashboard.services import composing, reminders
+from dashboard.services.reminders import Rules
+from dashboard.web import csv
+from dashboard.web.compose import TOGETHER
+from dashboard.web.edge import reading, settings, writing
+from dashboard.web.ledger import Screen
+
+
+def _more(now: datetime) -> Mapping[str, Any]:
+    return {"held": composing.held(reading(), current_user.id, now), "unready": Rules.of(settings()).unready}
+
+
+bp = Screen(
+    "messages",
+    Channel.REMINDER,
+    ("message", "messages"),
+    address="/incomplete/messages",
+    permission=Permission.INCOMPLETE,
+    columns=csv.message_columns,
+    more=_more,
+).blueprint()
+
+
+@bp.post("/incomplete/messages/<public_id>/undo")
+@needs(Permission.INCOMPLETE)
+def undo(public_id: str) -> Response:
+    """Take one message back before it is sent."""
+    session = writing()
+    row = session.scalar(select(Outbound).where(Outbound.public_id == public_id, Outbound.channel == Channel.REMINDER))
+    if row is None:
+        abort(404)
+    done = reminders.undo(session, row.id)
+    db.session.commit()
+    if done:
+        flash("The message was taken back. It was not sent.", "success")
+    else:
+        flash("It is too late to take this message back. Nothing was changed.", "info")
+    return redirect(_back(row))
+
+
+@bp.post("/incomplete/messages/undo")
+@needs(Permission.INCOMPLETE)
+def undo_batch() -> Response:
+    """Take back everything that this person sent in one go, as far as it has not left."""
+    rows = composing.batch(reading(), current_user.id, _moment(request.form.get("sent_at", "")))
+    done: list[bool] = []
+    for start in range(0, len(rows), TOGETHER):
+        session = writing()
+        done += [reminders.undo(session, number) for number in rows[start : start + TOGETHER]]
+        db.session.commit()
+    taken_back, gone = done.count(True), done.count(False)
+    words = f"{taken_back} {'message was' if taken_back == 1 else 'messages were'} taken back and not sent."
+    if gone:
+        words += f" For {gone} it was too late."
+    flash(words, "success" if taken_back else "info")
+    return redirect(url_for("messages.index"))
+
+
+def _moment(typed: str) -> datetime:
+    """When the messages were sent, as the form says it. Aborts with 404 for what is no time."""
+    try:
+        moment = datetime.fromisoformat(typed)
+    except ValueError:
+        abort(404)
+    return moment if moment.tzinfo else abort(404)
+
+
+def _back(row: Outbound) -> str:
+    """Where the button was pressed: on the person's page, or in the ledger."""
+    if request.form.get("back") == "person" and row.application is not None:
+        return url_for("incomplete.show", public_id=row.application.public_id, _anchor="messages")
+    return url_for("messages.index")

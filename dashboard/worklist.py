@@ -1,0 +1,188 @@
+"""The worklist: who began an application and did not finish it. What is asked of it becomes SELECTs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
+
+from dashboard import search
+from dashboard.models import Application, FollowUp, Outbound, Reminder
+from dashboard.paging import Page, count, rows_after
+from dashboard.queries import jobs_called, one_of, words
+
+AGES: Final = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+"""Started at most so long ago; `older` is what is left."""
+PROGRESS: Final = ("contact", "some", "most")
+SHOWS: Final = ("open", "recovered", "opted-out")
+LATELY: Final = 10
+
+_FAR: Final = and_(FollowUp.answered > 0, FollowUp.answered * 2 >= FollowUp.asked)
+"""At least half of the questions; null, so neither true nor false, where nobody knows how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """Whom an HR administrator asked to see.
+
+    `progress`: `contact` (only the contact page), `some` (some questions), `most` (at least half of them).
+    `show`: those who still have to finish, those who did since, or of the former those who want no messages.
+    """
+
+    text: str = ""
+    job: str = ""
+    age: str = ""
+    progress: str = ""
+    contacted: str = ""
+    show: str = "open"
+    problems: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def read(cls, args: Mapping[str, str]) -> Worklist:
+        """From an address's query. What cannot be read is left out and named in `problems`, in words."""
+        problems: list[str] = []
+        return cls(
+            text=words(args, "q", 200),
+            job=words(args, "job", 255),
+            age=one_of(args, "age", {*AGES, "older"}, problems),
+            progress=one_of(args, "progress", set(PROGRESS), problems),
+            contacted=one_of(args, "contacted", {"yes", "no"}, problems),
+            show=one_of(args, "show", set(SHOWS), problems) or "open",
+            problems=tuple(problems),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everybody is shown whom `show` means."""
+        return replace(self, show="open") == Worklist()
+
+    @property
+    def args(self) -> dict[str, str]:
+        """The query of an address that asks for the same."""
+        named = {
+            "q": self.text,
+            "job": self.job,
+            "age": self.age,
+            "progress": self.progress,
+            "contacted": self.contacted,
+            "show": "" if self.show == "open" else self.show,
+        }
+        return {name: value for name, value in named.items() if value}
+
+    @property
+    def newest_by(self) -> InstrumentedAttribute[Any]:
+        """The time that orders the list."""
+        return FollowUp.completed_at if self.show == "recovered" else FollowUp.since
+
+    def statement(self, dialect: str, now: datetime) -> Select[Any]:
+        """The rows asked for, in no order."""
+        found = select(FollowUp).where(*self._shown(), *self._conditions(now))
+        if not self.text:
+            return found
+        return found.where(FollowUp.application_id.in_(search.narrow(select(Application.id), self.text, dialect)))
+
+    def _shown(self) -> Iterator[ColumnElement[bool]]:
+        if self.show == "recovered":
+            yield FollowUp.completed_at.is_not(None)
+            return
+        yield FollowUp.completed_at.is_(None)
+        if self.show == "opted-out":
+            yield FollowUp.opted_out_at.is_not(None)
+
+    def _conditions(self, now: datetime) -> Iterator[ColumnElement[bool]]:
+        if self.job:
+            yield FollowUp.application_id.in_(select(Application.id).where(*self._of_the_job()))
+        if self.age:
+            yield _began(self.age, now)
+        if self.progress:
+            yield _came(self.progress)
+        if self.contacted:
+            yield FollowUp.messages > 0 if self.contacted == "yes" else FollowUp.messages == 0
+
+    def _of_the_job(self) -> Iterator[ColumnElement[bool]]:
+        yield Application.job_id.in_(jobs_called(self.job))
+        if self.show != "recovered":
+            # An open follow-up's application is unfinished too: saying so lets the job's index pass over all others.
+            yield Application.completed.is_(False)
+
+
+def _began(age: str, now: datetime) -> ColumnElement[bool]:
+    return FollowUp.since < now - AGES["month"] if age == "older" else FollowUp.since >= now - AGES[age]
+
+
+def _came(progress: str) -> ColumnElement[bool]:
+    """How far somebody came. Where the form is not known, any answer is "some"."""
+    if progress == "contact":
+        return FollowUp.answered == 0
+    if progress == "most":
+        return _FAR
+    return and_(FollowUp.answered > 0, not_(func.coalesce(_FAR, False)))
+
+
+def worklist_page(session: Session, asked: Worklist, cursor: str | None, *, now: datetime) -> Page[FollowUp]:
+    """One page, newest first: by when they began, those who finished by when they did."""
+    found = asked.statement(session.get_bind().dialect.name, now)
+    rows, following = rows_after(session, _with_people(found), cursor, asked.newest_by, FollowUp.id)
+    return Page(rows, following, count(session, found.with_only_columns(FollowUp.id)))
+
+
+def came_back_lately(session: Session, limit: int = LATELY) -> Sequence[FollowUp]:
+    """Who finished last, newest first."""
+    found = select(FollowUp).where(FollowUp.completed_at.is_not(None))
+    newest = found.order_by(FollowUp.completed_at.desc(), FollowUp.id.desc()).limit(limit)
+    return session.scalars(_with_people(newest)).all()
+
+
+def follow_up(session: Session, public_id: str) -> FollowUp | None:
+    """One application that ever reached us unfinished, by its application's public id."""
+    own = select(Application.id).where(Application.public_id == public_id).scalar_subquery()
+    found = select(FollowUp).where(FollowUp.application_id == own)
+    return session.scalars(_with_people(found)).one_or_none()
+
+
+def messages_to(session: Session, application: Application) -> Sequence[Reminder]:
+    """What was written to one person, the newest first, with what became of it."""
+    written = select(Reminder).where(Reminder.application_id == application.id).order_by(Reminder.number.desc())
+    return session.scalars(written.options(joinedload(Reminder.outbound).joinedload(Outbound.created_by))).all()
+
+
+def has_any(session: Session) -> bool:
+    """Whether anybody ever began without finishing."""
+    return session.scalar(select(FollowUp.id).limit(1)) is not None
+
+
+def _with_people(found: Select[Any]) -> Select[Any]:
+    return found.options(joinedload(FollowUp.application, innerjoin=True), selectinload(FollowUp.completed_by))
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """What became of those who began within `days`. `after_message`: of the recovered, whom a reminder preceded."""
+
+    days: int
+    started: int
+    contacted: int
+    recovered: int
+    after_message: int
+    opted_out: int
+
+    def rate(self, number: int) -> str:
+        """`number` as a share of those who started: "31%"; empty where nobody did."""
+        return f"{100 * number / self.started:.0f}%" if self.started else ""
+
+
+def tiles(session: Session, now: datetime, days: int = 30) -> Tiles:
+    """The figures over the worklist, in one statement over those days' rows."""
+    recovered = FollowUp.completed_at.is_not(None)
+    counted = (FollowUp.messages > 0, recovered, and_(recovered, FollowUp.messages_before > 0))
+    sums = [_how_many(condition) for condition in (*counted, FollowUp.opted_out_at.is_not(None))]
+    found = session.execute(select(func.count(), *sums).where(FollowUp.since >= now - timedelta(days=days))).one()
+    return Tiles(days, *(int(number or 0) for number in found))
+
+
+def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))

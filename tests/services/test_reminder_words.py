@@ -1,0 +1,148 @@
+"""Merge fields: what each stands for, what is missing, and what can never be smuggled in by them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.models import Application, FollowUp, Job, JobFollowUp
+from dashboard.services.reminder_words import (
+    FIELDS,
+    BadAddress,
+    BadWords,
+    checked_apply_url,
+    fields_in,
+    merge,
+    problem_with,
+    values_for,
+)
+
+ALL = {name: name.upper() for name in FIELDS}
+
+
+def person(**facts: str | None) -> Application:
+    job = Job(reference="WH-1", title="Picker", company="Harbor & Vale", city="Austin", state="TX")
+    return Application(**{"first_name": "Ada", "last_name": "Quill", "job": job, **facts})
+
+
+def test_each_field_stands_for_its_fact():
+    follow_up = FollowUp(missing=["phone", "address", "résumé"])
+    settings = JobFollowUp(apply_url="https://jobs.example.com/apply/1")
+    assert values_for(person(), follow_up, settings) == {
+        "first_name": "Ada",
+        "last_name": "Quill",
+        "job_title": "Picker",
+        "company": "Harbor & Vale",
+        "job_place": "Austin, TX",
+        "apply_link": "https://jobs.example.com/apply/1",
+        "missing": "phone, address and résumé",
+    }
+    assert set(values_for(person(), None, None)) == set(FIELDS)
+
+
+def test_a_text_is_merged_and_doubled_braces_are_braces():
+    merged = merge("Dear {first_name}, {{a}} {company}.", ALL)
+    assert (merged.text, merged.missing) == ("Dear FIRST_NAME, {a} COMPANY.", ())
+
+
+def test_what_is_not_known_is_named_in_words_once():
+    merged = merge("{first_name} {apply_link} {first_name} {company}", {**ALL, "first_name": None, "apply_link": ""})
+    assert merged.missing == ("first name", "the job's apply address")
+    assert merged.text == "[first name] [the job's apply address] [first name] COMPANY"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{salary}",
+        "{first name}",
+        "{First_name}",
+        "{}",
+        "{first_name.__class__}",
+        "{0}",
+        "{first_name!r}",
+        "{ first_name }",
+    ],
+)
+def test_a_field_that_there_is_not_is_named_with_those_there_are(text: str):
+    words = problem_with(f"Hello {text}") or ""
+    assert text in words
+    assert "{first_name}, {last_name}" in words
+    with pytest.raises(BadWords):
+        merge(text, ALL)
+
+
+@pytest.mark.parametrize(("text", "brace"), [("{first_name", "{"), ("100 }", "}"), ("a {\n} b", "{"), ("{{{", "{")])
+def test_a_single_brace_is_told_how_to_write_it(text: str, brace: str):
+    assert (
+        problem_with(text) == f"There is a single {brace} in the text. Write {brace * 2} where it is meant as a brace."
+    )
+
+
+def test_a_text_without_fields_is_left_as_it_is():
+    assert problem_with("100 % plain. Ünïcode\n\n") is None
+    assert fields_in("") == ()
+
+
+@given(st.text(), st.text())
+def test_a_value_is_never_read_for_fields_and_nothing_else_raises(text: str, value: str):
+    assert merge("{first_name}", {"first_name": value or "x"}).text == (value or "x")
+    if problem_with(text) is None:
+        assert merge(text, ALL).missing == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Win at https://spam.example", "www.spam.example", "spam.com", "a@b.c", "x" * 61, "<b>", "", " ", None, "\n"],
+)
+def test_a_name_that_is_none_is_never_sent_to_a_stranger(name: str | None):
+    assert values_for(person(first_name=name), None, None)["first_name"] is None
+
+
+@pytest.mark.parametrize("name", ["Mary-Ann", "O'Neil", "José María", "J. R.", "李", "van der Berg", "St. John"])
+def test_a_name_that_is_one_is_sent(name: str):
+    assert values_for(person(first_name=f" {name}\n"), None, None)["first_name"] == name
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.jobs2careers.com/click.php?id=1",
+        "http://JOBS2CAREERS.com",
+        "https://apply.talroo.com/x",
+        "https://talroo.com./x",
+        "https://jobs.example.com/apply?tlr_sid=1",
+        "https://jobs.example.com/go?to=https%3A%2F%2Fx.example%2F%3Ftlr%255Fsid%3D1",
+        "https://jobs.example.com/#TLR_SID=1",
+    ],
+)
+def test_an_address_that_could_cost_a_click_is_refused_with_the_reason(address: str):
+    with pytest.raises(BadAddress, match="click"):
+        checked_apply_url(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "jobs.example.com", "ftp://x.example", "javascript:alert(1)", "https://", "https://u:p@x.example",
+                "https://x.example/a b", "https://x.example/\n", "https://x.example:port", "https://[::1"]
+)  # fmt: skip
+def test_what_is_no_address_is_told_how_one_looks(address: str):
+    if address.strip() == "https://x.example/":
+        assert checked_apply_url(address) == "https://x.example/"
+        return
+    with pytest.raises(BadAddress, match="https://"):
+        checked_apply_url(address)
+
+
+def test_the_jobs_own_address_is_taken_as_it_is():
+    for address in (
+        "https://jobs.example.com/apply?job=1&ref=mail#top",
+        "http://talroo.com.example.org/",
+        "https://nottalroo.com",
+    ):
+        assert checked_apply_url(f" {address} ") == address
+
+
+def test_an_address_that_should_never_have_been_saved_is_not_sent():
+    settings = JobFollowUp(apply_url="https://www.jobs2careers.com/click.php")
+    assert values_for(person(), None, settings)["apply_link"] is None

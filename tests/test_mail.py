@@ -1,0 +1,277 @@
+"""One mail by SMTP, to real servers on loopback that take it, refuse it, and go wrong in every phase."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dashboard.calls import CallFailed, Outcome, Proof
+from dashboard.mail import Letter, Mailer, MailRefused, MailServer, MailUnavailable, is_address
+from tests.smtp import BrokenMailServer
+from tests.smtp import MailServer as RealServer
+from tests.talroo import certificates
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+FROM = "Harbor & Vale <jobs@example.com>"
+LETTER = Letter(
+    id="mail-1",
+    to="ada@example.net",
+    subject="Your application",
+    text="Dear Ada,\n\n.a line with a dot\n.\nGrüße from " + "far away " * 30 + "\n",
+    unsubscribe="https://jobs.example.com/unsubscribe/" + "t" * 130,
+)
+
+
+def mailer(url: str, **options: Any) -> Mailer:
+    return Mailer(url, FROM, **{"deadline": 20.0, "abort_after": 0.2, "now": lambda: NOON, **options})
+
+
+def failure(url: str, letter: Letter = LETTER, **options: Any) -> CallFailed:
+    stop = options.pop("stop", None)
+    with pytest.raises(CallFailed) as caught:
+        mailer(url, **options).send(letter, stop=stop)
+    assert str(caught.value) == caught.value.proof.error
+    return caught.value
+
+
+def test_a_mail_arrives_as_it_was_written_with_every_header():
+    with RealServer() as server:
+        proof = mailer(server.url).send(LETTER)
+    (mail,) = server.mails
+    assert (mail.sender, mail.to) == ("jobs@example.com", ("ada@example.net",))
+    assert mail.text.replace("\r\n", "\n") == LETTER.text
+    assert {name: mail.message[name] for name in mail.message} == {
+        "Message-ID": "<mail-1@example.com>",
+        "List-Unsubscribe": f"<{LETTER.unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "From": FROM,
+        "To": "ada@example.net",
+        "Subject": "Your application",
+        "Date": "Sat, 21 Nov 2026 12:00:00 +0000",
+        "Content-Type": 'text/plain; charset="utf-8"',
+        "Content-Transfer-Encoding": "quoted-printable",
+        "MIME-Version": "1.0",
+        "X-Peer": mail.message["X-Peer"],
+    } or mail.message["X-Peer"] is None
+    assert (proof.status, proof.answer, proof.error, proof.started_at) == (250, "2.0.0 taken as number 1", None, NOON)
+
+
+def test_a_long_address_stands_in_its_header_in_one_piece_and_a_message_is_seven_bits():
+    raw = mailer("smtp://127.0.0.1").as_bytes(LETTER)
+    assert f"\r\nList-Unsubscribe: <{LETTER.unsubscribe}>\r\n".encode() in raw
+    assert raw.isascii()
+    _head, _, text = raw.partition(b"\r\n\r\n")
+    assert max(map(len, text.split(b"\r\n"))) <= 78
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+
+
+def test_a_repeat_has_the_same_message_id_and_only_automatic_mails_say_so():
+    with RealServer() as server:
+        for automatic in (False, True):
+            mailer(server.url).send(Letter("one", "ada@example.net", "Hi", "Hi", "https://x.example", automatic))
+    by_hand, by_itself = (mail.message for mail in server.mails)
+    assert by_hand["Message-ID"] == by_itself["Message-ID"]
+    assert (by_hand["Auto-Submitted"], by_itself["Auto-Submitted"]) == (None, "auto-generated")
+
+
+def test_no_subject_and_no_name_can_begin_another_header():
+    for subject in ("Hi\nBcc: eve@example.com", "Hi\r\n\r\nText", "Hi\x00", "Hi\x85there"):
+        with pytest.raises(ValueError, match="one line"):
+            mailer("smtp://127.0.0.1:9").send(Letter("one", "ada@example.net", subject, "Hi", "https://x.example"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "ada", "ada@example", "a@b.c, eve@example.com", "Ada <ada@example.com>", "a b@c.de", "a@b.c\nBcc: x@y.zz"],
+)
+def test_what_is_no_address_is_never_written_to(address: str):
+    assert not is_address(address)
+    with pytest.raises(ValueError, match="not an e-mail address"):
+        mailer("smtp://127.0.0.1:9").send(Letter("one", address, "Hi", "Hi", "https://x.example"))
+
+
+@pytest.mark.parametrize(
+    "address", ["a..b@docomo.ne.jp", "o'hara+jobs@example.co.uk", "ada@müller.de", "x_y-z@a-b.com"]
+)
+def test_odd_addresses_that_people_have_are_written_to(address: str):
+    assert is_address(address)
+    with RealServer() as server:
+        mailer(server.url).send(Letter("one", address, "Hi", "Hi", "https://x.example"))
+    assert server.mails[0].to == (address.replace("müller", "xn--mller-kva"),)
+
+
+def test_an_international_address_goes_where_the_server_takes_it_and_is_refused_in_words_elsewhere():
+    letter = Letter("one", "gräfin@müller.de", "Grüße", "Hi", "https://x.example")
+    with RealServer() as server:
+        mailer(server.url).send(letter)
+        assert server.mails[0].to == ("gräfin@xn--mller-kva.de",)
+        assert server.mails[0].message["Subject"] == "Grüße"
+    with RealServer(international=False) as plain:
+        refused = failure(plain.url, letter)
+    assert isinstance(refused, MailRefused)
+    assert str(refused) == "the mail server takes no international addresses"
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def test_a_recipient_that_is_refused_for_good_is_refused_and_one_to_ask_later_is_retried():
+    with RealServer(refused=["550 5.1.1 no such ada@example.net", "451 4.7.1 greylisted bob@example.net"]) as server:
+        gone = failure(server.url)
+        later = failure(server.url, Letter("two", "bob@example.net", "Hi", "Hi", "https://x.example"))
+    assert (gone.outcome, gone.proof.status, str(gone)) == (Outcome.REFUSED, 550, "answered 550")
+    assert gone.proof.answer == "5.1.1 no such ada@example.net"
+    assert (later.outcome, later.proof.status) == (Outcome.RETRY, 451)
+    assert not gone.is_uncertain
+    assert not later.is_uncertain
+
+
+@pytest.mark.parametrize(("said", "kind"), [("554 5.7.1 spam", MailRefused), ("452 4.3.1 full", MailUnavailable)])
+def test_what_is_said_to_the_whole_message_decides(said: str, kind: type[CallFailed]):
+    with RealServer(answer=lambda _: said) as server:
+        ended = failure(server.url)
+    assert type(ended) is kind
+    assert (ended.proof.status, ended.proof.answer) == (int(said[:3]), said[4:])
+    assert not ended.is_uncertain
+
+
+# --- breaking off ---------------------------------------------------------------------------------------------------
+
+HELLO = ["220 hi", "250 hi"]
+ASKED = [*HELLO, "250 ok", "250 ok"]
+BREAKS: list[tuple[list[str], str]] = [
+    (["{}"], "before the greeting"),
+    (["220 hi", "{}"], "after EHLO"),
+    ([*HELLO, "{}"], "after MAIL"),
+    ([*HELLO, "250 ok", "{}"], "after RCPT"),
+    ([*ASKED, "{}"], "after DATA"),
+    ([*ASKED, "354 go on", "{}"], "after the message"),
+]
+
+
+@pytest.mark.parametrize("how", ["reset", "close", "silent", "drip"])
+@pytest.mark.parametrize(("script", "when"), BREAKS, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_server_that_breaks_off_is_asked_again_and_only_after_the_message_nobody_knows(
+    script: list[str], when: str, how: str
+):
+    waits = how in ("silent", "drip")
+    with BrokenMailServer([step.format(how) for step in script]) as server:
+        began = time.monotonic()
+        ended = failure(server.url, deadline=1.0 if waits else 20.0)
+        assert time.monotonic() - began < 15, "the deadline did not hold"
+    assert isinstance(ended, MailUnavailable)
+    assert ended.outcome == Outcome.RETRY
+    assert ended.is_uncertain is (when == "after the message")
+    assert ended.proof.status is None
+    words = "no answer within 1 s" if waits else "connection closed without an answer"
+    # Who is fast enough resets a connection before it is quite made.
+    assert str(ended) in (words, "connection reset", "no connection")
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "status"),
+    [
+        (["554 not today"], "answered 554 when called", 554),
+        (["421 too busy"], "answered 421 when called", 421),
+        (["220 hi", "500 what?"], "answered 500 to EHLO", 500),
+        (["what is this"], "the answer is not SMTP", None),
+        ([*HELLO, "421 going down"], "answered 421", 421),
+    ],
+)
+def test_a_server_that_does_not_let_us_in_is_asked_again_later(script: list[str], words: str, status: int | None):
+    with BrokenMailServer(script) as server:
+        ended = failure(server.url)
+    assert (type(ended), str(ended), ended.proof.status) == (MailUnavailable, words, status)
+    assert not ended.is_uncertain
+
+
+def test_a_server_that_is_not_there_is_told_in_words():
+    with BrokenMailServer([]) as gone:
+        pass
+    assert str(failure(gone.url)) == "connection refused"
+    assert str(failure("smtp://mail.invalid:25")) == "host name not found"
+
+
+@pytest.mark.parametrize(("script", "uncertain"), [([*ASKED, "silent"], False), ([*ASKED, "354 go", "silent"], True)])
+def test_being_told_to_stop_ends_a_call_soon(script: list[str], uncertain: bool):
+    stop = threading.Event()
+    with BrokenMailServer(script) as server:
+        threading.Timer(0.3, stop.set).start()
+        ended = failure(server.url, stop=stop, deadline=60.0)
+    assert (str(ended), ended.is_uncertain) == ("stopped before the answer was complete", uncertain)
+    assert str(failure("smtp://127.0.0.1:9", stop=stop)) == "stopped before the call began"
+
+
+# --- TLS and log-in -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
+    """The server's side, and the file of who is to be trusted."""
+    context, trusted = certificates.make(tmp_path_factory.mktemp("tls"))
+    return context, str(trusted)
+
+
+def test_starttls_protects_the_log_in(tls: tuple[ssl.SSLContext, str]):
+    with RealServer(starttls=tls[0], log_in=("user@x", "pass:w/rd")) as server:
+        proof = mailer(f"smtp://user%40x:pass%3Aw%2Frd@{server.address}?tls=true", authorities=tls[1]).send(LETTER)
+    assert proof.status == 250
+    assert (server.mails[0].user, server.mails[0].was_encrypted) == ("user@x", True)
+
+
+def test_smtps_is_encrypted_from_the_first_byte(tls: tuple[ssl.SSLContext, str]):
+    with RealServer(tls=tls[0]) as server:
+        assert mailer(f"smtps://{server.address}", authorities=tls[1]).send(LETTER).status == 250
+
+
+@pytest.mark.parametrize("scheme", ["starttls", "tls"])
+def test_a_certificate_that_is_not_trusted_gets_no_mail(tls: tuple[ssl.SSLContext, str], scheme: str):
+    with RealServer(**{scheme: tls[0]}) as server:
+        address = f"smtp://{server.address}?tls=true" if scheme == "starttls" else f"smtps://{server.address}"
+        ended = failure(address)
+        assert server.mails == []
+    assert (type(ended), str(ended)) == (MailUnavailable, "certificate not trusted")
+
+
+def test_where_tls_is_wanted_and_not_offered_nothing_is_said():
+    with RealServer() as server:
+        ended = failure(f"smtp://{server.address}?tls=true")
+        assert server.mails == []
+    assert (type(ended), str(ended)) == (MailUnavailable, "the mail server offers no TLS")
+
+
+def test_a_log_in_that_is_refused_is_retried_and_named_by_its_setting_without_the_password():
+    with RealServer(log_in=("user", "right")) as server:
+        ended = failure(f"smtp://user:hush-hush@{server.address}")
+    assert (type(ended), str(ended)) == (MailUnavailable, "the mail server refused the log-in (535); see MAIL_URL")
+    assert "hush" not in repr(ended.proof)
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "at_once", "encrypted"),
+    [
+        ("smtp://mail.example.com", 25, False, False),
+        ("smtp://mail.example.com?tls=true", 587, False, True),
+        ("smtp://u:p@mail.example.com", 587, False, True),
+        ("smtp://u:p@mail.example.com:2525?tls=false", 2525, False, False),
+        ("smtp://u:p@127.0.0.1:1025", 1025, False, False),
+        ("smtps://u:p@mail.example.com", 465, True, True),
+    ],
+)
+def test_a_password_is_not_sent_in_the_clear_unless_somebody_says_so(
+    url: str, port: int, at_once: bool, encrypted: bool
+):
+    known = MailServer.of(url)
+    assert (known.port, known.at_once, known.tls) == (port, at_once, encrypted)
+
+
+def test_a_proof_holds_nothing_of_the_letter():
+    with RealServer() as server:
+        proof = mailer(server.url).send(LETTER)
+    assert isinstance(proof, Proof)
+    assert LETTER.to not in repr(proof)

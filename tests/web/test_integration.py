@@ -1,0 +1,128 @@
+"""How the connections stand, as those who run the dashboard see them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import Outbound, SyncKind, SyncRun
+from dashboard.models.outbound import Channel, State
+from dashboard.worker import beat
+from tests.factories import event
+
+
+@pytest.fixture
+def app(make_app, database_url):
+    return make_app(database_url, talroo_client_id="client", talroo_client_secret="secret")
+
+
+def page(client):
+    answer = client.get("/admin")
+    assert answer.status_code == 200
+    return BeautifulSoup(answer.text, "html.parser")
+
+
+def card(found, name):
+    return " ".join(found.select_one(f"section[aria-labelledby={name}-title]").get_text(" ").split())
+
+
+def add(app, *rows):
+    with app.app_context():
+        db.session.add_all(rows)
+        db.session.commit()
+
+
+@pytest.mark.parametrize("role", ["hr_admin", "it_admin"])
+def test_a_fresh_dashboard_says_what_it_waits_for(sign_in, role):
+    found = page(sign_in(role))
+    assert "Nothing yet" in card(found, "pushed")
+    assert "Not running" in card(found, "machine")
+    assert "Nothing was pulled from Talroo yet." in card(found, "incomplete")
+    assert found.select_one("#posturl").text == (
+        "<postUrl><![CDATA[http://127.0.0.1:8000/talroo/applications]]></postUrl>"
+    )
+
+
+def test_the_last_arrival_and_what_waits_for_a_look_are_told(sign_in, deliver):
+    deliver(event())
+    deliver({"id": "odd", "type": "platform:Other:closed:v1", "data": {}})
+    found = page(sign_in("it_admin"))
+    assert "Last arrival today" in card(found, "pushed")
+    assert "Kept for a look 1 to look at" in card(found, "pushed")
+
+
+def test_the_gap_is_told_of_completed_ones(app, sign_in):
+    now = utcnow()
+    told = {"trigger": "worker", "started_at": now, "finished_at": now, "since": now, "state": "done"}
+    add(
+        app,
+        SyncRun(kind=SyncKind.COMPLETED, fetched=415, new=3, unchanged=412, pushed=412, only_pulled=3, **told),
+        SyncRun(kind=SyncKind.INCOMPLETE, fetched=9, new=9, **told),
+    )
+    found = page(sign_in("it_admin"))
+    assert "pushed 412, found only by the API 3, missing 0" in card(found, "completed")
+    assert "only by the API" not in card(found, "incomplete")
+    assert "9 new" in card(found, "incomplete")
+
+
+def test_what_waits_and_what_stopped_are_counted_by_channel(app, sign_in):
+    now = utcnow()
+    states = (State.WAITING, State.SENDING, State.PARKED, State.SENT, State.CANCELLED)
+    add(
+        app,
+        *(
+            Outbound(
+                channel=Channel.CONVERSION,
+                business_key=state,
+                event="2",
+                event_time=now,
+                created_at=now,
+                due_at=now,
+                state=state,
+            )
+            for state in states
+        ),
+    )
+    cells = [row.get_text(" ").split() for row in page(sign_in("it_admin")).select("table.plain tbody tr")]
+    assert cells == [["Conversions", "2", "1"], ["Dispositions", "0", "0"], ["Messages", "to", "applicants", "0", "0"]]
+
+
+def test_a_worker_is_alive_until_it_was_silent_for_half_a_minute(app, sign_in):
+    client = sign_in("it_admin")
+    for age, told in ((5, "Alive"), (31, "Not running")):
+        with app.app_context():
+            beat(lambda: db.session(), "the worker", now=utcnow() - timedelta(seconds=age))
+        assert told in card(page(client), "machine")
+
+
+def test_a_file_store_that_does_not_answer_is_named_by_its_problem(app, sign_in, monkeypatch):
+    client = sign_in("it_admin")
+    assert "File store Answers" in card(page(client), "machine")
+
+    def refuse():
+        raise PermissionError("/secret/path")
+
+    monkeypatch.setattr(app.extensions["file_store"], "check", refuse, raising=True)
+    told = card(page(client), "machine")
+    assert "Does not answer: PermissionError" in told
+    assert "/secret/path" not in told
+
+
+def test_what_is_not_configured_is_said(make_app, sqlite_url):
+    from tests.application import signed_in_client
+
+    client = signed_in_client(make_app(sqlite_url, talroo_webhook_secrets=()), "it_admin")
+    found = page(client)
+    assert "None set: deliveries are refused" in card(found, "pushed")
+    assert "no App Client is set" in card(found, "incomplete")
+
+
+def test_a_recruiter_has_no_such_page_and_no_way_to_it(sign_in):
+    client = sign_in("recruiter")
+    assert client.get("/admin").status_code == 403
+    assert 'href="/admin"' not in client.get("/applications").text
+    assert 'href="/admin"' in sign_in("it_admin").get("/admin/deliveries").text
