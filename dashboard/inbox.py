@@ -375,10 +375,13 @@ def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
     waits = [Application.held_at.is_(None), completed]
     for stage in Stage:
         here = Application.stage == stage.value
-        yield search.tab_of(stage, is_held=False), [here, completed] if stage in DECISIVE else [here, *waits]
+        if stage in DECISIVE:
+            yield search.tab_of(stage, is_held=False), [here, completed]
+        else:
+            yield search.tab_of(stage, is_held=False), [here, *waits]
+            yield "held", [here, Application.held_at.is_not(None), completed]
     is_open = Application.stage.not_in(DECISIVE)
     yield "mine", [Application.assigned_to_id == bindparam("user_id"), is_open, *waits]
-    yield "held", [Application.held_at.is_not(None), is_open, completed]
 
 
 def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:

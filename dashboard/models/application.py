@@ -33,7 +33,6 @@ class Application(Base):
         Index("ix_application_job", "job_id", "completed", "arrived_at", "id"),
         Index("uq_application_inbox_no", "inbox_no", unique=True),
         Index("ix_application_tab", "stage", "held_at", "inbox_no"),
-        _partial("ix_application_held", "inbox_no", where="held_at IS NOT NULL"),
         _partial("ix_application_unindexed", "id", where="unindexed IS NOT NULL"),
         _partial("ix_application_assigned", "assigned_to_id", "stage", "id", where="assigned_to_id IS NOT NULL"),
     )

@@ -15,7 +15,6 @@ down_revision = '0003'
 branch_labels = None
 depends_on = None
 
-HELD = sa.text('held_at IS NOT NULL')
 UNINDEXED = sa.text('unindexed IS NOT NULL')
 GONE = {
     'ix_application_inbox': ['completed', 'arrived_at', 'id'],
@@ -63,7 +62,6 @@ def upgrade():
     # A unique index rather than a constraint: for that, SQLite would have to write the whole table anew.
     op.create_index('uq_application_inbox_no', 'application', ['inbox_no'], unique=True)
     op.create_index('ix_application_tab', 'application', ['stage', 'held_at', 'inbox_no'], unique=False)
-    op.create_index('ix_application_held', 'application', ['inbox_no'], unique=False, sqlite_where=HELD, postgresql_where=HELD)
     op.create_index('ix_application_unindexed', 'application', ['id'], unique=False, sqlite_where=UNINDEXED, postgresql_where=UNINDEXED)
     op.execute("DROP TABLE application_search")
     if op.get_bind().dialect.name == "postgresql":
@@ -85,7 +83,6 @@ def upgrade():
 def downgrade():
     op.execute("DROP TABLE application_search")
     op.drop_index('ix_application_unindexed', table_name='application')
-    op.drop_index('ix_application_held', table_name='application')
     op.drop_index('ix_application_tab', table_name='application')
     op.drop_index('uq_application_inbox_no', table_name='application')
     if op.get_bind().dialect.name == "postgresql":
