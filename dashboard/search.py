@@ -40,7 +40,9 @@ MAX_FACTS: Final = 400
 OPEN_TABS: Final = ("new", "progress")
 """Where an application waits for somebody."""
 LOOKED_THROUGH: Final = 1_500
-"""On PostgreSQL: so many of the newest are looked through before its index, which knows no order, is asked for all."""
+"""On PostgreSQL, whose index knows no order and reads all that match: of so many of the newest, those are counted."""
+WALKED_THROUGH: Final = 16 * LOOKED_THROUGH
+"""Where as large a share of so many would be enough, the list is gone through in its order; else the index is asked."""
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _PHONE: Final = re.compile(r"[\s()+./-]*(?:[0-9][\s()+./-]*){4,}")
@@ -274,15 +276,41 @@ def found(
 
 def total(query: Query, dialect: str, limit: int) -> Any:
     """How many match, counted no further than `limit`: a scalar to select."""
+    exactly = _exactly(query, dialect)
     if dialect == "postgresql":
-        where = f"words @@ {_hidden('match')} AND number > 0"
+        counting = _counting_on_postgresql(exactly)
     else:
-        where = f"{TABLE} MATCH :match AND rowid > 0"
-    counting = (
-        f"SELECT count(*) FROM (SELECT 1 FROM {TABLE} WHERE {where}{_exactly(query, dialect)} LIMIT :most) AS few"  # noqa: S608
-    )
+        few = f"SELECT 1 FROM {TABLE} WHERE {TABLE} MATCH :match AND rowid > 0{exactly} LIMIT :most"  # noqa: S608
+        counting = f"SELECT count(*) FROM ({few}) AS few"  # noqa: S608
     values = {"match": expression(query, dialect, 0), "most": limit} | _times(query)
     return text(counting).bindparams(*_bound(values)).columns(column("total", Integer)).scalar_subquery()
+
+
+def _counting_on_postgresql(exactly: str) -> str:
+    number = "number > 0"
+    matching = f"words @@ CAST(:match AS tsquery){exactly}"
+    walked = _walk("1", number, "DESC", matching, "sampled", ":most")
+    return (
+        f"WITH sampled AS MATERIALIZED ({_sample(number, 'DESC', matching)}),"  # noqa: S608
+        f" walked AS MATERIALIZED (SELECT count(*) AS n FROM ({walked}) AS few)"
+        " SELECT CASE WHEN (SELECT n FROM walked) >= :most THEN :most ELSE (SELECT count(*) FROM"
+        f" (SELECT 1 FROM {TABLE} WHERE words @@ {_hidden('match')} AND {number}{exactly} LIMIT :most) AS few) END"
+    )
+
+
+def _sample(where: str, order: str, matching: str) -> str:
+    """How many of the first `LOOKED_THROUGH` match, as `n`."""
+    first = f"SELECT number, words FROM {TABLE} WHERE {where} ORDER BY number {order} LIMIT {LOOKED_THROUGH}"  # noqa: S608
+    return f"SELECT count(*) AS n FROM ({first}) AS gone_through WHERE {matching}"  # noqa: S608
+
+
+def _walk(columns: str, where: str, order: str, matching: str, sample: str, limit: str) -> str:
+    """The first `limit` that match, found by going through the list; none where `sample` says it would not be soon."""
+    enough = f"(SELECT n FROM {sample}) * {WALKED_THROUGH // LOOKED_THROUGH} >= {limit}"  # noqa: S608
+    every = (
+        f"SELECT number, words FROM {TABLE} WHERE {where} AND {enough} ORDER BY number {order} LIMIT {WALKED_THROUGH}"  # noqa: S608
+    )
+    return f"SELECT {columns} FROM ({every}) AS gone_through WHERE {matching} LIMIT {limit}"  # noqa: S608
 
 
 def expression(query: Query, dialect: str, part: int) -> str:
@@ -342,14 +370,12 @@ def _piece(dialect: str, part: int, *, oldest: bool, query: Query, begins: bool)
         )
     # Where many match, they are found soon by going through the list in order; where few do, by the index. What is
     # asked decides that, not the planner: it takes words for independent of each other, which people's answers are not.
-    near = f"near{part}"
-    going = (
-        f"SELECT number, words FROM {TABLE} WHERE {where.format(exactly='')}"  # noqa: S608
-        f" ORDER BY number {order} LIMIT {LOOKED_THROUGH}"
-    )
+    near, sample = f"near{part}", f"sampled{part}"
+    matching = f"words @@ CAST(:match{part} AS tsquery){exactly}"
+    first = where.format(exactly="")
     return (
-        f"SELECT {part} AS part, number FROM (WITH {near} AS MATERIALIZED (SELECT number FROM ({going}) AS gone_through"  # noqa: S608
-        f" WHERE words @@ CAST(:match{part} AS tsquery){exactly} ORDER BY number {order} LIMIT :limit),"
+        f"SELECT {part} AS part, number FROM (WITH {sample} AS MATERIALIZED ({_sample(first, order, matching)}),"  # noqa: S608
+        f" {near} AS MATERIALIZED ({_walk('number', first, order, matching, sample, ':limit')}),"
         f" far AS MATERIALIZED (SELECT number FROM {TABLE} WHERE words @@ {_hidden(f'match{part}')}"
         f" AND {where.format(exactly=exactly)} AND (SELECT count(*) FROM {near}) < :limit"
         f" ORDER BY number + 0 {order} LIMIT :limit)"

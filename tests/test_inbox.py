@@ -241,6 +241,7 @@ def test_far_back_it_is_found_as_well_as_near(session, index, monkeypatch):
     index()
     for looked_through in (1, 10, 1_500):
         monkeypatch.setattr(search, "LOOKED_THROUGH", looked_through)
+        monkeypatch.setattr(search, "WALKED_THROUGH", 16 * looked_through)
         for text in ("rare", "common"):
             for sort in ("best", "newest", "oldest"):
                 page = inbox_page(session, Inbox(text=text, sort=sort), None)
