@@ -90,6 +90,15 @@ def _files(raw: str) -> str:
     return raw
 
 
+def _apply_page(raw: str) -> str:
+    """May hold {job_reference}, in its query as well."""
+    if urlsplit(raw).scheme not in ("http", "https") or not urlsplit(raw).hostname or re.search(r"\s", raw):
+        raise ValueError("must be the address of apply pages, such as https://jobs.example.com/apply/{job_reference}")
+    if unknown := set(re.findall(r"\{[^{}]*\}?|\}", raw)) - {"{job_reference}"}:
+        raise ValueError(f"has {min(unknown)!r}: only {{job_reference}} can stand in it")
+    return raw
+
+
 def _mail(raw: str) -> str:
     try:
         parts = urlsplit(raw)
@@ -180,6 +189,7 @@ class Config:
     mail_from: str | None = _setting(_sender, None)
     mail_postal_address: str | None = _setting(_line, None)
     mail_hold: int = _setting(_whole(0, 30 * _DAY), 60)
+    apply_url: str | None = _setting(_apply_page, None)
     click_destinations: tuple[str, ...] = _setting(_origins, ())
     click_api_token: str | None = _setting(_text, None)
     metrics_token: str | None = _setting(_text, None)

@@ -91,6 +91,7 @@ def with_defaults(environ: Mapping[str, str], var: Path, port: int) -> dict[str,
     if is_sandbox(environ):
         found |= sandbox_settings(var)
         _default(found, "TALROO_DISPOSITION_EVENTS", lambda: _DISPOSITIONS_TO_SHOW)
+        _default(found, "APPLY_URL", lambda: f"{found['TALROO_CONVERSION_URL']}/apply?job={{job_reference}}")
         if not found.get("MAIL_URL", "").strip():
             for name, value in sandbox_mail_settings(var).items():
                 _default(found, name, lambda value=value: value)

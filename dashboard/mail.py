@@ -28,17 +28,15 @@ from typing import Any, Final, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from dashboard.calls import CallFailed, Outcome, Proof
+from dashboard.mail_address import is_address
 from dashboard.talroo.deadline import Cut, Watch
 from dashboard.talroo.wire import clean
 
 DEADLINE: Final = 30.0
 ABORT_AFTER: Final = 3.0
 KEPT_OF_ANSWER: Final = 500
-LONGEST_ADDRESS: Final = 254
 
 _PORTS: Final = {("smtp", False): 25, ("smtp", True): 587, ("smtps", True): 465}
-_PART: Final = r"[^\s@<>()\[\],;:\\\"\x00-\x20\x7f]"
-_ADDRESS: Final = re.compile(rf"{_PART}{{1,64}}@{_PART}+\.{_PART}+")
 
 
 class MailUnavailable(CallFailed):
@@ -199,11 +197,6 @@ class Mailer:
             call.need(server.ehlo(), "to EHLO")
         if self._server.user is not None:
             _log_in(server, self._server)
-
-
-def is_address(text: str | None) -> bool:
-    """Whether `text` is one e-mail address that can be written to, and nothing besides."""
-    return text is not None and len(text) <= LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
 class _Refused(smtplib.SMTPException):

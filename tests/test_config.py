@@ -75,6 +75,7 @@ def test_a_blank_setting_counts_as_not_set(name):
         ("mail_from", "Harbor & Vale <jobs@example.com>", "Harbor & Vale <jobs@example.com>"),
         ("mail_from", '"Vale, Inc." <jobs@example.com>', '"Vale, Inc." <jobs@example.com>'),
         ("secret_key_retired", f"{'a' * 32}, {'b' * 32}", ("a" * 32, "b" * 32)),
+        ("apply_url", "https://a.example/?job={job_reference}", "https://a.example/?job={job_reference}"),
         ("web_workers", "4", 4),
     ],
 )
@@ -102,6 +103,7 @@ WRONG = {
     "MAIL_FROM": "jobs at example.com",
     "MAIL_POSTAL_ADDRESS": "1 Quay Street\nAustin",
     "MAIL_HOLD": "a minute",
+    "APPLY_URL": "https://jobs.example.com/{job}",
     "CLICK_DESTINATIONS": "https://a.example,b.example",
     "WEB_WORKERS": "0",
     "MAX_APPLICATION_BYTES": "\u0661\u0662",

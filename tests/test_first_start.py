@@ -69,7 +69,7 @@ def test_a_broken_sandbox_file_is_made_anew(var, text):
 def test_in_the_sandbox_everything_of_talroo_is_on_loopback(var):
     found = first_start.with_defaults({}, var, 8000)
     addresses = [value for name, value in found.items() if name.endswith("_URL")]
-    assert len(addresses) == 6
+    assert len(addresses) == 7
     assert all(address.startswith(("http://127.0.0.1:", "smtp://127.0.0.1:")) for address in addresses)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dashboard.calls import CallFailed, Outcome, Proof
-from dashboard.mail import Letter, Mailer, MailRefused, MailServer, MailUnavailable, is_address
+from dashboard.mail import Letter, Mailer, MailRefused, MailServer, MailUnavailable
+from dashboard.mail_address import is_address
 from tests.smtp import BrokenMailServer
 from tests.smtp import MailServer as RealServer
 from tests.talroo import certificates

@@ -29,11 +29,23 @@ _STYLE: Final = (
 def page(received: Mapping[str, Sequence[Payload]]) -> str:
     """HTML of the lists, newest first, the last few hundred of each."""
     sections = "".join(_section(title, columns, received[name]) for name, title, columns in _LISTS)
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Fake Talroo</title>'
-        f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body><main><h1>Fake Talroo</h1>'
+    return _document(
+        "Fake Talroo",
         "<p>Stands in for Talroo while you try the dashboard. Everybody here is made up. "
-        f'The same <a href="/received">as JSON</a>.</p>{sections}</main></body></html>'
+        f'The same <a href="/received">as JSON</a>.</p>{sections}',
+    )
+
+
+def words(title: str, text: str) -> str:
+    """HTML of a page that says one thing."""
+    return _document(escape(title), f"<p>{escape(text)}</p>")
+
+
+def _document(title: str, content: str) -> str:
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body><main><h1>{title}</h1>'
+        f"{content}</main></body></html>"
     )
 
 

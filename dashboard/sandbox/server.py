@@ -21,7 +21,7 @@ from dashboard.sandbox.applications import SEED, catalogue, never_pushed
 from dashboard.sandbox.delivering import Deliverer, Pace, Progress
 from dashboard.sandbox.envelopes import STARTED, Payload
 from dashboard.sandbox.incomplete import incomplete_applications
-from dashboard.sandbox.looking import page
+from dashboard.sandbox.looking import page, words
 from dashboard.sandbox.platform import Refused, Tokens, listing
 from dashboard.sandbox.received import Received
 from dashboard.sandbox.scenes import WITHDRAWN
@@ -234,6 +234,11 @@ def _looking(handler: _Handler) -> str:
     return page(handler.talroo.received.as_json())
 
 
+def _apply(handler: _Handler) -> str:
+    """What reminders' links lead to: in earnest the employer's own page, so all it can say is that it stands for it."""
+    return words("The job’s apply page", "In earnest this is the employer’s own page. An applicant goes on here.")
+
+
 _ROUTES: Final[dict[tuple[str, str], Callable[[_Handler], Payload | str]]] = {
     ("POST", "/v5/oauth2/token"): _token,
     ("GET", "/v5/applications"): _applications,
@@ -242,5 +247,6 @@ _ROUTES: Final[dict[tuple[str, str], Callable[[_Handler], Payload | str]]] = {
     ("GET", "/conversion3.php"): _conversion,
     ("POST", "/disposition/v1/events"): _disposition,
     ("GET", "/received"): _received,
+    ("GET", "/apply"): _apply,
     ("GET", "/"): _looking,
 }

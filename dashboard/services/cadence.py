@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session, contains_eager
 
 from dashboard import daytime
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound, Reminder
@@ -31,22 +32,32 @@ def plan(session: Session, follow_up: FollowUp, now: datetime) -> None:
     """Set when the cadence of the applicant's job writes next; None where it does not."""
     application = session.get_one(Application, follow_up.application_id)
     settings = session.get(JobFollowUp, application.job_id) if application.job_id is not None else None
-    follow_up.next_message_at = _next(session, follow_up, application, settings, now)
+    if settings is None or not settings.active:
+        follow_up.next_message_at = None
+        return
+    written = _written(session, Outbound.application_id == follow_up.application_id)
+    follow_up.next_message_at = _next(follow_up, application, settings, now, written.get(application.id, ()))
 
 
 def replan_job(session: Session, job_id: int, now: datetime) -> int:
     """Plan anew for everybody whom the job's changed settings concern; returns to how many it will write."""
+    settings = session.get(JobFollowUp, job_id)
     concerned = session.scalars(
         select(FollowUp)
-        .join(Application, Application.id == FollowUp.application_id)
+        .join(FollowUp.application)
         .where(Application.job_id == job_id, FollowUp.completed_at.is_(None))
         .where(FollowUp.next_message_at.is_not(None) | (FollowUp.since >= now - ONLY_SINCE))
         .order_by(FollowUp.id)
         .with_for_update(of=FollowUp, key_share=True)
+        .options(contains_eager(FollowUp.application))
         .execution_options(populate_existing=True)
     ).all()
+    # Asked for all at once: a busy job has thousands, and meanwhile nobody else can write to SQLite.
+    people = select(Application.id).where(Application.job_id == job_id)
+    written = _written(session, Outbound.application_id.in_(people))
     for follow_up in concerned:
-        plan(session, follow_up, now)
+        own = written.get(follow_up.application_id, ())
+        follow_up.next_message_at = _next(follow_up, follow_up.application, settings, now, own)
     session.flush()
     return sum(1 for follow_up in concerned if follow_up.next_message_at)
 
@@ -67,7 +78,11 @@ def is_due(session: Session, now: datetime) -> bool:
 
 
 def _next(
-    session: Session, follow_up: FollowUp, application: Application, settings: JobFollowUp | None, now: datetime
+    follow_up: FollowUp,
+    application: Application,
+    settings: JobFollowUp | None,
+    now: datetime,
+    written: Iterable[Any],
 ) -> datetime | None:
     step = step_of(follow_up, settings)
     if step is None or settings is None or follow_up.completed_at or follow_up.opted_out_at or application.completed:
@@ -77,7 +92,7 @@ def _next(
         wanted = max(wanted, follow_up.last_message_at + _gap(follow_up.messages, settings))
     state, job_state = application.state, application.job.state if application.job else None
     moment = daytime.next_day(max(wanted, now), state, job_state)
-    if moment > follow_up.since + ONLY_SINCE or _is_answered_for(session, follow_up):
+    if moment > follow_up.since + ONLY_SINCE or _is_answered_for(follow_up, written):
         return None
     return daytime.next_day(wanted, state, job_state)
 
@@ -88,15 +103,23 @@ def _gap(step: int, settings: JobFollowUp) -> timedelta:
     return max(APART, timedelta(days=settings.steps[step]["days"] - before) - _NIGHT)
 
 
-def _is_answered_for(session: Session, follow_up: FollowUp) -> bool:
-    """Whether a message is under way already, or the next one was written by the cadence and taken back."""
+def _written(session: Session, whose: ColumnElement[bool]) -> dict[int, list[Any]]:
+    """The reminders to some applicants, by application: how each stands, whether the cadence wrote it, its number."""
     found = session.execute(
-        select(Outbound.state, Reminder.automatic, Reminder.number)
+        select(Outbound.state, Reminder.automatic, Reminder.number, Reminder.application_id)
         .join(Reminder, Reminder.outbound_id == Outbound.id)
-        .where(Outbound.application_id == follow_up.application_id, Outbound.channel == Channel.REMINDER)
+        .where(whose, Outbound.channel == Channel.REMINDER)
     )
+    by_person: dict[int, list[Any]] = {}
+    for row in found:
+        by_person.setdefault(row.application_id, []).append(row)
+    return by_person
+
+
+def _is_answered_for(follow_up: FollowUp, written: Iterable[Any]) -> bool:
+    """Whether a message is under way already, or the next one was written by the cadence and taken back."""
     return any(
         row.state in UNDER_WAY
         or (row.state == State.CANCELLED and row.automatic and row.number == follow_up.messages + 1)
-        for row in found
+        for row in written
     )

@@ -64,14 +64,16 @@ class Wanted:
     """The steps as `JobFollowUp.steps` holds them."""
 
     @classmethod
-    def read(cls, form: Mapping[str, str], templates: Sequence[ReminderTemplate]) -> Wanted:
-        """From a form. `templates`: those one may choose."""
+    def read(
+        cls, form: Mapping[str, str], templates: Sequence[ReminderTemplate], *, usual_apply_url: str | None = None
+    ) -> Wanted:
+        """From a form. `templates`: those one may choose; `usual_apply_url`: what serves a job without its own."""
         steps = tuple(_step(form, number) for number in range(1, STEPS + 1))
         address, active = form.get("apply_url", "").strip(), form.get("active") == "yes"
         problems: dict[str, str] = {}
         _check_address(address, problems)
         # A cadence that is off may wait for its address; a message that is written by hand says what it lacks.
-        has_link = bool(address) or not active
+        has_link = bool(address or usual_apply_url) or not active
         plan = _plan(steps, {template.public_id: template for template in templates}, has_link, problems)
         if active and not any(not step.is_blank for step in steps):
             problems["days_1"] = "Say after how many days the first message goes out, and which template it is."

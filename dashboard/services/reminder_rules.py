@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config import Config
-from dashboard.mail import is_address
+from dashboard.mail_address import is_address
 from dashboard.models import Application, FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
 from dashboard.services.cadence import APART, MAX_MESSAGES, UNDER_WAY
@@ -31,6 +31,8 @@ class Rules:
     has_server: bool = False
     mail_from: str | None = None
     postal_address: str | None = None
+    apply_url: str | None = None
+    """Where apply links of jobs without an address of their own lead; `{job_reference}` stands for the job's."""
     hold: timedelta = timedelta(seconds=60)
 
     @classmethod
@@ -41,6 +43,7 @@ class Rules:
             has_server=config.mail_url is not None,
             mail_from=config.mail_from,
             postal_address=config.mail_postal_address,
+            apply_url=config.apply_url,
             hold=timedelta(seconds=config.mail_hold),
         )
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from dashboard.models import Application, FollowUp, JobFollowUp
+from dashboard.models import Application, FollowUp, Job, JobFollowUp
 
 FIELDS: Final[Mapping[str, str]] = {
     "first_name": "first name",
@@ -27,6 +27,7 @@ FIELDS: Final[Mapping[str, str]] = {
 LONGEST_NAME: Final = 60
 LONGEST_FACT: Final = 200
 LONGEST_ADDRESS: Final = 2_000
+PLACE_OF_REFERENCE: Final = "{job_reference}"
 TALROO_HOSTS: Final = ("jobs2careers.com", "talroo.com")
 
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{[^{}\n]*\}|[{}]")
@@ -70,9 +71,15 @@ def merge(text: str, values: Mapping[str, str | None]) -> Merged:
 
 
 def values_for(
-    application: Application, follow_up: FollowUp | None, job_settings: JobFollowUp | None
+    application: Application,
+    follow_up: FollowUp | None,
+    job_settings: JobFollowUp | None,
+    usual_apply_url: str | None = None,
 ) -> dict[str, str | None]:
-    """What each merge field stands for with this applicant; None where it is not known."""
+    """What each merge field stands for with this applicant; None where it is not known.
+
+    `usual_apply_url`: for jobs without an address of their own; see `Rules.apply_url`.
+    """
     job = application.job
     return {
         "first_name": _name(application.first_name),
@@ -80,7 +87,7 @@ def values_for(
         "job_title": _fact(job.title) if job else None,
         "company": _fact(job.company) if job else None,
         "job_place": _fact(job.place) if job else None,
-        "apply_link": _apply_link(job_settings),
+        "apply_link": apply_link(job, job_settings, usual_apply_url),
         "missing": _listed(follow_up.missing) if follow_up else None,
     }
 
@@ -151,11 +158,15 @@ def _listed(parts: Sequence[str]) -> str | None:
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part) or None
 
 
-def _apply_link(job_settings: JobFollowUp | None) -> str | None:
-    if job_settings is None or not job_settings.apply_url:
+def apply_link(job: Job | None, job_settings: JobFollowUp | None, usual: str | None) -> str | None:
+    """The job's own apply address, else what the `usual` one is for this job; None where neither can be used."""
+    own = job_settings.apply_url if job_settings else None
+    reference = quote(job.reference, safe="") if job else ""
+    address = own or (usual or "").replace(PLACE_OF_REFERENCE, reference)
+    if not own and not reference and usual and PLACE_OF_REFERENCE in usual:
         return None
     try:
-        return checked_apply_url(job_settings.apply_url)
+        return checked_apply_url(address)
     except BadAddress:
         return None
 

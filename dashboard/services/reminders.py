@@ -86,7 +86,7 @@ def _drafted(
     job_settings: JobFollowUp | None,
     rules: Rules,
 ) -> Draft:
-    values = reminder_words.values_for(application, follow_up, job_settings)
+    values = reminder_words.values_for(application, follow_up, job_settings, rules.apply_url)
     head, text = reminder_words.merge(subject, values), reminder_words.merge(body, values)
     return Draft(
         subject=" ".join(head.text.split()),

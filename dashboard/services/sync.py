@@ -17,6 +17,8 @@ from dashboard.services import pull_turn
 
 NIGHTLY: Final = time(3, 0)
 """When completed applications are pulled, in UTC."""
+NIGHT: Final = timedelta(hours=1)
+"""How long a first pull may still begin after `NIGHTLY`."""
 AGAIN_AFTER_FAILURE: Final = timedelta(hours=1)
 AGAIN_AFTER_INTERRUPTION: Final = timedelta(minutes=1)
 
@@ -63,7 +65,8 @@ def _next_at(kind: SyncKind, last: SyncRun | None, now: datetime, interval: int)
     if not interval:
         return None
     if last is None:
-        return now
+        # Completed ones come by themselves; what a first pull finds of them may have been dealt with elsewhere already.
+        return now if kind is SyncKind.INCOMPLETE else _following_night(now - NIGHT)
     if last.state in ("running", "interrupted"):
         # Nobody holds it any more, or `running` says so: it goes on soon, but no crash may begin again at once.
         return last.started_at + min(AGAIN_AFTER_INTERRUPTION, timedelta(seconds=interval))

@@ -13,6 +13,7 @@ from dashboard.models import Job
 from dashboard.permissions import Permission, needs
 from dashboard.services import cadence, job_follow_ups, reminder_templates, stops
 from dashboard.services.job_follow_ups import Wanted
+from dashboard.services.reminder_words import apply_link
 from dashboard.services.reminders import Rules
 from dashboard.web.edge import reading, settings, writing
 
@@ -26,7 +27,13 @@ Answer = Response | tuple[str, int]
 def index() -> str:
     asked = queries.words(request.args, "q", 200)
     rows = job_follow_ups.listed(reading(), asked)
-    return render_template("follow_up_jobs/index.html", rows=rows, asked=asked, most=job_follow_ups.SHOWN_JOBS)
+    return render_template(
+        "follow_up_jobs/index.html",
+        rows=rows,
+        asked=asked,
+        most=job_follow_ups.SHOWN_JOBS,
+        usual=settings().apply_url,
+    )
 
 
 @bp.get("/<public_id>")
@@ -42,7 +49,8 @@ def show(public_id: str) -> Answer:
 def save(public_id: str) -> Answer:
     session = writing()
     job = _find(public_id)
-    wanted = Wanted.read(request.form, reminder_templates.listed(session))
+    usual = settings().apply_url
+    wanted = Wanted.read(request.form, reminder_templates.listed(session), usual_apply_url=usual)
     if wanted.problems:
         return _page(job, wanted, status=400)
     now = utcnow()
@@ -71,6 +79,7 @@ def _page(job: Job, wanted: Wanted, status: int = 200) -> Answer:
         concerned=job_follow_ups.concerned(reading(), job, now),
         last_day=job_follow_ups.LAST_DAY,
         unready=Rules.of(settings()).unready,
+        usual=apply_link(job, None, settings().apply_url),
         found=stops.of_job(reading(), job, now=now),
     )
     return page, status

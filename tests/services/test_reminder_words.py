@@ -21,7 +21,7 @@ from dashboard.services.reminder_words import (
 ALL = {name: name.upper() for name in FIELDS}
 
 
-def person(**facts: str | None) -> Application:
+def person(**facts: str | Job | None) -> Application:
     job = Job(reference="WH-1", title="Picker", company="Harbor & Vale", city="Austin", state="TX")
     return Application(**{"first_name": "Ada", "last_name": "Quill", "job": job, **facts})
 
@@ -146,3 +146,26 @@ def test_the_jobs_own_address_is_taken_as_it_is():
 def test_an_address_that_should_never_have_been_saved_is_not_sent():
     settings = JobFollowUp(apply_url="https://www.jobs2careers.com/click.php")
     assert values_for(person(), None, settings)["apply_link"] is None
+
+
+def link(job_settings: JobFollowUp | None = None, *, usual: str | None, reference: str = "WH 1/ä") -> str | None:
+    applicant = person(job=Job(reference=reference)) if reference else person(job=None)
+    return values_for(applicant, None, job_settings, usual)["apply_link"]
+
+
+def test_a_job_without_an_address_of_its_own_has_the_usual_one_with_its_reference():
+    usual = "https://jobs.example.com/apply/{job_reference}?from=mail"
+    assert link(usual=usual) == "https://jobs.example.com/apply/WH%201%2F%C3%A4?from=mail"
+    assert link(JobFollowUp(), usual=usual) == link(usual=usual)
+    assert link(JobFollowUp(apply_url="https://own.example/"), usual=usual) == "https://own.example/"
+
+
+def test_without_a_job_only_an_address_for_all_jobs_is_known():
+    assert link(usual="https://jobs.example.com/{job_reference}", reference="") is None
+    assert link(usual="https://jobs.example.com/", reference="") == "https://jobs.example.com/"
+
+
+def test_the_usual_address_is_no_way_around_what_an_address_may_be():
+    assert link(usual="https://www.jobs2careers.com/{job_reference}") is None
+    assert link(usual="https://jobs.example.com/{job_reference}", reference="x&tlr_sid=1") is None
+    assert link(usual=None) is None

@@ -523,7 +523,7 @@ def test_who_presses_the_button_while_one_runs_is_told_so(engine, api, clock, pu
 
 
 def test_unfinished_ones_are_pulled_at_their_interval_and_completed_ones_at_night(engine, clock, run_due):
-    assert run_due() == [("incomplete", "worker"), ("completed", "worker")]
+    assert run_due() == [("incomplete", "worker")]
     assert status(engine, clock).next_at == NOON + timedelta(seconds=INTERVAL)
     assert status(engine, clock, SyncKind.COMPLETED).next_at == datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
     clock.advance(seconds=INTERVAL - 1)
@@ -537,6 +537,12 @@ def test_unfinished_ones_are_pulled_at_their_interval_and_completed_ones_at_nigh
     assert run_due() == [("incomplete", "worker"), ("completed", "worker")]
 
 
+def test_a_first_night_that_was_missed_is_left_to_the_next(engine, clock, run_due):
+    clock.now = datetime(2026, 11, 22, 4, 1, tzinfo=UTC)
+    assert run_due() == [("incomplete", "worker")]
+    assert status(engine, clock, SyncKind.COMPLETED).next_at == datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
 def test_an_interval_of_nought_turns_both_off(engine, clock, run_due):
     assert run_due(interval=0) == []
     for kind in SyncKind:
@@ -545,11 +551,12 @@ def test_an_interval_of_nought_turns_both_off(engine, clock, run_due):
 
 
 def test_after_a_failure_the_next_one_comes_in_its_time(engine, api, clock, run_due):
+    clock.now = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
     api.script.extend([403, 403])
     assert len(run_due()) == 2
     assert [run.state for run in runs(engine)] == ["failed", "failed"]
-    assert status(engine, clock).next_at == NOON + timedelta(seconds=INTERVAL)
-    assert status(engine, clock, SyncKind.COMPLETED).next_at == NOON + timedelta(hours=1)
+    assert status(engine, clock).next_at == clock() + timedelta(seconds=INTERVAL)
+    assert status(engine, clock, SyncKind.COMPLETED).next_at == clock() + timedelta(hours=1)
     assert "Ask Talroo to permit it" in status(engine, clock).last.problem
 
 

@@ -23,6 +23,7 @@ from dashboard.services.reminders import Rules, opt_out
 from tests.application import signed_in_client
 from tests.factories import as_body, event, signed
 from tests.following_up import MAIL, begin, ledger_of, token_of, typed, words
+from tests.outbox_fixtures import all_at_once
 
 WRITE = "/incomplete/message"
 LEDGER = "/incomplete/messages"
@@ -208,6 +209,20 @@ def test_a_form_that_is_sent_twice_leads_to_one_message(desk: Desk, app: Flask, 
     said = words(again.text)
     assert "Nobody was written to. 1 person was left out: Ada Quill: A message to them is waiting to be sent." in said
     assert len(ledger_of(app)) == 1
+
+
+def test_two_who_send_to_the_same_people_at_once_lead_to_one_message_each(app: Flask, somebody: Begin):
+    people = [somebody() for _ in range(3)]
+    desks = [Desk(signed_in_client(app, "hr_admin")) for _ in range(2)]
+    forms = [{"csrf_token": token_of(one.open(*people)), "application": people, "do": "send", **WORDS} for one in desks]
+    answers: list[int] = []
+
+    def press(one: Desk, form: dict[str, Any]) -> None:
+        answers.append(one.client.post(WRITE, data=form).status_code)
+
+    all_at_once(*(lambda one=one, form=form: press(one, form) for one, form in zip(desks, forms, strict=True)))
+    assert sorted(answers) == [302, 409]
+    assert [row[:2] for row in ledger_of(app)] == [("waiting", "1")] * 3
 
 
 def test_who_cannot_be_written_to_is_named_with_the_reason_and_left_out(
