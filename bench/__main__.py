@@ -8,18 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from bench import flushes, memory, pages, report, scale, slow, webhook
+from bench import flushes, lists, memory, pages, report, scale, slow, webhook
 from bench.report import Figure
 
 PARTS: dict[str, Callable[..., Iterator[Figure]]] = {
-    part.NAME: part.measure for part in (webhook, flushes, memory, slow, pages, scale)
+    part.NAME: part.measure for part in (webhook, flushes, memory, slow, pages, scale, lists)
 }
-ONLY_WHEN_ASKED = frozenset({scale.NAME})
+ONLY_WHEN_ASKED = frozenset({scale.NAME, lists.NAME})
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; without: all but scale")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; without: the quick ones")
     parser.add_argument("--quick", action="store_true", help="a few seconds each, to see that it works")
     asked = parser.parse_args()
     if unknown := [part for part in asked.parts if part not in PARTS]:

@@ -10,11 +10,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
+from dashboard.asking import args_of, day, one_of, words
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.outbound_words import WORDS
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
-from dashboard.queries import args_of, day, jobs_called, one_of, words
+from dashboard.queries import jobs_called
 from dashboard.stages import DECISIVE, Stage
 
 STATES: Final = ("held", "pending", "sending", "sent", "retrying", "parked", "cancelled", "unsendable")

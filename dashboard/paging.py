@@ -44,16 +44,43 @@ class Position:
 
     def cursor(self) -> str:
         micros = (self.at - _EPOCH) // timedelta(microseconds=1)
-        return base64.urlsafe_b64encode(struct.pack(">qq", micros, self.id)).decode().rstrip("=")
+        return _packed(">qq", micros, self.id)
 
     @classmethod
     def read(cls, cursor: str) -> Position | None:
         """The position a cursor names, or None where it names none."""
         try:
-            micros, number = struct.unpack(">qq", base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            micros, number = _unpacked(">qq", cursor)
             return cls(_EPOCH + timedelta(microseconds=micros), number)
         except (ValueError, struct.error, binascii.Error, OverflowError):
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended in a list that has parts: in which of them, and at which number."""
+
+    part: int
+    number: int
+
+    def cursor(self) -> str:
+        return _packed(">Bi", self.part, self.number)
+
+    @classmethod
+    def read(cls, cursor: str) -> Place | None:
+        """The place a cursor names, or None where it names none."""
+        try:
+            return cls(*_unpacked(">Bi", cursor))
+        except (ValueError, struct.error, binascii.Error):
+            return None
+
+
+def _packed(form: str, *numbers: int) -> str:
+    return base64.urlsafe_b64encode(struct.pack(form, *numbers)).decode().rstrip("=")
+
+
+def _unpacked(form: str, cursor: str) -> tuple[int, ...]:
+    return struct.unpack(form, base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
 
 
 def rows_after(

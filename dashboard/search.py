@@ -1,30 +1,72 @@
-"""Finding applications by words: names, e-mail addresses, phone numbers, jobs and résumé texts.
+"""One index for every list: the words an application is found by, and whatever else lists can be narrowed by.
 
-Both databases index the same words, made here: folded to ASCII letters and digits, so that "Muñoz" is found by
-"munoz" and Arabic names by their Latin spelling. The tables differ: FTS5 on SQLite, a `tsvector` on PostgreSQL.
+Both databases index the same tokens, made here. Words are folded to ASCII letters and digits, so that "Muñoz" is found
+by "munoz" and Arabic names by their Latin spelling. A term stands for a fact to filter by (a job, a stage, an answer):
+it begins with "_", which no word can, and is the hash of what it stands for, so that asking needs no look-up. Any
+combination of words and terms is one question to one index: FTS5 on SQLite, a `tsvector` on PostgreSQL.
+
+An entry's number is its application's place in the inbox (`Application.inbox_no`), so that the index hands out what it
+finds in the list's order. An incomplete application, which has no place, has its id below zero.
 """
 
 from __future__ import annotations
 
+import calendar
+import hashlib
 import re
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from anyascii import anyascii
-from sqlalchemy import Select, TextClause, text
+from sqlalchemy import ColumnElement, Integer, Select, TextualSelect, bindparam, column, func, text
 from sqlalchemy.orm import Session
 
+from dashboard.database import UTCDateTime
 from dashboard.models import Application, Job
-from dashboard.prepared import Prepared
-from dashboard.talroo.payload import Facts, JobFacts
+from dashboard.paging import Place
+from dashboard.stages import DECISIVE, Stage
+from dashboard.talroo.payload import Facts
 
 TABLE: Final = "application_search"
 MAX_WORDS: Final = 4_000
 MAX_WORD: Final = 40
 MAX_TERMS: Final = 8
+MAX_FACTS: Final = 400
+
+OPEN_TABS: Final = ("new", "progress")
+"""Where an application waits for somebody."""
+LOOKED_THROUGH: Final = 1_500
+"""On PostgreSQL, whose index knows no order and reads all that match: of so many of the newest, those are counted."""
+WALKED_THROUGH: Final = 16 * LOOKED_THROUGH
+"""Where as large a share of so many would be enough, the list is gone through in its order; else the index is asked."""
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _PHONE: Final = re.compile(r"[\s()+./-]*(?:[0-9][\s()+./-]*){4,}")
+_WHO: Final = "_w"
+"""Before a word that tells who somebody is, rather than what they wrote."""
+FACT: Final = "___"
+_STATE: Final = "__s"
+"""Before a term that people's decisions change."""
+_CHANGING: Final = frozenset({"stage", "tab", "mine", "assigned", "tag", "held"})
+_FIRST_DAY: Final = date(1990, 1, 1)
+_LAST_DAY: Final = date(2200, 12, 31)
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the index holds of one application."""
+
+    number: int
+    words: Sequence[str]
+    facts: Sequence[str]
+    state: Sequence[str]
 
 
 def words(parts: Iterable[str | None]) -> list[str]:
@@ -38,15 +80,20 @@ def words(parts: Iterable[str | None]) -> list[str]:
     return found[:MAX_WORDS]
 
 
-def application_words(
-    facts: Application | Facts, job: Job | JobFacts | None, texts: Iterable[str | None] = ()
-) -> list[str]:
-    """Everything `facts` (an application, or what a delivery tells of one) can be found by, with its files' texts."""
-    person = (facts.first_name, facts.last_name, facts.email, *phone_forms(facts.phone))
+def application_words(facts: Application | Facts, job: Job | None, texts: Iterable[str | None] = ()) -> list[str]:
+    """Everything `facts` (an application, or what a delivery tells of one) can be found by, with answers and files."""
+    who = words(_who(facts))
     place = (facts.city, facts.state, facts.zipcode)
     offer = (job.title, job.company, job.reference, job.city, job.state, job.zipcode) if job else ()
-    named = words([*person, *place, *offer])
-    return (named + words(texts))[:MAX_WORDS]
+    named = who + words([facts.email, *place, *offer])
+    own = dict.fromkeys([*named, *words(texts)])
+    return [_WHO + word for word in dict.fromkeys(who)] + list(own)[:MAX_WORDS]
+
+
+def _who(facts: Application | Facts) -> Iterator[str | None]:
+    yield from (facts.first_name, facts.last_name)
+    yield (facts.email or "").rpartition("@")[0]
+    yield from phone_forms(facts.phone)
 
 
 def phone_forms(phone: str | None) -> tuple[str, ...]:
@@ -55,53 +102,308 @@ def phone_forms(phone: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(form for form in (digits, digits[-10:], digits[-7:]) if form))
 
 
-def index(session: Session, application_id: int, found: Sequence[str]) -> None:
-    """Put the words of an application into the index, in place of what was there."""
-    _WRITE.first(session, _row(session.get_bind().dialect.name, application_id, found))
+@lru_cache(maxsize=20_000)
+def term(kind: str, value: str) -> str:
+    """The token of a fact; upper and lower case, and how much white space there is, make no difference."""
+    folded = " ".join(value.casefold().split())
+    digest = hashlib.blake2b(f"{kind}\0{folded}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return (_STATE if kind in _CHANGING else FACT) + digest
 
 
-def index_many(session: Session, found: Iterable[tuple[int, Sequence[str]]]) -> None:
-    """The same for many applications at once: their ids with their words."""
+def fact_terms(
+    facts: Application | Facts, job: Job | None, *, applied_at: datetime, has_resume: bool, answers: Iterable[str] = ()
+) -> list[str]:
+    """What an application can be filtered by and nobody changes. `answers`: terms."""
+    place = job if job and job.place else facts
+    named = [("company", job.company if job else None), ("campaign", facts.campaign_id), ("state", place.state)]
+    named += [("city", place.city), ("city", ", ".join(part for part in (place.city, place.state) if part))]
+    named += [("job", name) for name in ((job.public_id, job.reference, job.title) if job else ())]
+    named += [("resume", "yes" if has_resume else "no")]
+    if facts.qualified is not None:
+        named.append(("qualified", "yes" if facts.qualified else "no"))
+    named += [("applied", unit) for unit in _units(applied_at.astimezone(UTC).date())]
+    found = [term(kind, value) for kind, value in named if value]
+    return list(dict.fromkeys([*found, *answers]))[:MAX_FACTS]
+
+
+def state_terms(*, stage: str, is_held: bool, assigned_to: str | None, tags: Iterable[str] = ()) -> list[str]:
+    """What people decide. `assigned_to`: a user's public id; `tags`: their folded names."""
+    tab = tab_of(stage, is_held=is_held)
+    named = [("stage", stage), ("tab", tab), ("assigned", assigned_to or "none"), ("held", "yes" if is_held else "no")]
+    if assigned_to and tab in OPEN_TABS:
+        named.append(("mine", assigned_to))
+    return [term(kind, value) for kind, value in [*named, *(("tag", tag) for tag in tags)]]
+
+
+def tab_of(stage: str, *, is_held: bool) -> str:
+    """The tab an application stands under: `new`, `progress`, `hired`, `rejected` or `held`."""
+    if stage in DECISIVE:
+        return stage
+    if is_held:
+        return "held"
+    return "new" if stage == Stage.NEW else "progress"
+
+
+def _units(day: date) -> tuple[str, str, str, str]:
+    return day.isoformat(), f"{day:%Y-%m}", f"{day:%Y}", f"{day:%Y}"[:3]
+
+
+def applied_terms(since: datetime | None, before: datetime | None) -> tuple[str, ...]:
+    """Terms of which one belongs to everybody who applied on a UTC day that lies in part between the two times."""
+    first = max(since.astimezone(UTC).date(), _FIRST_DAY) if since else _FIRST_DAY
+    last = min((before.astimezone(UTC) - timedelta(microseconds=1)).date(), _LAST_DAY) if before else _LAST_DAY
+    return tuple(term("applied", unit) for unit in _cover(first, last)) or (term("applied", "never"),)
+
+
+def _cover(first: date, last: date) -> Iterator[str]:
+    """As few decades, years, months and days as hold exactly the days from `first` to `last`."""
+    while first <= last:
+        day, month, year, decade = _units(first)
+        begins_year = (first.month, first.day) == (1, 1)
+        ends = [
+            (decade, begins_year and first.year % 10 == 0, date(first.year // 10 * 10 + 9, 12, 31)),
+            (year, begins_year, date(first.year, 12, 31)),
+            (month, first.day == 1, first.replace(day=calendar.monthrange(first.year, first.month)[1])),
+            (day, True, first),
+        ]
+        unit, end = next((unit, end) for unit, begins, end in ends if begins and end <= last)
+        yield unit
+        first = end + timedelta(days=1)
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def mark() -> int:
+    """For `Application.unindexed`: who indexed something older sees that it changed meanwhile."""
+    return secrets.randbelow(2**31 - 1) + 1
+
+
+def put(session: Session, entries: Iterable[Entry]) -> None:
+    """Put entries into the index, in place of what was there under their numbers."""
     dialect = session.get_bind().dialect.name
-    rows = [_row(dialect, number, words) for number, words in found]
+    if rows := [_row(dialect, entry) for entry in entries]:
+        session.execute(_PUT_POSTGRESQL if dialect == "postgresql" else _PUT_SQLITE, rows)
+
+
+def remove(session: Session, numbers: Iterable[int]) -> None:
+    """Take entries out; there need not be any."""
+    key = "number" if session.get_bind().dialect.name == "postgresql" else "rowid"
+    if rows := [{"number": number} for number in numbers]:
+        session.execute(text(f"DELETE FROM {TABLE} WHERE {key} = :number"), rows)  # noqa: S608
+
+
+def restate(session: Session, states: Iterable[tuple[int, Sequence[str]]]) -> None:
+    """Replace what people decided in entries that are there, by number; the rest of them stays as it is."""
+    if session.get_bind().dialect.name == "postgresql":
+        statement, rows = _RESTATE_POSTGRESQL, [{"number": n, "state": list(state)} for n, state in states]
+    else:
+        statement, rows = _RESTATE_SQLITE, [{"number": n, "state": " ".join(state)} for n, state in states]
     if rows:
-        session.execute(_write(dialect), rows)
+        session.execute(statement, rows)
 
 
-def _row(dialect: str, application_id: int, found: Sequence[str]) -> dict[str, object]:
-    # A tsvector keeps each word once: spare it the work.
-    words: object = list(dict.fromkeys(found)) if dialect == "postgresql" else " ".join(found)
-    return {"id": application_id, "words": words}
+def _row(dialect: str, entry: Entry) -> dict[str, object]:
+    if dialect == "postgresql":
+        return {"number": entry.number, "words": list(dict.fromkeys([*entry.words, *entry.facts, *entry.state]))}
+    parts = {"words": entry.words, "facts": entry.facts, "state": entry.state}
+    return {"number": entry.number} | {name: " ".join(tokens) for name, tokens in parts.items()}
 
 
-def _write(dialect: str) -> TextClause:
-    return _WRITE_POSTGRESQL if dialect == "postgresql" else _WRITE_SQLITE
+_PUT_SQLITE: Final = text(
+    f"INSERT OR REPLACE INTO {TABLE} (rowid, words, facts, state) VALUES (:number, :words, :facts, :state)"  # noqa: S608
+)
+_PUT_POSTGRESQL: Final = text(
+    f"INSERT INTO {TABLE} (number, words) VALUES (:number, array_to_tsvector(CAST(:words AS text[])))"  # noqa: S608
+    " ON CONFLICT (number) DO UPDATE SET words = excluded.words"
+)
+_RESTATE_SQLITE: Final = text(f"UPDATE {TABLE} SET state = :state WHERE rowid = :number")  # noqa: S608
+_RESTATE_POSTGRESQL: Final = text(
+    f"UPDATE {TABLE} SET words = array_to_tsvector(ARRAY("  # noqa: S608
+    f"SELECT token FROM unnest(tsvector_to_array(words)) AS token WHERE left(token, {len(_STATE)}) <> '{_STATE}')"
+    " || CAST(:state AS text[])) WHERE number = :number"
+)
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of the index: a word that begins with each word `typed`, and one term of each group.
+
+    `since`, `before`: the exact times of applying, which terms know by the day only.
+    """
+
+    typed: str = ""
+    terms: tuple[tuple[str, ...], ...] = ()
+    since: datetime | None = None
+    before: datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it asks for nothing, so that everything matches."""
+        return not self.terms and not self.typed_words
+
+    @property
+    def typed_words(self) -> list[str]:
+        if _PHONE.fullmatch(self.typed.strip()):
+            digits = "".join(character for character in self.typed if character.isdigit())
+            return [digits[1:] if len(digits) == 11 and digits[0] == "1" else digits]
+        return words([self.typed])[:MAX_TERMS]
+
+
+def found(
+    query: Query, dialect: str, *, after: Place | None, limit: int, oldest: bool = False, best_first: bool = False
+) -> TextualSelect:
+    """The numbers that match, in order, as rows of `part` and `number`.
+
+    `best_first`: those whose name, e-mail address or phone number has all that was typed stand first (part 1), then
+    the others (part 2), each newest first. Otherwise everything is part 0.
+    """
+    parts = [1, 2] if best_first and query.typed_words else [0]
+    if after:
+        parts = [part for part in parts if part >= after.part] or parts[-1:]
+    pieces: list[str] = []
+    values: dict[str, Any] = {"limit": limit} | _times(query)
+    for part in parts:
+        begun = after if after and after.part == part else None
+        values |= {f"match{part}": expression(query, dialect, part), f"from{part}": begun.number if begun else None}
+        pieces.append(_piece(dialect, part, oldest=oldest, query=query, begins=begun is None))
+    known = {name: value for name, value in values.items() if value is not None}
+    return text(" UNION ALL ".join(pieces)).bindparams(*_bound(known)).columns(part=Integer, number=Integer)
+
+
+def total(query: Query, dialect: str, limit: int) -> Any:
+    """How many match, counted no further than `limit`: a scalar to select."""
+    exactly = _exactly(query, dialect)
+    if dialect == "postgresql":
+        counting = _counting_on_postgresql(exactly)
+    else:
+        few = f"SELECT 1 FROM {TABLE} WHERE {TABLE} MATCH :match AND rowid > 0{exactly} LIMIT :most"  # noqa: S608
+        counting = f"SELECT count(*) FROM ({few}) AS few"  # noqa: S608
+    values = {"match": expression(query, dialect, 0), "most": limit} | _times(query)
+    return text(counting).bindparams(*_bound(values)).columns(column("total", Integer)).scalar_subquery()
+
+
+def _counting_on_postgresql(exactly: str) -> str:
+    number = "number > 0"
+    matching = f"words @@ CAST(:match AS tsquery){exactly}"
+    walked = _walk("1", number, "DESC", matching, "sampled", ":most")
+    return (
+        f"WITH sampled AS MATERIALIZED ({_sample(number, 'DESC', matching)}),"  # noqa: S608
+        f" walked AS MATERIALIZED (SELECT count(*) AS n FROM ({walked}) AS few)"
+        " SELECT CASE WHEN (SELECT n FROM walked) >= :most THEN :most ELSE (SELECT count(*) FROM"
+        f" (SELECT 1 FROM {TABLE} WHERE words @@ {_hidden('match')} AND {number}{exactly} LIMIT :most) AS few) END"
+    )
+
+
+def _sample(where: str, order: str, matching: str) -> str:
+    """How many of the first `LOOKED_THROUGH` match, as `n`."""
+    first = f"SELECT number, words FROM {TABLE} WHERE {where} ORDER BY number {order} LIMIT {LOOKED_THROUGH}"  # noqa: S608
+    return f"SELECT count(*) AS n FROM ({first}) AS gone_through WHERE {matching}"  # noqa: S608
+
+
+def _walk(columns: str, where: str, order: str, matching: str, sample: str, limit: str) -> str:
+    """The first `limit` that match, found by going through the list; none where `sample` says it would not be soon."""
+    enough = f"(SELECT n FROM {sample}) * {WALKED_THROUGH // LOOKED_THROUGH} >= {limit}"  # noqa: S608
+    every = (
+        f"SELECT number, words FROM {TABLE} WHERE {where} AND {enough} ORDER BY number {order} LIMIT {WALKED_THROUGH}"  # noqa: S608
+    )
+    return f"SELECT {columns} FROM ({every}) AS gone_through WHERE {matching} LIMIT {limit}"  # noqa: S608
+
+
+def expression(query: Query, dialect: str, part: int) -> str:
+    """The question in the database's own language; `part` as in `found`."""
+    typed = query.typed_words
+    groups = [_any_of(group, dialect) for group in query.terms]
+    anywhere = [_beginning(word, dialect) for word in typed]
+    who = [_beginning(_WHO + word, dialect) for word in typed]
+    both = " & " if dialect == "postgresql" else " AND "
+    if part == 1:
+        return both.join(who + groups)
+    everything = both.join(anywhere + groups)
+    if part == 0:
+        return everything
+    without = both.join(who)
+    return f"{everything} & !({without})" if dialect == "postgresql" else f"({everything}) NOT ({without})"
 
 
 def narrow(statement: Select[Any], asked: str, dialect: str) -> Select[Any]:
-    """Only applications that hold a word beginning with each word of `asked`."""
-    terms = _terms(asked)
-    if not terms:
+    """Only applications, complete or not, that hold a word beginning with each word of `asked`."""
+    query = Query(asked)
+    if not query.typed_words:
         return statement
     if dialect == "postgresql":
-        matching = text(f"SELECT application_id FROM {TABLE} WHERE words @@ CAST(:terms AS tsquery)")  # noqa: S608
-        query = " & ".join(f"'{term}':*" for term in terms)
+        matching = text(f"SELECT number FROM {TABLE} WHERE words @@ CAST(:match AS tsquery)")  # noqa: S608
     else:
-        matching = text(f"SELECT rowid FROM {TABLE} WHERE {TABLE} MATCH :terms")  # noqa: S608
-        query = " ".join(f'"{term}"*' for term in terms)
-    return statement.where(Application.id.in_(matching.bindparams(terms=query).columns(Application.id)))
+        matching = text(f"SELECT rowid FROM {TABLE} WHERE {TABLE} MATCH :match")  # noqa: S608
+    numbers = matching.bindparams(match=expression(query, dialect, 0)).columns(column("number", Integer))
+    return statement.where(entry_number().in_(numbers))
 
 
-def _terms(asked: str) -> list[str]:
-    if _PHONE.fullmatch(asked.strip()):
-        digits = "".join(character for character in asked if character.isdigit())
-        return [digits[1:] if len(digits) == 11 and digits[0] == "1" else digits]
-    return words([asked])[:MAX_TERMS]
+def entry_number() -> ColumnElement[int]:
+    """The number of an application's entry."""
+    return func.coalesce(Application.inbox_no, -Application.id)
 
 
-_WRITE_SQLITE: Final = text(f"INSERT OR REPLACE INTO {TABLE} (rowid, words) VALUES (:id, :words)")  # noqa: S608
-_WRITE_POSTGRESQL: Final = text(
-    f"INSERT INTO {TABLE} (application_id, words) VALUES (:id, array_to_tsvector(CAST(:words AS text[])))"  # noqa: S608
-    " ON CONFLICT (application_id) DO UPDATE SET words = excluded.words"
-)
-_WRITE: Final = Prepared(_write)
+def _beginning(word: str, dialect: str) -> str:
+    return f"'{word}':*" if dialect == "postgresql" else f'"{word}"*'
+
+
+def _any_of(group: Sequence[str], dialect: str) -> str:
+    quote, either = ("'", " | ") if dialect == "postgresql" else ('"', " OR ")
+    return "(" + either.join(f"{quote}{one}{quote}" for one in group) + ")"
+
+
+def _piece(dialect: str, part: int, *, oldest: bool, query: Query, begins: bool) -> str:
+    """One part of a list as a SELECT."""
+    key = "number" if dialect == "postgresql" else "rowid"
+    order, beyond = ("ASC", ">") if oldest else ("DESC", "<")
+    where = f"{key} > 0" + ("" if begins else f" AND {key} {beyond} :from{part}") + "{exactly}"
+    exactly = _exactly(query, dialect)
+    if dialect != "postgresql":
+        asked = where.format(exactly=exactly)
+        return (
+            f"SELECT * FROM (SELECT {part} AS part, rowid AS number FROM {TABLE}"  # noqa: S608
+            f" WHERE {TABLE} MATCH :match{part} AND {asked} ORDER BY rowid {order} LIMIT :limit)"
+        )
+    # Where many match, they are found soon by going through the list in order; where few do, by the index. What is
+    # asked decides that, not the planner: it takes words for independent of each other, which people's answers are not.
+    near, sample = f"near{part}", f"sampled{part}"
+    matching = f"words @@ CAST(:match{part} AS tsquery){exactly}"
+    first = where.format(exactly="")
+    return (
+        f"SELECT {part} AS part, number FROM (WITH {sample} AS MATERIALIZED ({_sample(first, order, matching)}),"  # noqa: S608
+        f" {near} AS MATERIALIZED ({_walk('number', first, order, matching, sample, ':limit')}),"
+        f" far AS MATERIALIZED (SELECT number FROM {TABLE} WHERE words @@ {_hidden(f'match{part}')}"
+        f" AND {where.format(exactly=exactly)} AND (SELECT count(*) FROM {near}) < :limit"
+        f" ORDER BY number + 0 {order} LIMIT :limit)"
+        f" SELECT number FROM {near} WHERE (SELECT count(*) FROM {near}) >= :limit"
+        f" UNION ALL SELECT number FROM far) AS part{part}"
+    )
+
+
+def _hidden(name: str) -> str:
+    """A question that PostgreSQL's planner cannot see into: it then takes few to match, and asks the index."""
+    return f"(SELECT CAST(:{name} AS tsquery))"
+
+
+def _exactly(query: Query, dialect: str) -> str:
+    key = f"{TABLE}.rowid" if dialect != "postgresql" else "number"
+    asked = [" AND applied_at >= :since"] if query.since else []
+    asked += [" AND applied_at < :before"] if query.before else []
+    if not asked:
+        return ""
+    return f" AND EXISTS (SELECT 1 FROM application WHERE application.inbox_no = {key}{''.join(asked)})"  # noqa: S608
+
+
+def _times(query: Query) -> dict[str, datetime]:
+    asked = {"since": query.since, "before": query.before}
+    return {name: value for name, value in asked.items() if value}
+
+
+def _bound(values: dict[str, Any]) -> list[Any]:
+    """Parameters of a text, times as the columns have them."""
+    types = {name: UTCDateTime() if isinstance(value, datetime) else None for name, value in values.items()}
+    return [bindparam(name, value, type_=types[name]) for name, value in values.items()]

@@ -28,7 +28,7 @@ from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
-from dashboard.services import cadence, measuring, outbox, pull, reminders
+from dashboard.services import cadence, indexing, measuring, outbox, pull, reminders
 from dashboard.services.channels import Way, ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
@@ -88,7 +88,8 @@ class Worker:
 
     def once(self) -> None:
         """Do everything that is due now, then return."""
-        for step in (self._housekeep, self._pull, self._measure, self._remind, self._send, self._files.read_next):
+        files = (self._files.read_next, self._index)
+        for step in (self._housekeep, self._pull, self._measure, self._remind, self._send, *files):
             while not self._stop.is_set() and step():
                 pass
 
@@ -99,6 +100,7 @@ class Worker:
             for spared in islice(chain(self._ways, repeat(None)), SENDING_THREADS)
         ]
         jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
+        jobs += [("index", self._index, POLL)]
         jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
         jobs += [("pull", self._pull, PULL_POLL)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
@@ -137,6 +139,9 @@ class Worker:
             spared=spared,
             stop=self._stop,
         )
+
+    def _index(self) -> bool:
+        return indexing.index_waiting(self._session) > 0
 
     def _pull(self) -> bool:
         """Pull what is asked for or due. Never at once again: what is due in a second can wait for one."""

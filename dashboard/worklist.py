@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, selec
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from dashboard import search
+from dashboard.asking import args_of, one_of, words
 from dashboard.models import Application, FollowUp, Outbound, Reminder
 from dashboard.models.outbound import UNDER_WAY, Channel
 from dashboard.paging import Page, count, rows_after
-from dashboard.queries import args_of, jobs_called, one_of, words
+from dashboard.queries import jobs_called
 
 AGES: Final = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 """Started at most so long ago; `older` is what is left."""

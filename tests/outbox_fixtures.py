@@ -100,6 +100,9 @@ def add_applicant(session: Session, name: str = "Ada", **fields: Any) -> Applica
         "applied_at": NOON,
         "arrived_at": NOON,
         "flags": [],
+        # Above what a sequence gives to those that are delivered.
+        "inbox_no": number + 1_000_000 if fields.get("completed", True) else None,
+        "unindexed": 1,
     }
     application = Application(**facts | fields)
     session.add(application)

@@ -3,17 +3,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, false, func
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, false, func, text
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from dashboard import filetypes
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
 from dashboard.models.file import StoredFile
 from dashboard.models.job import Job
+from dashboard.models.user import User
 from dashboard.stages import Stage
 
 if TYPE_CHECKING:
     from dashboard.models.delivery import Delivery
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of few rows, which costs the others nothing."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Application(Base):
@@ -24,11 +30,11 @@ class Application(Base):
 
     __tablename__ = "application"
     __table_args__ = (
-        Index("ix_application_inbox", "completed", "arrived_at", "id"),
-        Index("ix_application_stage", "completed", "stage", "arrived_at", "id"),
-        Index("ix_application_qualified", "completed", "qualified", "arrived_at", "id"),
         Index("ix_application_job", "job_id", "completed", "arrived_at", "id"),
-        Index("ix_application_applied", "completed", "applied_at"),
+        Index("uq_application_inbox_no", "inbox_no", unique=True),
+        Index("ix_application_tab", "stage", "held_at", "inbox_no"),
+        _partial("ix_application_unindexed", "id", where="unindexed IS NOT NULL"),
+        _partial("ix_application_assigned", "assigned_to_id", "stage", "id", where="assigned_to_id IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -54,6 +60,10 @@ class Application(Base):
     """The last ten digits of the phone number, for the same purpose."""
 
     completed: Mapped[bool] = mapped_column(default=True)
+    inbox_no: Mapped[int | None] = mapped_column()
+    """Its place in the inbox, the highest on top: given when it is completed, and never changed. None until then."""
+    unindexed: Mapped[int | None] = mapped_column()
+    """`search.mark()`: another number at every change that its index entry does not know yet; None once it does."""
     qualified: Mapped[bool | None] = mapped_column()
     disqualified_by: Mapped[str | None] = mapped_column(String(300))
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -69,12 +79,21 @@ class Application(Base):
     flags: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Sentences about fields that came odd or unreadable."""
     is_late: Mapped[bool] = mapped_column(default=False)
+    resume_mime: Mapped[str | None] = mapped_column(String(120))
+    resume_verdict: Mapped[str | None] = mapped_column(String(20))
+    """Of the newest résumé, as its attachment has them, so that a list need not look there; no verdict: none came."""
 
     stage: Mapped[str] = mapped_column(String(20), default=Stage.NEW.value)
     stage_version: Mapped[int] = mapped_column(default=0)
     """Counts stage changes: a change made from an older page is noticed by it."""
     start_date: Mapped[str | None] = mapped_column(String(10))
     """First day of work, as the recruiter gave it when marking the hire (YYYY-MM-DD)."""
+    assigned_to_id: Mapped[int | None] = mapped_column()
+    """Whose turn it is. Users are never deleted; as a foreign key, SQLite would have rewritten every application."""
+    rating: Mapped[int | None] = mapped_column()
+    """1 to 4, the best."""
+    held_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """Since when it is held for later; its stage stays."""
     answers_from_id: Mapped[int | None] = mapped_column(
         ForeignKey("delivery.id", use_alter=True, name="fk_application_answers_from_id_delivery")
     )
@@ -87,6 +106,9 @@ class Application(Base):
         back_populates="application", order_by="Attachment.id.desc()", lazy="select"
     )
     answers_from: Mapped[Delivery | None] = relationship(foreign_keys=[answers_from_id])
+    assigned_to: Mapped[User | None] = relationship(
+        primaryjoin=lambda: foreign(Application.assigned_to_id) == User.id, viewonly=True
+    )
 
     @classmethod
     def is_finished(cls) -> ColumnElement[bool]:
@@ -127,11 +149,7 @@ class Application(Base):
 
     @property
     def resume_label(self) -> str | None:
-        return self.resume.type_label if self.resume else None
-
-    @property
-    def resume_verdict(self) -> str | None:
-        return self.resume.verdict if self.resume else None
+        return filetypes.by_mime(self.resume_mime).label if self.resume_verdict else None
 
     @property
     def resume(self) -> Attachment | None:

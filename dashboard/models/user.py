@@ -30,6 +30,8 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(20))
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    morning_mail: Mapped[bool] = mapped_column(default=False)
+    """Wants to be told every morning what is new and what waits for them."""
 
     @property
     def role_label(self) -> str:

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
-from dashboard import filetypes
+from dashboard import filetypes, search
 from dashboard.database import start_writing
 from dashboard.documents import Extraction, extract_text
 from dashboard.models import Application, Attachment, StoredFile
-from dashboard.services import filing
 from dashboard.services.files import FileMissing, FileStore
 
 log = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ class FileReader:
         self._passed_over: dict[str, datetime] = {}
 
     def read_next(self) -> bool:
-        """Read one file, and make its applications' search words again. False where none is left."""
+        """Read one file, and have its applications indexed again. False where none is left."""
         waiting = self._choose()
         if waiting is None:
             return False
@@ -80,8 +79,12 @@ class FileReader:
             file.text, file.problem, file.read_at = found.text or None, found.problem, self._clock()
             session.flush()
             carrying = select(Attachment.application_id).where(Attachment.sha256 == sha256)
-            for application in session.scalars(select(Application).where(Application.id.in_(carrying))):
-                filing.reindex(session, application)
+            session.execute(
+                update(Application)
+                .where(Application.id.in_(carrying))
+                .values(unindexed=search.mark())
+                .execution_options(synchronize_session=False)
+            )
             session.commit()
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy.orm import Session, aliased
 
 from dashboard import search
-from dashboard.database import public_id
+from dashboard.database import public_id, write_insert
 from dashboard.models import Application, Attachment, Job, StoredFile
 from dashboard.person_keys import email_key, phone_key
 from dashboard.prepared import Prepared
@@ -26,7 +26,25 @@ from dashboard.talroo.payload import JobFacts, Submission
 MAX_FLAGS: Final = 50
 MAX_REFERENCE: Final = 255
 
-_INSERT_APPLICATION: Final = Prepared.insert(Application, "talroo_id")
+
+def _insert_application(dialect: str, *, completed: bool) -> Any:
+    made = write_insert(dialect, Application, ("talroo_id",))
+    return made.values(inbox_no=next_inbox_no(dialect)) if completed else made
+
+
+def next_inbox_no(dialect: str) -> Any:
+    """The place on top of the inbox, for whoever is completed now."""
+    if dialect == "postgresql":
+        return func.nextval(literal_column("'application_inbox_no_seq'"))
+    # Nobody else writes meanwhile.
+    highest = aliased(Application, name="highest")
+    return select(
+        func.coalesce(func.max(highest.inbox_no), literal_column("0")) + literal_column("1")
+    ).scalar_subquery()
+
+
+_INSERT_COMPLETED: Final = Prepared(lambda dialect: _insert_application(dialect, completed=True))
+_INSERT_INCOMPLETE: Final = Prepared(lambda dialect: _insert_application(dialect, completed=False))
 _INSERT_ATTACHMENT: Final = Prepared.insert(Attachment)
 _INSERT_FILE: Final = Prepared.insert(StoredFile, "sha256")
 _INSERT_JOB: Final = Prepared.insert(Job, "identity")
@@ -44,17 +62,25 @@ class Filed:
 
 
 def file_application(
-    session: Session, submission: Submission, *, delivery_id: int, arrived_at: datetime, timing: str
+    session: Session,
+    submission: Submission,
+    *,
+    delivery_id: int,
+    arrived_at: datetime,
+    timing: str,
+    files: Iterable[Attached] = (),
 ) -> Filed:
-    """Make the application `submission` tells of, or fill in the one that is there."""
+    """Make the application `submission` tells of, or fill in the one that is there. `files`: what it comes with.
+
+    It only waits to be indexed: making its entry would cost more than everything else (`indexing`).
+    """
     job = find_or_make_job(session, submission.job)
-    row = new_row(submission, job_id=job, delivery_id=delivery_id, arrived_at=arrived_at, timing=timing)
+    row = new_row(submission, job_id=job, delivery_id=delivery_id, arrived_at=arrived_at, timing=timing, files=files)
     # INSERT first, then look: two deliveries about one application may be on their way at the same moment.
-    made = _INSERT_APPLICATION.first(session, row)
+    made = (_INSERT_COMPLETED if submission.completed else _INSERT_INCOMPLETE).first(session, row)
     if made is None:
         return _fill_in(session, submission, row, delivery_id=delivery_id)
     _note_new(session, submission, row | {"id": made[0]})
-    search.index(session, made[0], search.application_words(submission.facts, submission.job))
     return Filed(made[0], row["public_id"], created=True)
 
 
@@ -121,8 +147,15 @@ def attach(session: Session, filed: Filed, files: Iterable[Attached], *, at: dat
             continue
         known.add((file.sent.question_id, file.sha256))
         _INSERT_ATTACHMENT.first(session, attachment_row(filed.id, file, at))
+        if file.sent.question_id is None and not filed.created:
+            _note_resume(session, filed.id, file)
         noted += 1
     return noted
+
+
+def _note_resume(session: Session, application_id: int, file: Attached) -> None:
+    newest = {"resume_mime": file.mime, "resume_verdict": file.verdict}
+    session.execute(update(Application).where(Application.id == application_id).values(newest))
 
 
 def _note_contents(session: Session, files: Iterable[Attached], at: datetime) -> None:
@@ -143,21 +176,18 @@ def _known_files(session: Session, application_id: int) -> set[tuple[str | None,
     return {(row.question_id, row.sha256) for row in found}
 
 
-def reindex(session: Session, application: Application) -> None:
-    """Make the search words of `application` again, from its facts and the texts of its files."""
-    texts = session.scalars(
-        select(StoredFile.text)
-        .join(Attachment, Attachment.sha256 == StoredFile.sha256)
-        .where(Attachment.application_id == application.id, StoredFile.text.is_not(None))
-    )
-    search.index(session, application.id, search.application_words(application, application.job, texts))
-
-
 def new_row(
-    submission: Submission, *, job_id: int | None, delivery_id: int, arrived_at: datetime, timing: str
+    submission: Submission,
+    *,
+    job_id: int | None,
+    delivery_id: int,
+    arrived_at: datetime,
+    timing: str,
+    files: Iterable[Attached] = (),
 ) -> dict[str, Any]:
-    """The columns of the application that `submission` alone would make."""
+    """The columns of the application that `submission` alone would make, but for its place in the inbox."""
     facts = submission.facts
+    resume = next((file for file in files if file.sent.question_id is None), None)
     return facts.as_row() | {
         "public_id": public_id(),
         "talroo_id": submission.talroo_id,
@@ -174,6 +204,9 @@ def new_row(
         "stage": Stage.NEW.value,
         "stage_version": 0,
         "answers_from_id": delivery_id if submission.has_answers else None,
+        "resume_mime": resume.mime if resume else None,
+        "resume_verdict": resume.verdict if resume else None,
+        "unindexed": search.mark(),
     }
 
 
@@ -195,18 +228,19 @@ def _fill_in(session: Session, submission: Submission, row: dict[str, Any], *, d
         application.disqualified_by = submission.disqualified_by
     if submission.completed and not application.completed:
         application.completed = True
+        application.inbox_no = next_inbox_no(session.get_bind().dialect.name)
         application.arrived_at, application.is_late = row["arrived_at"], row["is_late"]
     application.flags = list(dict.fromkeys([*application.flags, *submission.flags]))[:MAX_FLAGS]
     changed = session.is_modified(application)
     if newer:
         application.as_of = submission.as_of or application.as_of
+    application.unindexed = search.mark()
     session.flush()
     if application.stage_version:
         # Somebody may have decided while the ids to report it by were not known yet.
         reporting.catch_up(session, application)
     session.expire(application, ["job"])  # setting the id alone leaves the job it had
     _note_again(session, submission, application, delivery_id=delivery_id, at=row["arrived_at"])
-    reindex(session, application)
     return Filed(application.id, application.public_id, created=False, changed=changed)
 
 

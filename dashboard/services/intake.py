@@ -250,7 +250,12 @@ def _file(
     arrival: Arrival,
 ) -> Outcome:
     filed = filing.file_application(
-        session, submission, delivery_id=delivery_id, arrived_at=arrival.received_at, timing=arrival.timing
+        session,
+        submission,
+        delivery_id=delivery_id,
+        arrived_at=arrival.received_at,
+        timing=arrival.timing,
+        files=attached,
     )
     attached_new = filing.attach(session, filed, attached, at=arrival.received_at)
     effect = Effect.NEW if filed.created else Effect.UPDATED if filed.changed or attached_new else Effect.UNCHANGED

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from dashboard.ledger import PARITY_WORDS
-from dashboard.models import Application, Click, Delivery, FollowUp, LinkKey, Outbound, StageChange
+from dashboard.models import Activity, Application, Click, Delivery, FollowUp, LinkKey, Note, Outbound, StageChange
 from dashboard.models.outbound import Channel
 from dashboard.outbound_words import WORDS
 from dashboard.stages import REJECTION_REASONS, Stage
@@ -28,13 +28,19 @@ MOST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the timeline; `note` may be empty. `earlier`: the public id of the attempt it tells of, or empty."""
+    """A line of the timeline; `note` may be empty. `earlier`: the public id of the attempt it tells of, or empty.
+
+    `written`: the note it is, for whoever may change or remove it. `other`: the application a link leads to, by its
+    public id.
+    """
 
     at: datetime
     actor: str
     text: str
     note: str = ""
     earlier: str = ""
+    written: Note | None = None
+    other: str | None = None
 
 
 @dataclass(slots=True)
@@ -49,7 +55,7 @@ class Trail:
 def answers(application: Application) -> AnswerSheet:
     """The questions and answers, read from the delivery that brought them. Never raises for its content."""
     brought_by = application.answers_from
-    return _sheet(brought_by.body, brought_by.source) if brought_by else questions.read({})
+    return sheet(brought_by.body, brought_by.source) if brought_by else questions.read({})
 
 
 def form(session: Session, job_id: int | None) -> tuple[FormQuestion, ...]:
@@ -61,10 +67,11 @@ def form(session: Session, job_id: int | None) -> tuple[FormQuestion, ...]:
         .order_by(Application.arrived_at.desc(), Application.id.desc())
         .limit(1)
     ).first()
-    return progress.form(_sheet(newest.body, newest.source)) if newest else ()
+    return progress.form(sheet(newest.body, newest.source)) if newest else ()
 
 
-def _sheet(body: bytes, source: str) -> AnswerSheet:
+def sheet(body: bytes, source: str) -> AnswerSheet:
+    """The questions and answers in a delivery's body. Never raises for its content."""
     try:
         document = wire.parse(body).value
     except wire.NotJson:
@@ -73,8 +80,8 @@ def _sheet(body: bytes, source: str) -> AnswerSheet:
 
 
 def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:
-    """What happened to an application, newest first: arrivals, what became of what was begun, and moves with who, when
-    and from where.
+    """What happened to an application, newest first: arrivals, what became of what was begun; moves, notes and the rest
+    with who, when and from where.
 
     With `now` also reminders and what Talroo was told of it, or not told as yet.
     """
@@ -83,6 +90,7 @@ def timeline(session: Session, application: Application, *, now: datetime | None
     ).all()
     # Of the same moment, what follows from the other stands first.
     entries = [*(_reports(session, application, now) if now else ()), *_moves(application, changes)]
+    entries += [*_notes(session, application), *_activities(session, application)]
     entries += _followed_up(session, application, changes)
     entries += (_arrival(delivery) for delivery in _deliveries(session, application))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
@@ -127,8 +135,35 @@ def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator
         if change.id == last_hire and application.start_date:
             first_day = date.fromisoformat(application.start_date)
             text += f", first day of work {first_day.day} {first_day:%b %Y}"
-        actor = f"{change.actor}{f' from {change.remote_addr}' if change.remote_addr else ''}"
-        yield Entry(change.at, actor, text, change.note or "")
+        yield Entry(change.at, _actor(change), text, change.note or "")
+
+
+def _notes(session: Session, application: Application) -> Iterator[Entry]:
+    rows = session.scalars(
+        select(Note)
+        .where(Note.application_id == application.id, Note.removed_at.is_(None))
+        .order_by(Note.id.desc())
+        .limit(MOST)
+    )
+    for note in rows:
+        yield Entry(note.at, _actor(note), "Note, changed since" if note.edits else "Note", note.body, written=note)
+
+
+def _activities(session: Session, application: Application) -> Iterator[Entry]:
+    other = aliased(Application)
+    rows = session.execute(
+        select(Activity, other.public_id)
+        .outerjoin(other, other.id == Activity.other_id)
+        .where(Activity.application_id == application.id)
+        .order_by(Activity.id.desc())
+        .limit(MOST)
+    )
+    for activity, public_id in rows:
+        yield Entry(activity.at, _actor(activity), activity.text, other=public_id)
+
+
+def _actor(step: StageChange | Note | Activity) -> str:
+    return f"{step.actor}{f' from {step.remote_addr}' if step.remote_addr else ''}"
 
 
 def _reports(session: Session, application: Application, now: datetime) -> Iterator[Entry]:

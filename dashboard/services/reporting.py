@@ -6,7 +6,7 @@ hire–undo–hire and two recruiters lead to one message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -85,6 +85,17 @@ def queue_conversion(
 def conversion_key(tlr_sid: str | None, event: int, application_id: int | None) -> str:
     """What makes a conversion the same one: its click and event; without a usable click, the application's."""
     return f"conversion:{tlr_sid if valid_click_id(tlr_sid) else f'application:{application_id}'}:{event}"
+
+
+def disposition_key(application: Application, name: str) -> str:
+    """What makes a disposition the same one: the application and the event."""
+    return f"disposition:{application.id}:{name}"
+
+
+def reported(session: Session, application_ids: Iterable[int]) -> set[int]:
+    """Those that anything was ever queued for, in one statement: most have nothing to take back."""
+    rows = select(Outbound.application_id).where(Outbound.application_id.in_(application_ids))
+    return {number for number in session.scalars(rows) if number is not None}
 
 
 def take_back(session: Session, application: Application, now_at: Stage, rules: Rules) -> None:
@@ -189,7 +200,7 @@ def _disposition_in_words(session: Session, application: Application, stage: Sta
         return "none configured"
     if not (application.tlr_application_id or valid_click_id(application.tlr_sid)):
         return f"“{name}” cannot be sent: no application id and no click id"
-    return f"“{name}”{_known_words(session, _disposition_key(application, name))}"
+    return f"“{name}”{_known_words(session, disposition_key(application, name))}"
 
 
 def _known_words(session: Session, business_key: str) -> str:
@@ -202,10 +213,6 @@ def _known_words(session: Session, business_key: str) -> str:
 # --- queueing -------------------------------------------------------------------------------------------------------
 
 
-def _disposition_key(application: Application, name: str) -> str:
-    return f"disposition:{application.id}:{name}"
-
-
 def _queue_disposition(
     session: Session, application: Application, name: str, *, at: datetime, due: datetime, about: dict[str, Any]
 ) -> bool:
@@ -213,7 +220,7 @@ def _queue_disposition(
     row = {
         **about,
         "channel": Channel.DISPOSITION,
-        "business_key": _disposition_key(application, name),
+        "business_key": disposition_key(application, name),
         "tlr_sid": tlr_sid,
         "tlr_application_id": application.tlr_application_id,
         "event": name,

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, StageChange
-from dashboard.services import reporting
+from dashboard.services import indexing, reporting
 from dashboard.services.reporting import Rules
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo.wire import clean
@@ -105,6 +105,7 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
         .with_for_update(of=Application)
         .execution_options(populate_existing=True)
     ).all()
+    reported = reporting.reported(session, [application.id for application in found])
     changed: list[int] = []
     unchanged: list[int] = []
     overtaken: list[int] = []
@@ -114,11 +115,13 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
             kept = _note_one(session, application, change, seen[application.id])
             (noted if kept else unchanged).append(application.id)
         elif _move_one(session, application, change, seen[application.id]):
-            reporting.take_back(session, application, change.to, rules)
+            if application.id in reported:
+                reporting.take_back(session, application, change.to, rules)
             reporting.report(session, application, change.to, rules, at=change.at, user_id=change.user_id)
             changed.append(application.id)
         else:
             overtaken.append(application.id)
+    indexing.restate(session, changed)
     session.expire_all()
     return Moved(tuple(changed), tuple(unchanged), tuple(overtaken), tuple(noted))
 

@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 
 from dashboard import search
 from dashboard.database import Base, insert_or_ignore, public_id, start_writing
-from dashboard.models import Application, Attachment, Delivery, StageChange, StoredFile
-from dashboard.services import filing
+from dashboard.models import Application, Attachment, Delivery, Job, StageChange, StoredFile
+from dashboard.search import Entry
+from dashboard.services import filing, indexing
 from dashboard.services.attachments import Attached, receive_files
 from dashboard.services.files import FileStore
+from dashboard.services.indexing import Choice, Contents
 from dashboard.stages import Stage
-from dashboard.talroo import cutting, payload, wire
+from dashboard.talroo import cutting, payload, questions, wire
 from dashboard.talroo.cutting import CutBody
 from dashboard.talroo.payload import JobFacts, Submission
 
@@ -64,6 +66,7 @@ class _Made:
     attached: tuple[Attached, ...]
     size: int
     resume_text: str | None
+    contents: Contents
     stage: Stage
 
     @property
@@ -108,6 +111,7 @@ class _Variant:
     answers: Any
     json: bytes
     known: Submission
+    contents: Contents
 
 
 class _Reader:
@@ -133,6 +137,7 @@ class _Reader:
             attached=receive_files(submission.files, parcel).files,
             size=len(raw),
             resume_text=sample.resume_text,
+            contents=variant.contents,
             stage=stage,
         )
 
@@ -141,8 +146,10 @@ class _Reader:
         answers = sample.event["data"].get(_ANSWERS)
         if id(answers) not in self._variants:
             whole = wire.parse(json.dumps(sample.event).encode()).value
-            known = payload.submission(payload.envelope(whole))
-            self._variants[id(answers)] = _Variant(answers, json.dumps(answers).encode(), known)
+            envelope = payload.envelope(whole)
+            contents = Contents.of(questions.read(envelope.data))
+            known = payload.submission(envelope)
+            self._variants[id(answers)] = _Variant(answers, json.dumps(answers).encode(), known, contents)
         return self._variants[id(answers)]
 
 
@@ -152,7 +159,7 @@ class _Writer:
     def __init__(self, session: Session, store: FileStore) -> None:
         self._session = session
         self._store = store
-        self._jobs: dict[JobFacts, int | None] = {}
+        self._jobs: dict[JobFacts, Job | None] = {}
         self._stored: set[str] = set()
 
     def write(self, batch: Sequence[_Made]) -> None:
@@ -161,12 +168,14 @@ class _Writer:
         start_writing(self._session)
         self._insert_files(batch)
         deliveries, applications = self._ids(Delivery, len(batch)), self._ids(Application, len(batch))
+        places = self._places(len(batch))
         numbered = list(zip(applications, batch, strict=True))
         self._insert(Delivery, map(_delivery_row, deliveries, batch))
-        self._insert(Application, map(self._application_row, applications, deliveries, batch))
+        self._insert(Application, map(self._application_row, applications, deliveries, places, batch))
         self._insert(Attachment, (row for number, made in numbered for row in _attachment_rows(number, made)))
         self._insert(StageChange, (_stage_change(number, made) for number, made in numbered if made.moved))
-        search.index_many(self._session, ((number, _words(made)) for number, made in numbered))
+        search.put(self._session, map(self._entry, places, batch))
+        indexing.count_choices(self._session, (choice for made in batch for choice in self._choices(made)))
 
     def _keep_contents(self, batch: Sequence[_Made]) -> None:
         for made in batch:
@@ -181,18 +190,51 @@ class _Writer:
                     self._session.execute(insert_or_ignore(self._session, StoredFile, "sha256"), _file_row(file, made))
                     self._stored.add(file.sha256)
 
-    def _application_row(self, number: int, delivery_id: int, made: _Made) -> dict[str, Any]:
-        facts = made.submission.job
-        if facts not in self._jobs:
-            self._jobs[facts] = filing.find_or_make_job(self._session, facts)
+    def _application_row(self, number: int, delivery_id: int, place: int, made: _Made) -> dict[str, Any]:
+        job = self._job(made)
         row = filing.new_row(
             made.submission,
-            job_id=self._jobs[facts],
+            job_id=job.id if job else None,
             delivery_id=delivery_id,
             arrived_at=made.arrived_at,
             timing="fresh",
+            files=made.attached,
         )
-        return row | {"id": number, "stage": made.stage.value, "stage_version": int(made.moved)}
+        ours = {"id": number, "inbox_no": place, "unindexed": None}
+        return row | ours | {"stage": made.stage.value, "stage_version": int(made.moved)}
+
+    def _job(self, made: _Made) -> Job | None:
+        facts = made.submission.job
+        if facts not in self._jobs:
+            found = filing.find_or_make_job(self._session, facts)
+            self._jobs[facts] = self._session.get_one(Job, found) if found else None
+            if job := self._jobs[facts]:
+                self._session.expunge(job)
+        return self._jobs[facts]
+
+    def _entry(self, place: int, made: _Made) -> Entry:
+        facts = made.submission.facts
+        return indexing.entry(
+            place,
+            facts,
+            self._job(made),
+            made.contents,
+            [made.resume_text],
+            applied_at=facts.applied_at or facts.started_at or made.arrived_at,
+            has_resume=any(file.sent.question_id is None for file in made.attached),
+            state=search.state_terms(stage=made.stage, is_held=False, assigned_to=None),
+        )
+
+    def _choices(self, made: _Made) -> Iterator[Choice]:
+        yield from indexing.place_choices(made.submission.facts, self._job(made))
+        yield from made.contents.choices
+
+    def _places(self, count: int) -> Sequence[int]:
+        """Places in the inbox, on top of those there are."""
+        if self._session.get_bind().dialect.name == "postgresql":
+            return self._from_sequence("application_inbox_no_seq", count)
+        highest = self._session.scalar(select(func.max(Application.inbox_no))) or 0
+        return range(highest + 1, highest + 1 + count)
 
     def _insert(self, model: type[Base], rows: Iterable[dict[str, Any]]) -> None:
         """Many rows by one statement, without the ORM in between."""
@@ -203,11 +245,14 @@ class _Writer:
         """Ids nobody else will use: rows that refer to each other can then be written without asking for them."""
         name = model.__tablename__
         if self._session.get_bind().dialect.name == "postgresql":
-            numbers = select(func.nextval(f"{name}_id_seq")).select_from(func.generate_series(1, count))
-            return self._session.scalars(numbers).all()
+            return self._from_sequence(f"{name}_id_seq", count)
         # Nobody else writes: this transaction took its turn at its beginning.
         first = (self._session.scalar(select(func.max(model.id))) or 0) + 1
         return range(first, first + count)
+
+    def _from_sequence(self, name: str, count: int) -> Sequence[int]:
+        numbers = select(func.nextval(name)).select_from(func.generate_series(1, count))
+        return self._session.scalars(numbers).all()
 
 
 def _delivery_row(number: int, made: _Made) -> dict[str, Any]:
@@ -255,7 +300,3 @@ def _stage_change(application_id: int, made: _Made) -> dict[str, Any]:
         "at": made.arrived_at + _AFTER,
         "reason": "other" if made.stage == Stage.REJECTED else None,
     }
-
-
-def _words(made: _Made) -> list[str]:
-    return search.application_words(made.submission.facts, made.submission.job, [made.resume_text])

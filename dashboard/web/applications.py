@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flask import Blueprint, abort, flash, render_template, request
-from sqlalchemy import select
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard import queries
+from dashboard.choices import current_choices
+from dashboard.inbox import Inbox, Standing, inbox_batches, inbox_page, standing
 from dashboard.models import Application
 from dashboard.permissions import Permission, needs
-from dashboard.queries import Inbox
 from dashboard.services import reading as reading_verbs
 from dashboard.services.reading import Trail
 from dashboard.stages import Stage
-from dashboard.web import csv, outcome
-from dashboard.web.edge import following, reading, settings
+from dashboard.web import application_page, csv
+from dashboard.web.edge import following, let_the_index_catch_up, reading, settings
 from dashboard.web.formatting import viewer_zone
 
 bp = Blueprint("applications", __name__)
@@ -29,20 +30,21 @@ def index() -> Response | str:
     asked = _asked()
     if request.accept_mimetypes.best_match(["text/html", "text/csv"], default="text/html") == "text/csv":
         return _csv(asked)
-    session = reading()
-    page = queries.inbox_page(session, asked, request.args.get("after"))
-    counts = queries.other_counts(session, page.rows)
-    for row in page.rows:
-        row.other_count = counts.get(row.id, 0)
+    standing = _standing(asked)
+    page = inbox_page(reading(), asked, request.args.get("after"))
+    choices = current_choices(reading(), standing.version)
     return render_template(
         "applications/index.html",
         page=page,
         filters=asked,
-        jobs=queries.job_choices(session, asked.job),
+        tabs=standing.tabs,
+        chips=asked.chips(choices.labels),
+        choices=choices,
+        jobs=choices.jobs_with(asked.job, reading()),
         stages=list(Stage),
         next_url=following("applications.index", asked.args, page),
         postback_url=settings().postback_url,
-        has_any=bool(page.rows) or _has_any(),
+        has_any=bool(page.rows) or standing.has_any,
     )
 
 
@@ -56,26 +58,32 @@ def as_csv() -> Response:
 @bp.get("/applications/<public_id>")
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
-    return outcome.page(queries.application(reading(), public_id) or abort(404))
+    return application_page.page(queries.application(reading(), public_id) or abort(404))
 
 
 def _asked() -> Inbox:
-    asked = Inbox.read(request.args, viewer_zone())
+    asked = Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
     for problem in asked.problems:
         flash(problem, "info")
     return asked
 
 
-def _has_any() -> bool:
-    return reading().scalar(select(Application.id).where(Application.completed.is_(True)).limit(1)) is not None
+def _standing(asked: Inbox) -> Standing:
+    """How things stand, once whatever waits for the index is in it, where the index is asked."""
+    found = standing(reading(), current_user.id)
+    if not found.waiting or asked.query.is_empty:
+        return found
+    let_the_index_catch_up()
+    return standing(reading(), current_user.id)
 
 
 def _csv(asked: Inbox) -> Response:
+    _standing(asked)
     session = reading()
     trails: dict[int, Trail] = {}
 
     def rows() -> Iterator[Application]:
-        for batch in queries.inbox_batches(session, asked):
+        for batch in inbox_batches(session, asked):
             trails.clear()
             trails.update(reading_verbs.trails(session, batch))
             yield from batch

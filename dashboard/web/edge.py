@@ -18,7 +18,9 @@ from dashboard.extensions import db
 from dashboard.models import Role
 from dashboard.paging import Page
 from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
+from dashboard.services import indexing
 from dashboard.services.files import FileStore
+from dashboard.services.reporting import Rules
 from dashboard.services.together import Together
 
 SILENT_AFTER: Final = timedelta(seconds=30)
@@ -53,6 +55,12 @@ def writing() -> Session:
     return session
 
 
+def let_the_index_catch_up() -> None:
+    """Before the index is asked: whatever waits for it is put into it. Ends what the request's session has read."""
+    reading().rollback()
+    indexing.catch_up(storing)
+
+
 def storing() -> Session:
     """A session of its own for a delivery: it looks its engine up once, not at every statement."""
     return Session(db.engine)
@@ -78,7 +86,17 @@ def worker_seen(now: datetime) -> WorkerSeen:
     return WorkerSeen(at, at is None or now - at > SILENT_AFTER)
 
 
-def following(endpoint: str, args: Mapping[str, str], page: Page[Any]) -> str | None:
+def reporting_rules() -> Rules:
+    """Which decisions Talroo is told of, and how long it waits."""
+    config = settings()
+    return Rules(
+        conversions=config.talroo_conversion_events,
+        dispositions=config.talroo_disposition_events,
+        hold=timedelta(seconds=config.talroo_conversion_hold),
+    )
+
+
+def following(endpoint: str, args: Mapping[str, Any], page: Page[Any]) -> str | None:
     """The address of the page after `page`, with the same filters; None on the last."""
     return url_for(endpoint, _external=False, **args, after=page.next_cursor) if page.next_cursor else None
 

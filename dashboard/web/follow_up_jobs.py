@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from dashboard import queries
+from dashboard.asking import words
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Job
@@ -26,7 +26,7 @@ Answer = Response | tuple[str, int]
 @bp.get("")
 @needs(Permission.INCOMPLETE)
 def index() -> str:
-    asked = queries.words(request.args, "q", 200)
+    asked = words(request.args, "q", 200)
     rows = job_follow_ups.listed(reading(), asked)
     return render_template(
         "follow_up_jobs/index.html",

@@ -19,7 +19,15 @@ from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
 from dashboard.services.noted_opt_outs import Noting
 from dashboard.services.reminder_rules import Rules, blocked
-from dashboard.web.edge import following, reading, remote_address, settings, worker_seen, writing
+from dashboard.web.edge import (
+    following,
+    let_the_index_catch_up,
+    reading,
+    remote_address,
+    settings,
+    worker_seen,
+    writing,
+)
 from dashboard.web.formatting import tel
 from dashboard.worklist import Worklist
 
@@ -34,6 +42,8 @@ def index() -> str:
     """The worklist, newest first, with the filters of the address; below it who came back lately."""
     session, now = reading(), utcnow()
     asked = Worklist.read(request.args)
+    if asked.text:
+        let_the_index_catch_up()
     for problem in asked.problems:
         flash(problem, "info")
     page = worklist.worklist_page(session, asked, request.args.get("after"), now=now)

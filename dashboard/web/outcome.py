@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
-from datetime import timedelta
-from types import MappingProxyType
 from typing import Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -19,12 +15,11 @@ from dashboard.extensions import db
 from dashboard.models import Application, Outbound, StageChange
 from dashboard.models.outbound import State
 from dashboard.permissions import Permission, needs
-from dashboard.services import reading as reading_verbs
 from dashboard.services import reporting, review
-from dashboard.services.reporting import Rules
 from dashboard.services.review import BadChange, Change, Moved, Wanted
-from dashboard.stages import REJECTION_REASONS, Stage, still_true
-from dashboard.web.edge import reading, remote_address, settings, writing
+from dashboard.stages import Stage
+from dashboard.web import application_page
+from dashboard.web.edge import reading, remote_address, reporting_rules, writing
 
 bp = Blueprint("outcome", __name__, url_prefix="/applications/<public_id>")
 
@@ -55,7 +50,7 @@ def unhire(public_id: str) -> Response:
     if application.stage != Stage.HIRED:
         flash("This person is not marked hired. Nothing was changed.", "info")
         return redirect(_page(public_id))
-    report_id = getattr(reporting.conversion_of(reading(), application, rules()), "id", None)
+    report_id = getattr(reporting.conversion_of(reading(), application, reporting_rules()), "id", None)
     moved = _move(public_id, review.stage_before(reading(), application.id))
     if moved and moved.changed and report_id is not None:
         _say_what_was_sent(reading().get_one(Outbound, report_id))
@@ -66,59 +61,7 @@ def unhire(public_id: str) -> Response:
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
     """The part of the page that changes by itself while a report is on its way."""
-    return render_template("applications/_outcome.html", **context(_find(public_id)))
-
-
-def page(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
-    """An application's page. `typed`: what a refused form held, so that nobody has to write it again."""
-    return render_template(
-        "applications/show.html",
-        sheet=reading_verbs.answers(application),
-        click=reading_verbs.click(reading(), application),
-        others=queries.others_of(reading(), application),
-        timeline=reading_verbs.timeline(reading(), application, now=utcnow()),
-        **context(application, typed),
-    )
-
-
-def context(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> dict[str, object]:
-    """What `_outcome.html` shows of an application."""
-    now = utcnow()
-    reporting_stages = [stage for stage in Stage if stage in rules().conversions or stage in rules().dispositions]
-    report = reporting.conversion_of(reading(), application, rules())
-    return {
-        "application": application,
-        "stages": list(Stage),
-        "now": now,
-        "typed": typed,
-        "tells": [(stage, _told_at(application, stage)) for stage in reporting_stages],
-        "will_send": reporting.in_words(reading(), application, Stage.HIRED, rules()),
-        "report": report if report and _concerns(report, application) else None,
-        "taken_back": bool(report and report.stage and not still_true(Stage(report.stage), Stage(application.stage))),
-        "is_reported": application.stage in rules().conversions,
-        "rejection_reasons": REJECTION_REASONS,
-        "seconds_left": max(0, math.ceil((report.due_at - now).total_seconds())) if report else 0,
-    }
-
-
-def _told_at(application: Application, stage: Stage) -> str:
-    """What moving to `stage` tells Talroo, without what it does not."""
-    words = reporting.in_words(reading(), application, stage, rules())
-    return words.removeprefix("no conversion configured; ").removesuffix("; disposition: none configured")
-
-
-def rules() -> Rules:
-    config = settings()
-    return Rules(
-        conversions=config.talroo_conversion_events,
-        dispositions=config.talroo_disposition_events,
-        hold=timedelta(seconds=config.talroo_conversion_hold),
-    )
-
-
-def _concerns(report: Outbound, application: Application) -> bool:
-    """A cancelled report is worth a line only while somebody may wonder whether it went out."""
-    return report.state != State.CANCELLED or application.stage != Stage.HIRED
+    return render_template("applications/_outcome.html", **application_page.context(_find(public_id)))
 
 
 def _move(public_id: str, stage: str) -> Moved | None:
@@ -141,7 +84,7 @@ def _move(public_id: str, stage: str) -> Moved | None:
         return None
     session = writing()
     application = _find(public_id)
-    moved = review.move(session, [Wanted(application.id, seen)], change, rules())
+    moved = review.move(session, [Wanted(application.id, seen)], change, reporting_rules())
     if moved.overtaken:
         _say_what_happened(application.id, seen or 0)
     if moved.unchanged:
@@ -156,7 +99,7 @@ def _answer(public_id: str, moved: Moved | None) -> Answer:
     """Back to the page; where nothing was done, the page itself, with what was typed still in the form."""
     if moved and not moved.overtaken:
         return redirect(_page(public_id))
-    return page(_find(public_id), request.form), 409 if moved else 400
+    return application_page.page(_find(public_id), request.form), 409 if moved else 400
 
 
 def _say_what_happened(application_id: int, seen: int) -> None:

@@ -37,7 +37,8 @@ class SignedIn(UserMixin):  # type: ignore[misc]
     """The user of this request. `get_id` is the session's token, so that revoking its row signs out."""
 
     def __init__(self, user: User, token: str) -> None:
-        self.id, self.email, self.role, self.role_label = user.id, user.email, user.role, user.role_label
+        self.id, self.public_id, self.email = user.id, user.public_id, user.email
+        self.role, self.role_label = user.role, user.role_label
         self.token = token
 
     def get_id(self) -> str:

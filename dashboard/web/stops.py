@@ -6,6 +6,7 @@ from flask import Blueprint, flash, render_template, request
 from sqlalchemy import select
 
 from dashboard import queries
+from dashboard.asking import words
 from dashboard.clock import utcnow
 from dashboard.models import Job
 from dashboard.permissions import Permission, needs
@@ -19,7 +20,7 @@ bp = Blueprint("stops", __name__)
 @needs(Permission.INCOMPLETE)
 def index() -> str:
     """The jobs that most people leave; with `job`, that one's form step by step."""
-    asked, session, now = queries.words(request.args, "job", 255), reading(), utcnow()
+    asked, session, now = words(request.args, "job", 255), reading(), utcnow()
     job = session.scalar(select(Job).where(Job.id.in_(queries.jobs_called(asked))).limit(1)) if asked else None
     if asked and job is None:
         flash("There is no such job; here are those that most people leave.", "info")

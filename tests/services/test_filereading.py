@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from dashboard.inbox import Inbox, inbox_page
 from dashboard.models import Attachment, StoredFile
-from dashboard.queries import Inbox, inbox_page
+from dashboard.services import indexing
 from dashboard.services.filereading import MOST_PASSED_OVER, FileReader
 from dashboard.services.files import LocalFiles
 from tests.outbox_fixtures import NOON, Clock, add_applicant
@@ -78,6 +79,8 @@ def test_a_file_is_read_once_and_its_applicant_is_found_by_its_words(
     assert read_all(reader) == 1
     assert state_of(session, sha256) == (True, "Fluent in Esperanto and forklifts.", None)
     assert read_all(reader) == 0
+    session.rollback()
+    assert indexing.index_waiting(lambda: Session(session.get_bind())) > 0
     assert len(inbox_page(session, Inbox(text="esperanto"), None).rows) == 1
 
 

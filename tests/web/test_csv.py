@@ -61,7 +61,8 @@ def test_every_application_is_in_it_also_beyond_one_batch(app, sign_in):
     with app.app_context():
         now = utcnow()
         db.session.add_all(
-            Application(talroo_id=f"many-{n}", first_name=f"{n}", applied_at=now, arrived_at=now) for n in range(1_203)
+            Application(talroo_id=f"many-{n}", first_name=f"{n}", applied_at=now, arrived_at=now, inbox_no=n + 1)
+            for n in range(1_203)
         )
         db.session.commit()
     rows = table(sign_in("recruiter").get("/applications.csv"))

@@ -1,0 +1,51 @@
+"""Reading what somebody asked for in an address. What cannot be read is left out and said in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from typing import Any, Final
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def args_of(asked: Any, **called: str | None) -> dict[str, str]:
+    """The query of an address that asks for the same as `asked`, a value made of filters: those not their default.
+
+    A field stands in it under its own name, or as it is `called`; with None, not at all. That a new field is in it by
+    itself matters: what a link to the next page, or to everybody on it, leaves out shows other people.
+    """
+    filters = {called.get(one.name, one.name): one for one in fields(asked) if one.compare}
+    told = {name: getattr(asked, one.name) for name, one in filters.items() if name}
+    return {name: str(value) for name, value in told.items() if value != filters[name].default}
+
+
+def words(args: Mapping[str, str], name: str, limit: int) -> str:
+    """What was typed. A NUL, which PostgreSQL takes in no text, is in nothing that can be found."""
+    return args.get(name, "").replace("\0", "").strip()[:limit]
+
+
+def one_of(args: Mapping[str, str], name: str, allowed: set[Any], problems: list[str]) -> str:
+    value = args.get(name, "").strip()
+    if value and value not in allowed:
+        problems.append(f"“{value[:40]}” is no {name}; that filter was left out.")
+        return ""
+    return value
+
+
+def day(args: Mapping[str, str], name: str, problems: list[str]) -> date | None:
+    value = args.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        if not _DATE.fullmatch(value):
+            raise ValueError
+        found = date.fromisoformat(value)
+        if not 1990 <= found.year <= 2200:
+            raise ValueError
+    except ValueError:
+        problems.append(f"“{value[:40]}” is no date; write {name} as 2026-01-31.")
+        return None
+    return found

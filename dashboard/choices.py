@@ -1,0 +1,123 @@
+"""What the inbox can be filtered by: everything that really occurs, with the words people read.
+
+There are few of these and they change seldom, so each process keeps them, until one is added (`Standing.version`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine, Row, String, cast, literal, null, select, union_all
+from sqlalchemy.orm import Session
+
+from dashboard import queries, search
+from dashboard.models import Facet, Job, Tag, User
+
+MOST: Final = 500
+"""Of each kind, those met most often."""
+KEPT_FOR: Final = 60.0
+"""Seconds. What is added is known at once; in which order things stand is not worth looking up again and again."""
+KINDS: Final = ("company", "campaign", "state", "city", "answer")
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that somebody answered, with the answers to choose from: value in the address, and words."""
+
+    text: str
+    answers: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Pairs of what the address says and what people read."""
+
+    jobs: Pairs
+    companies: Pairs
+    campaigns: Pairs
+    states: Pairs
+    cities: Pairs
+    questions: tuple[Question, ...]
+    tags: Pairs
+    people: Pairs
+    labels: Mapping[str, str]
+    """Words by term, for `Inbox.chips`."""
+
+    def jobs_with(self, chosen: str, session: Session) -> list[tuple[str, str]]:
+        """The jobs, with the one that an address names by its reference or title; see `queries.with_chosen`."""
+        return queries.with_chosen(session, dict(self.jobs), chosen)
+
+
+_kept: WeakKeyDictionary[Engine, tuple[tuple[int, ...], float, Choices]] = WeakKeyDictionary()
+
+
+def current_choices(session: Session, version: tuple[int, ...]) -> Choices:
+    """The choices as of `version` (`Standing.version`)."""
+    engine = session.get_bind().engine
+    kept = _kept.get(engine)
+    if kept and kept[0] == version and time.monotonic() - kept[1] < KEPT_FOR:
+        return kept[2]
+    found = _look_up(session)
+    _kept[engine] = (version, time.monotonic(), found)
+    return found
+
+
+def _look_up(session: Session) -> Choices:
+    found: dict[str, list[Row[Any]]] = {kind: [] for kind in (*KINDS, *_OTHERS)}
+    for row in session.execute(_ALL):
+        found[row.kind].append(row)
+    pairs = {kind: tuple((one.value, one.label) for one in rows) for kind, rows in found.items()}
+    jobs = tuple((row.value, queries.job_words(row.key, row.label, row.question, row.more)) for row in found["job"])
+    people = pairs["user"]
+    named = {"job": jobs, "tag": pairs["tag"], "assigned": (("me", "me"), ("none", "nobody"), *people)}
+    labels = {search.term(kind, value): label for kind, rows in named.items() for value, label in rows}
+    labels |= {one.key: f"{one.question}: {one.label}" for one in found["answer"]}
+    return Choices(
+        jobs=jobs,
+        companies=pairs["company"],
+        campaigns=pairs["campaign"],
+        states=pairs["state"],
+        cities=pairs["city"],
+        questions=tuple(_questions(found["answer"])),
+        tags=pairs["tag"],
+        people=people,
+        labels=labels,
+    )
+
+
+def _facets(kind: str) -> Any:
+    columns = (Facet.kind, Facet.value, Facet.label, Facet.question, Facet.key, null().label("more"))
+    return select(*columns).where(Facet.kind == kind).order_by(Facet.uses.desc()).limit(MOST)
+
+
+def _table(kind: str, *columns: Any) -> Any:
+    """A table's rows in the shape of facets: value, label, question, key and what more there is."""
+    names = ("value", "label", "question", "key", "more")
+    filled = (*columns, *(null() for _ in names[len(columns) :]))
+    shaped = (cast(one, String).label(name) for one, name in zip(filled, names, strict=True))
+    return select(literal(kind).label("kind"), *shaped).limit(MOST)
+
+
+_OTHERS: Final = {
+    "job": _table("job", Job.public_id, Job.title, Job.company, Job.reference, Job.city).order_by(
+        Job.title, Job.company, Job.city, Job.id
+    ),
+    "tag": _table("tag", Tag.key, Tag.name).order_by(Tag.key),
+    "user": _table("user", User.public_id, User.email).where(User.active.is_(True)).order_by(User.email),
+}
+# Each limited by itself, which a union's parts can only be as tables of their own.
+_PARTS: Final = [part.subquery() for part in (*map(_facets, KINDS), *_OTHERS.values())]
+_ALL: Final = union_all(*(select(part) for part in _PARTS))
+
+
+def _questions(answers: list[Row[Any]]) -> Iterator[Question]:
+    grouped: dict[str, list[tuple[str, str]]] = {}
+    for one in sorted(answers, key=lambda one: (one.question.casefold(), one.label.casefold())):
+        grouped.setdefault(one.question, []).append((one.value, one.label))
+    return (Question(text, tuple(found)) for text, found in grouped.items())

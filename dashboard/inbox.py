@@ -1,0 +1,396 @@
+"""The inbox: what somebody asked to see of the completed applications, as a value; and its pages, tabs and choices.
+
+Every combination of filters and words is one question to one index (`search`), which answers in the list's order.
+Without any, the list is the applications themselves. Building a value never touches the database.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, exists, func, literal, literal_column, select
+from sqlalchemy.orm import Session, contains_eager
+
+from dashboard import search
+from dashboard.asking import day, one_of, words
+from dashboard.models import Application, Facet, Job, Tag, User
+from dashboard.paging import COUNT_LIMIT, PAGE_SIZE, Page, Place
+from dashboard.search import Query
+from dashboard.stages import DECISIVE, Stage
+
+TABS: Final = {
+    "new": "New",
+    "mine": "Mine",
+    "progress": "In progress",
+    "hired": "Hired",
+    "rejected": "Rejected",
+    "held": "Held",
+}
+SORTS: Final = ("best", "newest", "oldest", "name")
+SORTED_BY_NAME: Final = COUNT_LIMIT
+"""By name, the newest so many of what matches are sorted: an index on names would cost every delivery."""
+MAX_ANSWERS: Final = 10
+_ANSWER: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One filter in words, and the query of the address without it."""
+
+    label: str
+    without: dict[str, str | list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Which applications a recruiter asked to see. Dates are days in the viewer's zone, both inclusive.
+
+    `answers`: `Facet.value`s, all of which must hold. `assigned`: `me`, `none` or a user's public id; `viewer`: the
+    public id of whoever `me` is. `sort`: empty for what suits, which is the best first where words are sought.
+    """
+
+    text: str = ""
+    tab: str = ""
+    stage: str = ""
+    job: str = ""
+    company: str = ""
+    campaign: str = ""
+    state: str = ""
+    city: str = ""
+    qualified: str = ""
+    resume: str = ""
+    assigned: str = ""
+    tag: str = ""
+    held: str = ""
+    answers: tuple[str, ...] = ()
+    applied_from: date | None = None
+    applied_to: date | None = None
+    sort: str = ""
+    zone: tzinfo = field(default=UTC, compare=False)
+    viewer: str = field(default="", compare=False)
+    problems: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def read(cls, args: Mapping[str, str], zone: tzinfo = UTC, *, viewer: str = "") -> Inbox:
+        """From an address's query. What cannot be read is left out and named in `problems`, in words."""
+        problems: list[str] = []
+        return cls(
+            text=words(args, "q", 200),
+            tab=one_of(args, "tab", set(TABS), problems),
+            stage=one_of(args, "stage", set(Stage), problems),
+            **{name: words(args, name, 255) for name in _NAMES},
+            **{name: one_of(args, name, {"yes", "no"}, problems) for name in ("qualified", "resume", "held")},
+            answers=_answers(args, problems),
+            applied_from=day(args, "from", problems),
+            applied_to=day(args, "to", problems),
+            sort=one_of(args, "sort", set(SORTS), problems),
+            zone=zone,
+            viewer=viewer,
+            problems=tuple(problems),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everybody is shown, in whatever order."""
+        return replace(self, sort="") == Inbox()
+
+    @property
+    def order(self) -> str:
+        """One of `SORTS`."""
+        if self.sort and (self.sort != "best" or self.text):
+            return self.sort
+        return "best" if self.text else "newest"
+
+    @property
+    def args(self) -> dict[str, str | list[str]]:
+        """The query of an address that asks for the same."""
+        named: dict[str, str | list[str]] = {
+            "q": self.text,
+            "tab": self.tab,
+            "stage": self.stage,
+            **{name: getattr(self, name) for name in (*_NAMES, "qualified", "resume", "held")},
+            "answer": list(self.answers),
+            "from": self.applied_from.isoformat() if self.applied_from else "",
+            "to": self.applied_to.isoformat() if self.applied_to else "",
+            "sort": self.sort,
+        }
+        return {name: value for name, value in named.items() if value}
+
+    def chips(self, labels: Mapping[str, str]) -> list[Chip]:
+        """What is asked, filter by filter. `labels`: words for values by their term (`labels_of`)."""
+        return [Chip(label, changed.args) for label, changed in self._chips(labels)]
+
+    def _chips(self, labels: Mapping[str, str]) -> Iterator[tuple[str, Inbox]]:
+        for name, words_of in _CHIPS.items():
+            value = getattr(self, name)
+            if value:
+                known = labels.get(search.term(name, value), _VALUES.get(value, value))
+                yield words_of.format(known), self._without(name)
+        for answer in self.answers:
+            rest = tuple(one for one in self.answers if one != answer)
+            yield labels.get(_answer_term(answer), "An answer nobody gave"), replace(self, answers=rest)
+        if self.applied_from:
+            yield f"Applied from {self.applied_from.isoformat()}", replace(self, applied_from=None)
+        if self.applied_to:
+            yield f"Applied until {self.applied_to.isoformat()}", replace(self, applied_to=None)
+
+    def _without(self, name: str) -> Inbox:
+        changes: dict[str, Any] = {name: ""}
+        return replace(self, **changes)
+
+    @property
+    def query(self) -> Query:
+        """What is asked of the index."""
+        since = self._midnight(self.applied_from) if self.applied_from else None
+        before = self._midnight(self.applied_to + timedelta(days=1)) if self.applied_to else None
+        groups: list[tuple[str, ...]] = [(term,) for term in self._terms()]
+        if since or before:
+            groups.append(search.applied_terms(since, before))
+        return Query(self.text, tuple(groups), since, before)
+
+    def statement(self, dialect: str, limit: int = COUNT_LIMIT + 1) -> Select[Any]:
+        """The first `limit` applications asked for, in no order."""
+        wanted = _numbers(self, dialect, None, limit).subquery("wanted")
+        return select(Application).where(Application.inbox_no.in_(select(wanted.c.number)))
+
+    def _terms(self) -> Iterator[str]:
+        named = {name: getattr(self, name) for name in ("stage", "qualified", "resume", "held", *_NAMES)}
+        me = self.viewer or "nobody"
+        named["assigned"] = me if self.assigned == "me" else self.assigned
+        named["tab"] = self.tab if self.tab != "mine" else ""
+        named["mine"] = me if self.tab == "mine" else ""
+        yield from (search.term(name, value) for name, value in named.items() if value)
+        yield from map(_answer_term, self.answers)
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+
+_NAMES: Final = ("job", "company", "campaign", "state", "city", "assigned", "tag")
+_CHIPS: Final = {
+    "text": "“{}”",
+    "stage": "Stage: {}",
+    "job": "Job: {}",
+    "company": "Company: {}",
+    "campaign": "Campaign: {}",
+    "state": "State: {}",
+    "city": "City: {}",
+    "qualified": "Qualified: {}",
+    "resume": "Résumé: {}",
+    "assigned": "Assigned to: {}",
+    "tag": "Tag: {}",
+    "held": "Held: {}",
+}
+_VALUES: Final = {stage.value: stage.label for stage in Stage}
+
+
+def _answers(args: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
+    several: Any = getattr(args, "getlist", None)
+    sent = several("answer") if several else [args["answer"]] if "answer" in args else []
+    asked = dict.fromkeys(value.strip() for value in sent if value.strip())
+    known = tuple(value for value in asked if _ANSWER.fullmatch(value))[:MAX_ANSWERS]
+    if len(known) < len(asked):
+        problems.append(f"Not every answer could be read, or there are more than {MAX_ANSWERS}; those were left out.")
+    return known
+
+
+def _answer_term(value: str) -> str:
+    return search.FACT + value
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[Application]:
+    """One page of applications with their jobs, what a row shows, and how many there are, in one statement.
+
+    By name it takes two, see `SORTED_BY_NAME`.
+    """
+    after = Place.read(cursor) if cursor else None
+    if asked.order == "name":
+        return _page_by_name(session, asked, after)
+    dialect = session.get_bind().dialect.name
+    numbers = _numbers(asked, dialect, after, PAGE_SIZE + 1)
+    counted = _rows(numbers).add_columns(_total(asked, dialect).label("total"))
+    found = _in_order(session.execute(counted), asked)
+    rows = _with_others(found[:PAGE_SIZE])
+    following = _place(found[PAGE_SIZE - 1]).cursor() if len(found) > PAGE_SIZE else None
+    if found:
+        return Page(rows, following, _told(found[0].total))
+    return Page(rows, None, inbox_total(session, asked) if after else 0)
+
+
+def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
+    """All applications asked for in batches, for a download; by age, whatever order was asked for."""
+    asked = replace(asked, sort="oldest" if asked.order == "oldest" else "newest")
+    after: Place | None = None
+    while True:
+        numbers = _numbers(asked, session.get_bind().dialect.name, after, size)
+        found = _in_order(session.execute(_rows(numbers)), asked)
+        if found:
+            yield _with_others(found)
+            after = _place(found[-1])
+        session.expunge_all()
+        if len(found) < size:
+            return
+
+
+def inbox_ids(session: Session, asked: Inbox, limit: int) -> list[int]:
+    """The ids of the applications asked for, in their order (by name: newest first), at most `limit`."""
+    numbers = _numbers(asked, session.get_bind().dialect.name, None, limit).subquery("wanted")
+    statement = select(Application.id, Application.inbox_no, numbers.c.part)
+    found = session.execute(statement.join(numbers, numbers.c.number == Application.inbox_no)).all()
+    sign = 1 if asked.order == "oldest" else -1
+    return [row.id for row in sorted(found, key=lambda row: (row.part, sign * row.inbox_no))]
+
+
+def inbox_total(session: Session, asked: Inbox) -> int | None:
+    """How many there are, None above `COUNT_LIMIT`."""
+    return _told(session.scalar(select(_total(asked, session.get_bind().dialect.name))) or 0)
+
+
+def _numbers(asked: Inbox, dialect: str, after: Place | None, limit: int) -> Any:
+    """The places of those asked for, as a SELECT of `part` and `number`."""
+    oldest, query = asked.order == "oldest", asked.query
+    if not query.is_empty:
+        best_first = asked.order == "best"
+        return search.found(query, dialect, after=after, limit=limit, oldest=oldest, best_first=best_first)
+    number = Application.inbox_no
+    everybody = select(literal(0, Integer).label("part"), number.label("number")).where(number.is_not(None))
+    if after:
+        everybody = everybody.where(number > after.number if oldest else number < after.number)
+    return everybody.order_by(number.asc() if oldest else number.desc()).limit(limit)
+
+
+def _rows(numbers: Any) -> Select[Any]:
+    """The applications that stand at `numbers`, with what a row shows, in no order."""
+    wanted = numbers.subquery("wanted")
+    return (
+        select(Application, wanted.c.part, _OTHERS)
+        .join(wanted, wanted.c.number == Application.inbox_no)
+        .outerjoin(Application.job)
+        .options(contains_eager(Application.job))
+    )
+
+
+def _in_order(found: Iterable[Row[Any]], asked: Inbox) -> list[Row[Any]]:
+    # Here rather than by the database, which would sort what the index has handed out in order.
+    sign = 1 if asked.order == "oldest" else -1
+    return sorted(found, key=lambda row: (row.part, sign * (row.Application.inbox_no or 0)))
+
+
+def _place(row: Row[Any]) -> Place:
+    return Place(row.part, row.Application.inbox_no)
+
+
+def _total(asked: Inbox, dialect: str) -> Any:
+    query = asked.query
+    if not query.is_empty:
+        return search.total(query, dialect, COUNT_LIMIT + 1)
+    everybody = select(literal(1)).where(Application.inbox_no.is_not(None)).limit(COUNT_LIMIT + 1)
+    return select(func.count()).select_from(everybody.subquery()).scalar_subquery()
+
+
+def _told(total: int) -> int | None:
+    return total if total <= COUNT_LIMIT else None
+
+
+# "inbox_no" in a function: as a bare column, SQLite may take its index, and so everybody, over the e-mail's.
+_COUNT_OTHERS: Final = (
+    "(SELECT count(*) FROM (SELECT 1 FROM application AS other WHERE other.email_key = application.email_key"
+    " AND other.id <> application.id AND coalesce(other.inbox_no, 0) > 0 LIMIT 100) AS few)"
+)
+"""How many other applications a person has. Nobody reads further than a hundred."""
+_OTHERS: Final = literal_column(_COUNT_OTHERS, Integer).label("others")
+
+
+def _with_others(found: Iterable[Row[Any]]) -> list[Application]:
+    rows = []
+    for row in found:
+        row.Application.other_count = row.others
+        rows.append(row.Application)
+    return rows
+
+
+def _page_by_name(session: Session, asked: Inbox, after: Place | None) -> Page[Application]:
+    newest = replace(asked, sort="newest")
+    dialect = session.get_bind().dialect.name
+    numbers = _numbers(newest, dialect, None, SORTED_BY_NAME + 1).subquery("wanted")
+    columns = (Application.inbox_no, Application.last_name, Application.first_name)
+    people: Any = session.execute(select(*columns).join(numbers, numbers.c.number == Application.inbox_no)).all()
+    total = _told(len(people))
+    ordered = sorted(people, key=_by_name)[:SORTED_BY_NAME]
+    begin = after.number if after else 0
+    wanted = [row.inbox_no for row in ordered[begin : begin + PAGE_SIZE]]
+    chosen = select(literal(0, Integer).label("part"), Application.inbox_no.label("number"))
+    rows = _with_others(session.execute(_rows(chosen.where(Application.inbox_no.in_(wanted)))))
+    by_number = {one.inbox_no: one for one in rows}
+    more = begin + PAGE_SIZE < len(ordered)
+    following = Place(0, begin + PAGE_SIZE).cursor() if more else None
+    return Page([by_number[number] for number in wanted if number in by_number], following, total)
+
+
+def _by_name(row: Row[Any]) -> tuple[Any, ...]:
+    """Last name, first name, newest first; who gave none comes last."""
+    folded = [search.words([row.last_name]), search.words([row.first_name])]
+    return (not folded[0], *folded, -row.inbox_no)
+
+
+# --- tabs and choices -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand, whatever is asked for: applications by tab, counted to `COUNT_LIMIT` + 1; and what has changed.
+
+    `waiting`: whether an application waits to be indexed. `version`: another value once there is more to choose from.
+    """
+
+    tabs: Mapping[str, int]
+    waiting: bool
+    version: tuple[int, ...]
+
+    @property
+    def has_any(self) -> bool:
+        return any(self.tabs.values())
+
+
+def standing(session: Session, user_id: int) -> Standing:
+    """One statement, which looks at no more rows for a million applications than for a thousand."""
+    row = session.execute(_STANDING, {"user_id": user_id}).one()
+    counted: dict[str, int] = dict.fromkeys(TABS, 0)
+    for (tab, _), number in zip(_COUNTED, row, strict=False):
+        counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)
+    waiting, *newest = row[len(_COUNTED) :]
+    return Standing(counted, bool(waiting), tuple(number or 0 for number in newest))
+
+
+def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
+    """Conditions that an index answers, by tab; a tab of several stages is counted stage by stage."""
+    completed = Application.inbox_no.is_not(None)
+    waits = [Application.held_at.is_(None), completed]
+    for stage in Stage:
+        here = Application.stage == stage.value
+        if stage in DECISIVE:
+            yield search.tab_of(stage, is_held=False), [here, completed]
+        else:
+            yield search.tab_of(stage, is_held=False), [here, *waits]
+            yield "held", [here, Application.held_at.is_not(None), completed]
+    is_open = Application.stage.not_in(DECISIVE)
+    yield "mine", [Application.assigned_to_id == bindparam("user_id"), is_open, *waits]
+
+
+def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:
+    few = select(literal(1)).select_from(Application).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
+    return select(func.count()).select_from(few).scalar_subquery()
+
+
+_COUNTED: Final = list(_tab_conditions())
+_NEWEST: Final = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
+_STANDING: Final = select(
+    *(_counted(conditions) for _, conditions in _COUNTED), exists().where(Application.unindexed.is_not(None)), *_NEWEST
+)

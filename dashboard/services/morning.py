@@ -1,0 +1,146 @@
+"""The morning mail: what is new, and what waits for the reader. Numbers, jobs and links; no applicant's name.
+
+Only what it says is made here. Sending it is the outbox's, as with every other mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from dashboard.models import Application, Job, Note, User
+from dashboard.services import notes
+from dashboard.services.activity import may_see_applications
+from dashboard.services.forecast import counted
+from dashboard.stages import Stage
+
+COUNTED: Final = 5_000
+"""Of the newest applications: a morning with more says "more than"."""
+JOBS: Final = 20
+LISTED: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """New applications by job, the most first; `total` is None above `COUNTED`."""
+
+    by_job: tuple[tuple[str, int], ...]
+    total: int | None
+
+    @property
+    def words(self) -> str:
+        """ "12 new applications", "more than 5,000 new applications", or nothing."""
+        if self.total is None:
+            return f"more than {COUNTED:,} new applications"
+        return counted(self.total, "new application") if self.total else ""
+
+
+def readers(session: Session) -> Sequence[User]:
+    """Who wants a morning mail, and may be told of applications."""
+    wanting = session.scalars(select(User).where(User.morning_mail.is_(True), User.active.is_(True)).order_by(User.id))
+    return [user for user in wanting if may_see_applications(user)]
+
+
+def want(session: Session, user_id: int, *, wanted: bool) -> None:
+    """Have it sent every morning, or no more. The caller commits."""
+    session.execute(update(User).where(User.id == user_id).values(morning_mail=wanted))
+
+
+def mail(session: Session, user: User, *, since: datetime, public_url: str) -> Mail | None:
+    """What to tell `user` this morning; None where there is nothing to tell. `since`: the morning before."""
+    news = _news(session, since)
+    waiting = _waiting(session, user)
+    mentions = notes.unread_mentions(session, user.id, limit=LISTED + 1)
+    told = [news.words]
+    told.append(f"{_at_most(len(waiting))} waiting on you" if waiting else "")
+    told.append(f"{_at_most(len(mentions))} unread with your name" if mentions else "")
+    subject = ", ".join(part for part in told if part)
+    if not subject:
+        return None
+    parts = [_news_text(news), _waiting_text(waiting, public_url), _mentions_text(mentions, public_url)]
+    closing = (
+        f"Everything: {public_url}/applications\nYou asked for this mail in the dashboard, and can turn it off there."
+    )
+    return Mail(subject[0].upper() + subject[1:], "\n\n".join([*filter(None, parts), closing]) + "\n")
+
+
+def _news(session: Session, since: datetime) -> _News:
+    # From the top of the inbox, which is in the order of arrival: an index on times would cost every delivery.
+    newest = (
+        select(Application.job_id, Application.arrived_at)
+        .where(Application.inbox_no.is_not(None))
+        .order_by(Application.inbox_no.desc())
+        .limit(COUNTED + 1)
+        .subquery()
+    )
+    number = func.count().label("number")
+    rows = session.execute(
+        select(newest.c.job_id, number).where(newest.c.arrived_at >= since).group_by(newest.c.job_id)
+    ).all()
+    total = sum(row.number for row in rows)
+    most_first = sorted(rows, key=lambda row: (-row.number, row.job_id or 0))
+    jobs = session.scalars(select(Job).where(Job.id.in_([row.job_id for row in most_first[:JOBS]])))
+    labels = {job.id: " · ".join(part for part in (job.label, job.place) if part) for job in jobs}
+    by_job = tuple((labels.get(row.job_id, "No job named"), row.number) for row in most_first)
+    return _News(by_job, total if total <= COUNTED else None)
+
+
+def _waiting(session: Session, user: User) -> Sequence[Application]:
+    """Assigned to the user, and untouched: still new, and not held."""
+    return session.scalars(
+        select(Application)
+        .where(
+            Application.assigned_to_id == user.id,
+            Application.stage == Stage.NEW.value,
+            Application.held_at.is_(None),
+            Application.inbox_no.is_not(None),
+        )
+        .order_by(Application.id)
+        .options(joinedload(Application.job))
+        .limit(LISTED + 1)
+    ).all()
+
+
+def _news_text(news: _News) -> str:
+    lines = [f"  {number:,}  {job}" for job, number in news.by_job[:JOBS]]
+    if rest := news.by_job[JOBS:]:
+        lines.append(f"  {sum(number for _, number in rest):,}  in {counted(len(rest), 'other job')}")
+    return "\n".join(["New since yesterday", *lines]) if lines else ""
+
+
+def _waiting_text(waiting: Sequence[Application], public_url: str) -> str:
+    lines = (f"  {one.job_title or 'No job named'}: {_address(public_url, one)}" for one in waiting[:LISTED])
+    return (
+        "\n".join(["Assigned to you and still new, the longest waiting first", *lines, *_and_more(waiting)])
+        if waiting
+        else ""
+    )
+
+
+def _mentions_text(mentions: Sequence[Note], public_url: str) -> str:
+    lines = (f"  {note.actor}: {_address(public_url, note.application)}" for note in mentions[:LISTED])
+    return "\n".join(["Notes that name you", *lines, *_and_more(mentions)]) if mentions else ""
+
+
+def _and_more(found: Sequence[object]) -> Iterator[str]:
+    if len(found) > LISTED:
+        yield "  … and more"
+
+
+def _at_most(number: int) -> str:
+    return str(number) if number <= LISTED else f"more than {LISTED}"
+
+
+def _address(public_url: str, application: Application) -> str:
+    return f"{public_url}/applications/{application.public_id}"

@@ -1,0 +1,260 @@
+"""The same person: applications that belong together, by what they tell or by what somebody said.
+
+Applications with the same e-mail address or phone number are joined, and so are those somebody said are one person's;
+whoever is joined to one of them belongs to all of them. What somebody parted is not joined, whatever it shares, and
+is not found again by a third one's help.
+Nothing is merged: who belongs to whom is worked out anew each time, so everything said can be taken back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, joinedload
+
+from dashboard.database import table_of
+from dashboard.models import ActivityKind, Application, PersonLink
+from dashboard.services.activity import By, Line, locked, write_down
+from dashboard.services.review import BadChange
+
+MOST: Final = 200
+"""Applications looked at for one person. Who shares an address with more is no one person."""
+ROUNDS: Final = 6
+"""How far a chain of shared addresses, numbers and links is followed."""
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """All completed applications of one person, newest first. `more`: there were too many to follow every trace.
+
+    `said`: what people said of any of them, to be taken back.
+    """
+
+    applications: tuple[Application, ...]
+    said: tuple[PersonLink, ...]
+    more: bool = False
+
+    @property
+    def name(self) -> str:
+        """As in the newest application."""
+        return self.applications[0].name
+
+    @property
+    def ids(self) -> frozenset[int]:
+        return frozenset(application.id for application in self.applications)
+
+
+def person(session: Session, application: Application) -> Person:
+    """Whom `application` belongs to, in a bounded number of statements.
+
+    It is the same for each of the person's applications, except where two that were parted share something with a
+    third: each of the two has the third without the other, and the third has both.
+    """
+    pool = _gather(session, application)
+    members = pool.joined_to(application.id)
+    newest_first = sorted(
+        (pool.applications[number] for number in members), key=lambda one: (one.arrived_at, one.id), reverse=True
+    )
+    said = [link for (low, high), link in pool.links.items() if low in members or high in members]
+    return Person(tuple(newest_first), tuple(sorted(said, key=lambda link: link.at)), pool.is_full)
+
+
+def link(session: Session, one_id: int, other_id: int, by: By) -> bool:
+    """Say that two applications are one person's. False where that was said already. The caller has begun to write.
+
+    Raises `BadChange` for an application and itself, and for one that is not there.
+    """
+    if one_id == other_id:
+        raise BadChange("Choose two different applications.")
+    return _say(session, [_pair(one_id, other_id)], by, same=True) > 0
+
+
+def part(session: Session, application: Application, others: Iterable[int], by: By) -> int:
+    """Say that `application` is not the person's who has the `others`: whatever joins it to one of them is cut.
+
+    How many pairs that were. Shared with none of them, nothing has to be said.
+    """
+    theirs = _members(session, set(others) - {application.id})
+    links = _links(session, {application.id})
+    pairs = []
+    for other in theirs:
+        pair = _pair(application.id, other.id)
+        known = links.get(pair)
+        if _shares_a_key(application, other) or (known is not None and known.same):
+            pairs.append(pair)
+    return _say(session, pairs, by, same=False)
+
+
+def take_back(session: Session, low_id: int, high_id: int, by: By) -> bool:
+    """Take back what was said of two applications, with what was said in the same breath. False where nothing was."""
+    pair = _pair(low_id, high_id)
+    said = session.get(PersonLink, pair)
+    if said is None:
+        return False
+    breath = (PersonLink.at == said.at, PersonLink.user_id.is_not_distinct_from(said.user_id))
+    links = session.scalars(
+        select(PersonLink)
+        .where(_touches(pair), PersonLink.same == said.same, *breath)
+        .order_by(PersonLink.low_id, PersonLink.high_id)
+        .with_for_update(of=PersonLink)
+        .execution_options(populate_existing=True)
+    ).all()
+    pairs = [(link.low_id, link.high_id) for link in links]
+    if pair not in pairs:
+        return False
+    words = _WORDS[said.same]
+    for link in links:
+        session.delete(link)
+    session.flush()
+    write_down(session, ActivityKind.UNLINKED, by, _both(pairs, words))
+    return True
+
+
+_WORDS: Final = {True: "the same person as another application", False: "somebody else than another application"}
+
+
+def _say(session: Session, pairs: Sequence[Pair], by: By, *, same: bool) -> int:
+    """Write down what was said, in place of the opposite. How many pairs it is new for."""
+    numbers = {number for pair in pairs for number in pair}
+    if {one.id for one in locked(session, numbers) if one.completed} != numbers:
+        raise BadChange("One of these applications is not there any more.")
+    known = _links(session, numbers)
+    new = [pair for pair in dict.fromkeys(pairs) if pair not in known or known[pair].same != same]
+    for low, high in new:
+        _put(session, {"low_id": low, "high_id": high, "same": same, "at": by.at, "user_id": by.user_id})
+    session.expire_all()
+    write_down(session, ActivityKind.LINKED, by, _both(new, _WORDS[same]))
+    return len(new)
+
+
+def _put(session: Session, row: Mapping[str, object]) -> None:
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table_of(PersonLink)).values(**row)
+    said = {name: row[name] for name in ("same", "at", "user_id")}
+    session.execute(statement.on_conflict_do_update(index_elements=["low_id", "high_id"], set_=said))
+
+
+def _both(pairs: Iterable[Pair], words: str) -> Iterator[Line]:
+    for low, high in pairs:
+        yield Line(low, after=words, other_id=high)
+        yield Line(high, after=words, other_id=low)
+
+
+# --- who belongs to whom --------------------------------------------------------------------------------------------
+
+
+class _Pool:
+    """The applications that may belong together, and what was said of them."""
+
+    def __init__(self) -> None:
+        self.applications: dict[int, Application] = {}
+        self.links: dict[Pair, PersonLink] = {}
+        self.is_full = False
+
+    def joined_to(self, start: int) -> set[int]:
+        """Everybody who can be reached from `start` by what joins two and was not cut, nor from `start`."""
+        sharing = self._sharing()
+        parted = {number for pair, link in self.links.items() if start in pair and not link.same for number in pair}
+        reached, waiting = {start}, [start]
+        while waiting:
+            number = waiting.pop()
+            following = self._joined(number, sharing) - reached - parted
+            reached |= following
+            waiting += following
+        return reached
+
+    def _sharing(self) -> dict[str, set[int]]:
+        """Who has each address and number."""
+        found: dict[str, set[int]] = defaultdict(set)
+        for application in self.applications.values():
+            for key in _keys(application):
+                found[key].add(application.id)
+        return found
+
+    def _joined(self, number: int, sharing: Mapping[str, set[int]]) -> set[int]:
+        near = {other for key in _keys(self.applications[number]) for other in sharing[key]}
+        for (low, high), link in self.links.items():
+            if number in (low, high):
+                other = high if number == low else low
+                (near.add if link.same else near.discard)(other)
+        return near & self.applications.keys()
+
+
+def _gather(session: Session, start: Application) -> _Pool:
+    """Follow shared addresses, shared numbers and links, round by round, until nobody new is found or it is enough."""
+    pool = _Pool()
+    pool.applications[start.id] = start
+    asked: set[str] = set()
+    new: Sequence[Application] = [start]
+    for _ in range(ROUNDS):
+        links = _links(session, {one.id for one in new})
+        pool.links |= links
+        linked = {number for pair, link in links.items() if link.same for number in pair}
+        keys = {key for one in new for key in _keys(one)} - asked
+        asked |= keys
+        new = _sharers(session, keys, linked - pool.applications.keys(), but=pool.applications.keys())
+        if len(new) + len(pool.applications) > MOST:
+            pool.is_full = True
+            new = new[: MOST - len(pool.applications)]
+        pool.applications |= {one.id: one for one in new}
+        if not new or pool.is_full:
+            break
+    else:
+        pool.is_full = True
+    return pool
+
+
+def _sharers(session: Session, keys: set[str], linked: set[int], *, but: Iterable[int]) -> Sequence[Application]:
+    """The newest applications that have one of `keys`, or are `linked`, except those that are known."""
+    emails, phones = (sorted(key[1:] for key in keys if key[0] == kind) for kind in "@#")
+    wanted: list[ColumnElement[bool]] = []
+    if emails:
+        wanted.append(Application.email_key.in_(emails))
+    if phones:
+        wanted.append(Application.phone_key.in_(phones))
+    if linked:
+        wanted.append(Application.id.in_(linked))
+    if not wanted:
+        return ()
+    return session.scalars(
+        select(Application)
+        .where(or_(*wanted), Application.is_finished(), Application.id.not_in(list(but)))
+        .order_by(Application.arrived_at.desc(), Application.id.desc())
+        .limit(MOST + 1)
+    ).all()
+
+
+def _members(session: Session, ids: set[int]) -> Sequence[Application]:
+    return session.scalars(select(Application).where(Application.id.in_(ids)).limit(MOST)).all()
+
+
+def _links(session: Session, ids: Iterable[int]) -> dict[Pair, PersonLink]:
+    rows = session.scalars(
+        select(PersonLink).where(_touches(ids)).options(joinedload(PersonLink.user)).limit(10 * MOST)
+    )
+    return {(row.low_id, row.high_id): row for row in rows}
+
+
+def _touches(ids: Iterable[int]) -> ColumnElement[bool]:
+    return or_(PersonLink.low_id.in_(ids), PersonLink.high_id.in_(ids))
+
+
+def _keys(application: Application) -> list[str]:
+    """What joins an application to others: "@" with an e-mail address, "#" with a phone number."""
+    keys = (("@", application.email_key), ("#", application.phone_key))
+    return [kind + key for kind, key in keys if key]
+
+
+def _shares_a_key(one: Application, other: Application) -> bool:
+    return bool(set(_keys(one)) & set(_keys(other)))
+
+
+def _pair(one_id: int, other_id: int) -> Pair:
+    return (one_id, other_id) if one_id < other_id else (other_id, one_id)
