@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import Flask, has_request_context, request
 from markupsafe import Markup
 
+from dashboard.highlight import marked
+
 ZONE_COOKIE: Final = "tz"
 """Set by static/js/app.js to an IANA name such as `America/Chicago`."""
 
@@ -159,8 +161,8 @@ def initials(name: str | None) -> str:
 
 
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add `ago`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` to `app`,
-    and the test `past`.
+    """Add `ago`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials`, `marked` to
+    `app`, and the test `past`.
 
     `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
     Jinja escapes.
@@ -185,6 +187,7 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
         today = now().astimezone(viewer_zone())
         return f"{there.day} {there:%b}" if there.year == today.year else day(there)
 
-    plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number, "initials": initials}
+    plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number}
+    plain |= {"initials": initials, "marked": marked}
     app.jinja_env.tests["past"] = lambda moment: moment <= now()
     app.jinja_env.filters.update(plain, ago=ago, when=when, exact=exact, date=on_day, short_date=short_day)
