@@ -4,34 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Integer, Select, String, bindparam, exists, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from dashboard.models import Application, Attachment, Delivery, Job
+from dashboard.models import Application, Attachment, Delivery, Job, PersonLink
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
 
 
 def others_of(session: Session, application: Application, limit: int = 50) -> Sequence[Application]:
-    """The same person's other applications: the same e-mail address, or the same phone and last name."""
-    same = []
-    if application.email_key:
-        same.append(Application.email_key == application.email_key)
-    if application.phone_key and application.last_name:
-        same.append(
-            (Application.phone_key == application.phone_key)
-            & (func.lower(Application.last_name) == application.last_name.lower())
-        )
-    if not same:
-        return ()
-    return session.scalars(
+    """The same person's other applications, newest first, in one statement.
+
+    The same e-mail address or phone number, what people linked, and what shares one with that; never what they parted
+    from it. The person's page (`services.people`) follows every trace.
+    """
+    of = {"me": application.id, "email": application.email_key, "phone": application.phone_key, "most": limit}
+    return session.scalars(_OTHERS, of).all()
+
+
+def _said(*, same: bool) -> tuple[Select[Any], Select[Any]]:
+    """The ids of those that somebody said are the same person's as `me`, or somebody else's."""
+    low, high, me = PersonLink.low_id, PersonLink.high_id, bindparam("me", type_=Integer)
+    return (
+        select(high.label("id")).where(low == me, PersonLink.same.is_(same)),
+        select(low.label("id")).where(high == me, PersonLink.same.is_(same)),
+    )
+
+
+def _sharing_with_linked(key: InstrumentedAttribute[str | None]) -> Select[Any]:
+    """The ids of those that have a key of one linked to `me`, and were not parted from that one."""
+    linked = aliased(Application)
+    was_parted = exists().where(
+        PersonLink.same.is_(False),
+        or_(
+            (PersonLink.low_id == linked.id) & (PersonLink.high_id == Application.id),
+            (PersonLink.low_id == Application.id) & (PersonLink.high_id == linked.id),
+        ),
+    )
+    shares = key == getattr(linked, key.key)
+    return select(Application.id).join(linked, shares).where(linked.id.in_(union_all(*_said(same=True))), ~was_parted)
+
+
+def _others() -> Select[Application]:
+    near = union_all(
+        *_said(same=True),
+        select(Application.id).where(Application.email_key == bindparam("email", type_=String)),
+        select(Application.id).where(Application.phone_key == bindparam("phone", type_=String)),
+        _sharing_with_linked(Application.email_key),
+        _sharing_with_linked(Application.phone_key),
+    ).subquery()
+    return (
         select(Application)
-        .where(or_(*same), Application.id != application.id, Application.is_finished())
+        .where(
+            Application.id.in_(select(near.c.id)),
+            Application.id.not_in(union_all(*_said(same=False))),
+            Application.id != bindparam("me", type_=Integer),
+            Application.is_finished(),
+        )
         # As a bare column, its index would offer itself, and everybody would be walked through for one person.
         .order_by((Application.inbox_no + 0).desc())
-        .limit(limit)
-    ).all()
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+# Written once: put together for every page, it would cost more than it takes to run.
+_OTHERS: Final = _others()
 
 
 def application(session: Session, public_id: str) -> Application | None:

@@ -1,4 +1,4 @@
-"""The questions behind the lists: which job is meant, and who finished what somebody else's row says is unfinished."""
+"""The questions behind the lists: which job is meant, and which applications are the same person's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from sqlalchemy import select
 
 from dashboard import queries
 from dashboard.extensions import db
-from dashboard.models import Job
+from dashboard.models import Application, Job
+from dashboard.services import people
+from tests.colleagues import by, do
 from tests.factories import event
+from tests.outbox_fixtures import NOON, add_applicant
 
 
 @pytest.fixture
@@ -57,3 +60,47 @@ def test_a_choice_that_means_several_jobs_or_none_stands_first_as_it_was_written
 def test_a_chosen_job_beyond_the_longest_list_is_offered_all_the_same(session, shared_reference):
     welder = job_id(session, "Welder")
     assert (welder, "Welder · Oak & Iron") in queries.job_choices(session, welder, limit=1)
+
+
+def others(session, application):
+    session.rollback()
+    return [one.first_name for one in queries.others_of(session, application)]
+
+
+def applicant(session, name, email=None, phone=None, **fields):
+    return add_applicant(session, name, email_key=email, phone_key=phone, **fields)
+
+
+def test_somebodys_others_share_an_address_or_a_number_newest_first_and_are_finished(session):
+    ada = applicant(session, "Ada", "ada@x", "5125550101")
+    applicant(session, "Mail", "ada@x")
+    applicant(session, "Phone", phone="5125550101", last_name="Another")
+    applicant(session, "Stranger", "bea@x", "5125550102")
+    applicant(session, "Unfinished", "ada@x", completed=False)
+    assert others(session, ada) == ["Phone", "Mail"]
+    assert [one.first_name for one in queries.others_of(session, ada, limit=1)] == ["Phone"]
+    assert others(session, applicant(session, "Nobody")) == []
+
+
+def test_what_people_said_of_somebodys_others_counts_like_on_the_persons_page(session):
+    ada, also_ada = applicant(session, "Ada", "ada@x"), applicant(session, "Ada 2", "ada@x")
+    adah, also_adah = applicant(session, "Adah", "adah@x", "1111111"), applicant(session, "Adah 2", "adah@x")
+    mother, friend = applicant(session, "Mother", phone="1111111"), applicant(session, "Friend", "ada@x")
+    do(session, people.part, mother, [adah.id], by(None))
+    do(session, people.link, ada.id, adah.id, by(None))
+    do(session, people.part, friend, [ada.id], by(None))
+    assert others(session, ada) == ["Adah 2", "Adah", "Ada 2"]
+    assert others(session, mother) == []
+    for one in (ada, adah):
+        known = {same.id for same in people.person(session, one).applications}
+        assert {other.id for other in queries.others_of(session, one)} <= known - {one.id}
+    assert also_adah.first_name in others(session, ada)
+    assert also_ada.first_name in others(session, adah)
+
+
+def test_a_number_that_hundreds_share_names_only_the_newest(session):
+    row = {"applied_at": NOON, "arrived_at": NOON, "flags": [], "phone_key": "5125550101"}
+    session.add_all(Application(talroo_id=f"many-{n}", inbox_no=n, unindexed=1, **row) for n in range(1, 301))
+    session.commit()
+    one = session.scalars(select(Application).where(Application.inbox_no == 7)).one()
+    assert [other.inbox_no for other in queries.others_of(session, one)] == list(range(300, 250, -1))
