@@ -63,7 +63,8 @@ class MailRefused(CallFailed):
 class Letter:
     """One mail. `id`: what its Message-ID is made of, the same for every repeat, so that mail programs can drop those.
 
-    `unsubscribe`: the address for List-Unsubscribe. `automatic`: nobody pressed a button for this one.
+    `unsubscribe`: the address for List-Unsubscribe, `one_click` whether posting to it is enough (RFC 8058).
+    `automatic`: nobody pressed a button for this one.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Letter:
     text: str
     unsubscribe: str
     automatic: bool = False
+    one_click: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Mailer:
         return {
             "Message-ID": f"<{letter.id}@{self._domain}>",
             "List-Unsubscribe": f"<{letter.unsubscribe}>",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            **({"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if letter.one_click else {}),
             "From": formataddr((parseaddr(self._sender)[0], self._from)),
             "To": _on_the_wire(letter.to),
             "Subject": Header(letter.subject, "utf-8", header_name="Subject").encode(linesep="\r\n"),

@@ -55,6 +55,15 @@ WORDS: Final[Mapping[Channel, Words]] = {
         sent_by="",
         badge=Permission.INCOMPLETE,
     ),
+    Channel.MORNING: Words(
+        label="Morning mails",
+        nouns=("morning mail", "morning mails"),
+        unsendable="without e-mail address",
+        sent="Morning mail of {event}: sent",
+        unsent="Morning mail of {event}: {state}",
+        sent_by="",
+        badge=Permission.INTEGRATION,
+    ),
 }
 """A line for every channel (`tests/test_outbound_words.py`)."""
 

@@ -28,7 +28,7 @@ from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
-from dashboard.services import cadence, indexing, measuring, outbox, pull, reminders
+from dashboard.services import cadence, indexing, measuring, mornings, outbox, pull, reminders
 from dashboard.services.channels import Way, ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
@@ -41,6 +41,7 @@ POLL: Final = 0.5
 AFTER_TROUBLE: Final = 5.0
 HOUSEKEEPING: Final = 5.0
 REMINDING: Final = 30.0
+MORNINGS: Final = 30.0
 MEASURING: Final = 10.0
 PULL_POLL: Final = 1.0
 """Somebody who pressed the button looks at the page meanwhile."""
@@ -89,7 +90,8 @@ class Worker:
     def once(self) -> None:
         """Do everything that is due now, then return."""
         files = (self._files.read_next, self._index)
-        for step in (self._housekeep, self._pull, self._measure, self._remind, self._send, *files):
+        writing = (self._remind, self._wish_good_morning)
+        for step in (self._housekeep, self._pull, self._measure, *writing, self._send, *files):
             while not self._stop.is_set() and step():
                 pass
 
@@ -102,7 +104,7 @@ class Worker:
         jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
         jobs += [("index", self._index, POLL)]
         jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
-        jobs += [("pull", self._pull, PULL_POLL)]
+        jobs += [("pull", self._pull, PULL_POLL), ("wish good morning", self._wish_good_morning, MORNINGS)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
         threads = [
             threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}", daemon=True) for job in jobs
@@ -164,6 +166,18 @@ class Worker:
             session.rollback()
             start_writing(session)
             looked_at = reminders.queue_due(session, self._clock(), self._reminder_rules)
+            session.commit()
+        return looked_at > 0
+
+    def _wish_good_morning(self) -> bool:
+        """Queue the morning mails of those whose morning it is."""
+        with self._session() as session:
+            # Nothing is queued that no server takes: once there is one, the next morning is told of.
+            if Channel.MORNING not in self._ways or not mornings.is_due(session, self._clock()):
+                return False
+            session.rollback()
+            start_writing(session)
+            looked_at = mornings.queue_due(session, self._clock())
             session.commit()
         return looked_at > 0
 

@@ -18,7 +18,7 @@ from dashboard.database import start_writing
 from dashboard.models import SyncKind, SyncRun, WorkerBeat
 from dashboard.models.outbound import Channel, State
 from dashboard.services import outbox, sync
-from dashboard.services.channels import Conversions, Dispositions, Reminders, ways
+from dashboard.services.channels import Conversions, Dispositions, Mornings, Reminders, ways
 from dashboard.services.outbox import Item
 from dashboard.talroo.http import Proof, TalrooUnavailable
 from dashboard.worker import Worker, beat, last_beat
@@ -141,7 +141,7 @@ def test_a_lease_is_never_shorter_than_a_call(engine: Engine, make_worker: MakeW
     assert make_worker(upstream.url, deadline=15)._lease == timedelta(seconds=30)
 
 
-@pytest.mark.parametrize("longest", [Conversions, Dispositions, Reminders])
+@pytest.mark.parametrize("longest", [Conversions, Dispositions, Reminders, Mornings])
 def test_a_lease_outlives_the_longest_call_of_any_channel(
     engine: Engine, make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch, longest: type
 ):

@@ -30,8 +30,12 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(20))
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    morning_mail: Mapped[bool] = mapped_column(default=False)
-    """Wants to be told every morning what is new and what waits for them."""
+    single_keys: Mapped[bool] = mapped_column(default=True)
+    """Whether one key alone does something (WCAG 2.1.4: whoever speaks to their computer turns it off)."""
+    morning_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When their next morning mail is due; None: they want none."""
+    time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    """Whose mornings these are: an IANA name."""
 
     @property
     def role_label(self) -> str:

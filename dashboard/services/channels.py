@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from config import Config
 from dashboard import daytime, mail
 from dashboard.calls import Proof
+from dashboard.clock import zone_named
 from dashboard.mail import Letter, Mailer
 from dashboard.models import FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
-from dashboard.services import cadence, opt_outs, reminders, reporting
+from dashboard.services import cadence, morning, mornings, opt_outs, reminders, reporting
 from dashboard.services.cadence import APART
 from dashboard.services.reminder_rules import GONE_WORDS, Rules, last_written_at, no_longer_wanted
 from dashboard.talroo.conversions import ConversionClient
@@ -68,9 +69,11 @@ def ways(config: Config, *, abort_after: float) -> dict[Channel, Way]:
         Channel.DISPOSITION: Dispositions(config.talroo_disposition_url, deadline=deadline, abort_after=abort_after),
     }
     rules = Rules.of(config)
-    if config.mail_url is not None and config.mail_from is not None and rules.unready is None:
+    if config.mail_url is not None and config.mail_from is not None:
         mailer = Mailer(config.mail_url, config.mail_from, abort_after=abort_after)
-        found[Channel.REMINDER] = Reminders(mailer, rules)
+        found[Channel.MORNING] = Mornings(mailer, config.public_url)
+        if rules.unready is None:
+            found[Channel.REMINDER] = Reminders(mailer, rules)
     return found
 
 
@@ -184,6 +187,46 @@ class Reminders:
         follow_up.messages = _sent_to(session, row)
         follow_up.last_message_at = now
         cadence.plan(session, follow_up, now)
+
+
+class Mornings:
+    """Mails to those who work here, written in the moment they go: what is told is what is so then."""
+
+    at_once = 1
+    deadline = mail.DEADLINE
+
+    def __init__(self, mailer: Mailer, public_url: str) -> None:
+        self._mailer = mailer
+        self._public_url = public_url
+
+    def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:
+        user = row.created_by
+        why = mornings.no_longer_wanted(user, row, now)
+        if why or user is None:
+            return NoLonger(why or mornings.TURNED_OFF_WORDS)
+        since = mornings.morning_before(row.event, zone_named(user.time_zone))
+        told = morning.mail(session, user, since=since, public_url=self._public_url)
+        if told is None:
+            return NoLonger(mornings.NOTHING_WORDS)
+        return Letter(
+            id=row.public_id,
+            to=user.email,
+            subject=told.subject,
+            text=told.text,
+            unsubscribe=f"{self._public_url}/me",
+            one_click=False,
+            automatic=True,
+        )
+
+    def send(self, messages: Sequence[Letter], *, stop: threading.Event | None) -> Proof:
+        return self._mailer.send(messages[0], stop=stop)
+
+    def still_stands(self, session: Session, row: Outbound) -> bool:
+        """Asked when it is claimed again."""
+        return True
+
+    def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
+        """Nothing else depends on it."""
 
 
 def _disposition(report: Report) -> Disposition:

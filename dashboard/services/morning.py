@@ -1,6 +1,6 @@
-"""The morning mail: what is new, and what waits for the reader. Numbers, jobs and links; no applicant's name.
+"""What the morning mail says: what is new, and what waits for the reader. Numbers, jobs and links; no applicant's name.
 
-Only what it says is made here. Sending it is the outbox's, as with every other mail.
+When it goes is said in `mornings`; sending it is the outbox's, as with every other mail.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard.models import Application, Job, Note, User
 from dashboard.services import notes
-from dashboard.services.activity import may_see_applications
 from dashboard.services.forecast import counted
 from dashboard.stages import Stage
 
@@ -46,17 +45,6 @@ class _News:
         return counted(self.total, "new application") if self.total else ""
 
 
-def readers(session: Session) -> Sequence[User]:
-    """Who wants a morning mail, and may be told of applications."""
-    wanting = session.scalars(select(User).where(User.morning_mail.is_(True), User.active.is_(True)).order_by(User.id))
-    return [user for user in wanting if may_see_applications(user)]
-
-
-def want(session: Session, user_id: int, *, wanted: bool) -> None:
-    """Have it sent every morning, or no more. The caller commits."""
-    session.execute(update(User).where(User.id == user_id).values(morning_mail=wanted))
-
-
 def mail(session: Session, user: User, *, since: datetime, public_url: str) -> Mail | None:
     """What to tell `user` this morning; None where there is nothing to tell. `since`: the morning before."""
     news = _news(session, since)
@@ -69,9 +57,7 @@ def mail(session: Session, user: User, *, since: datetime, public_url: str) -> M
     if not subject:
         return None
     parts = [_news_text(news), _waiting_text(waiting, public_url), _mentions_text(mentions, public_url)]
-    closing = (
-        f"Everything: {public_url}/applications\nYou asked for this mail in the dashboard, and can turn it off there."
-    )
+    closing = f"Everything: {public_url}/applications\nYou asked for this mail. To get it no more: {public_url}/me"
     return Mail(subject[0].upper() + subject[1:], "\n\n".join([*filter(None, parts), closing]) + "\n")
 
 

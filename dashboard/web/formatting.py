@@ -9,19 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask, has_request_context, request
 from markupsafe import Markup
 
+from dashboard.clock import zone_named
 from dashboard.highlight import marked
 
 ZONE_COOKIE: Final = "tz"
 """Set by static/js/app.js to an IANA name such as `America/Chicago`."""
 
-_ZONE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]{0,31}(?:/[A-Za-z0-9_+\-]{1,31}){0,2}", re.ASCII)
 _PHONE: Final = re.compile(r"[0-9 ()+.\-/]+", re.ASCII)
 _US_NUMBER: Final = re.compile(r"1?([2-9][0-9]{2})([2-9][0-9]{2})([0-9]{4})", re.ASCII)
 _NOT_DIGIT: Final = re.compile(r"[^0-9]", re.ASCII)
@@ -39,17 +37,6 @@ _SIZES: Final = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB"))
 
 def _utcnow() -> datetime:
     return datetime.now(UTC)
-
-
-@lru_cache(maxsize=256)
-def zone_named(name: str) -> tzinfo:
-    """The time zone with this IANA name, or UTC: the cookie is the visitor's to write."""
-    if not _ZONE_NAME.fullmatch(name):
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
-        return UTC
 
 
 def viewer_zone() -> tzinfo:

@@ -39,6 +39,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]
     def __init__(self, user: User, token: str) -> None:
         self.id, self.public_id, self.email = user.id, user.public_id, user.email
         self.role, self.role_label = user.role, user.role_label
+        self.single_keys = user.single_keys
         self.token = token
 
     def get_id(self) -> str:
@@ -118,6 +119,10 @@ class _Badges:
     @property
     def incomplete(self) -> int:
         return ledger.failing(db.session(), *counted_at(Permission.INCOMPLETE))
+
+    @property
+    def integration(self) -> int:
+        return ledger.failing(db.session(), *counted_at(Permission.INTEGRATION))
 
 
 def _may(permission: str) -> bool:

@@ -87,14 +87,3 @@ def test_only_as_much_is_listed_as_anybody_reads(session: Session, monkeypatch: 
     assert told.subject == "More than 3 new applications, more than 2 waiting on you"
     assert "\n  2  in 2 other jobs\n" in told.text
     assert told.text.count("  … and more") == 1
-
-
-def test_it_is_for_those_who_want_it_and_may_see_applications(session: Session):
-    rita, admin, gone, _ = (add_recruiter(session, f"{name}@example.com") for name in ("rita", "it", "gone", "quiet"))
-    for user in (rita, admin, gone):
-        do(session, morning.want, user.id, wanted=True)
-    admin.role, gone.active = "it_admin", False
-    session.commit()
-    assert list(morning.readers(session)) == [rita]
-    do(session, morning.want, rita.id, wanted=False)
-    assert list(morning.readers(session)) == []
