@@ -10,13 +10,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, exists, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, literal, select
 from sqlalchemy.orm import Session, contains_eager
 
 from dashboard import search
 from dashboard.asking import day, one_of, words
+from dashboard.database import table_of
+from dashboard.inbox_row import InboxRow, rows_at
 from dashboard.models import Application, Facet, Job, Tag, User
 from dashboard.paging import COUNT_LIMIT, PAGE_SIZE, Page, Place
 from dashboard.search import Query
@@ -205,23 +208,37 @@ def _answer_term(value: str) -> str:
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
-def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[Application]:
-    """One page of applications with their jobs, what a row shows, and how many there are, in one statement.
+def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[InboxRow]:
+    """One page of applications as a row shows them, and how many there are, in one statement.
 
     By name it takes two, see `SORTED_BY_NAME`.
     """
     after = Place.read(cursor) if cursor else None
     if asked.order == "name":
         return _page_by_name(session, asked, after)
-    dialect = session.get_bind().dialect.name
-    numbers = _numbers(asked, dialect, after, PAGE_SIZE + 1)
-    counted = _rows(numbers).add_columns(_total(asked, dialect).label("total"))
-    found = _in_order(session.execute(counted), asked)
-    rows = _with_others(found[:PAGE_SIZE])
-    following = _place(found[PAGE_SIZE - 1]).cursor() if len(found) > PAGE_SIZE else None
+    found = session.execute(*_page_statement(session.get_bind().dialect.name, asked, after)).all()
+    rows = _in_order((InboxRow._make(row[:-1]) for row in found), asked)
+    following = Place(rows[PAGE_SIZE - 1].part, rows[PAGE_SIZE - 1].inbox_no) if len(rows) > PAGE_SIZE else None
     if found:
-        return Page(rows, following, _told(found[0].total))
-    return Page(rows, None, inbox_total(session, asked) if after else 0)
+        return Page(rows[:PAGE_SIZE], following.cursor() if following else None, told(found[0].total))
+    return Page([], None, inbox_total(session, asked) if after else 0)
+
+
+def _page_statement(dialect: str, asked: Inbox, after: Place | None) -> tuple[Select[Any], dict[str, Any]]:
+    """One page and one more row, and what it is executed with."""
+    values = {"viewer": asked.viewer}
+    if asked.query.is_empty:
+        statement = _page_of_everybody(is_oldest=asked.order == "oldest", begins=after is None)
+        return statement, values | ({"mark": after.number} if after else {})
+    numbers = _numbers(asked, dialect, after, PAGE_SIZE + 1)
+    return rows_at(numbers, total_of(asked, dialect).label("total")), values
+
+
+@cache
+def _page_of_everybody(*, is_oldest: bool, begins: bool) -> Select[Any]:
+    """The list that is asked for most, written once."""
+    numbers = everybody(None if begins else bindparam("mark", type_=Integer), PAGE_SIZE + 1, is_oldest=is_oldest)
+    return rows_at(numbers, total_of(Inbox(), "").label("total"))
 
 
 def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
@@ -230,10 +247,10 @@ def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[S
     after: Place | None = None
     while True:
         numbers = _numbers(asked, session.get_bind().dialect.name, after, size)
-        found = _in_order(session.execute(_rows(numbers)), asked)
+        found = _by_age(session.scalars(_whole(numbers)), asked)
         if found:
-            yield _with_others(found)
-            after = _place(found[-1])
+            yield found
+            after = Place(0, found[-1].inbox_no or 0)
         session.expunge_all()
         if len(found) < size:
             return
@@ -250,7 +267,7 @@ def inbox_ids(session: Session, asked: Inbox, limit: int) -> list[int]:
 
 def inbox_total(session: Session, asked: Inbox) -> int | None:
     """How many there are, None above `COUNT_LIMIT`."""
-    return _told(session.scalar(select(_total(asked, session.get_bind().dialect.name))) or 0)
+    return told(session.scalar(select(total_of(asked, session.get_bind().dialect.name))) or 0)
 
 
 def _numbers(asked: Inbox, dialect: str, after: Place | None, limit: int) -> Any:
@@ -259,35 +276,40 @@ def _numbers(asked: Inbox, dialect: str, after: Place | None, limit: int) -> Any
     if not query.is_empty:
         best_first = asked.order == "best"
         return search.found(query, dialect, after=after, limit=limit, oldest=oldest, best_first=best_first)
-    number = Application.inbox_no
+    return everybody(after.number if after else None, limit, is_oldest=oldest)
+
+
+def everybody(mark: Any, limit: int, *, is_oldest: bool) -> Any:
+    """The places of everybody beyond `mark`, if given."""
+    number = table_of(Application).c.inbox_no
     everybody = select(literal(0, Integer).label("part"), number.label("number")).where(number.is_not(None))
-    if after:
-        everybody = everybody.where(number > after.number if oldest else number < after.number)
-    return everybody.order_by(number.asc() if oldest else number.desc()).limit(limit)
+    if mark is not None:
+        everybody = everybody.where(number > mark if is_oldest else number < mark)
+    return everybody.order_by(number.asc() if is_oldest else number.desc()).limit(limit)
 
 
-def _rows(numbers: Any) -> Select[Any]:
-    """The applications that stand at `numbers`, with what a row shows, in no order."""
+def _whole(numbers: Any) -> Select[Any]:
+    """The applications that stand at `numbers`, with their jobs, in no order."""
     wanted = numbers.subquery("wanted")
     return (
-        select(Application, wanted.c.part, _OTHERS)
+        select(Application)
         .join(wanted, wanted.c.number == Application.inbox_no)
         .outerjoin(Application.job)
         .options(contains_eager(Application.job))
     )
 
 
-def _in_order(found: Iterable[Row[Any]], asked: Inbox) -> list[Row[Any]]:
-    # Here rather than by the database, which would sort what the index has handed out in order.
+# Here rather than by the database, which would sort what the index has handed out in order.
+def _in_order(found: Iterable[InboxRow], asked: Inbox) -> list[InboxRow]:
     sign = 1 if asked.order == "oldest" else -1
-    return sorted(found, key=lambda row: (row.part, sign * (row.Application.inbox_no or 0)))
+    return sorted(found, key=lambda row: (row.part, sign * row.inbox_no))
 
 
-def _place(row: Row[Any]) -> Place:
-    return Place(row.part, row.Application.inbox_no)
+def _by_age(found: Iterable[Application], asked: Inbox) -> list[Application]:
+    return sorted(found, key=lambda one: one.inbox_no or 0, reverse=asked.order != "oldest")
 
 
-def _total(asked: Inbox, dialect: str) -> Any:
+def total_of(asked: Inbox, dialect: str) -> Any:
     query = asked.query
     if not query.is_empty:
         return search.total(query, dialect, COUNT_LIMIT + 1)
@@ -295,46 +317,32 @@ def _total(asked: Inbox, dialect: str) -> Any:
     return select(func.count()).select_from(everybody.subquery()).scalar_subquery()
 
 
-def _told(total: int) -> int | None:
+def told(total: int) -> int | None:
     return total if total <= COUNT_LIMIT else None
 
 
-# "inbox_no" in a function: as a bare column, SQLite may take its index, and so everybody, over the e-mail's.
-_COUNT_OTHERS: Final = (
-    "(SELECT count(*) FROM (SELECT 1 FROM application AS other WHERE other.email_key = application.email_key"
-    " AND other.id <> application.id AND coalesce(other.inbox_no, 0) > 0 LIMIT 100) AS few)"
-)
-"""How many other applications a person has. Nobody reads further than a hundred."""
-_OTHERS: Final = literal_column(_COUNT_OTHERS, Integer).label("others")
-
-
-def _with_others(found: Iterable[Row[Any]]) -> list[Application]:
-    rows = []
-    for row in found:
-        row.Application.other_count = row.others
-        rows.append(row.Application)
-    return rows
-
-
-def _page_by_name(session: Session, asked: Inbox, after: Place | None) -> Page[Application]:
-    newest = replace(asked, sort="newest")
-    dialect = session.get_bind().dialect.name
-    numbers = _numbers(newest, dialect, None, SORTED_BY_NAME + 1).subquery("wanted")
-    columns = (Application.inbox_no, Application.last_name, Application.first_name)
-    people: Any = session.execute(select(*columns).join(numbers, numbers.c.number == Application.inbox_no)).all()
-    total = _told(len(people))
-    ordered = sorted(people, key=_by_name)[:SORTED_BY_NAME]
+def _page_by_name(session: Session, asked: Inbox, after: Place | None) -> Page[InboxRow]:
+    ordered, total = sorted_by_name(session, asked)
     begin = after.number if after else 0
     wanted = [row.inbox_no for row in ordered[begin : begin + PAGE_SIZE]]
     chosen = select(literal(0, Integer).label("part"), Application.inbox_no.label("number"))
-    rows = _with_others(session.execute(_rows(chosen.where(Application.inbox_no.in_(wanted)))))
-    by_number = {one.inbox_no: one for one in rows}
+    found = session.execute(rows_at(chosen.where(Application.inbox_no.in_(wanted))), {"viewer": asked.viewer})
+    by_number = {row.inbox_no: row for row in map(InboxRow._make, found)}
     more = begin + PAGE_SIZE < len(ordered)
     following = Place(0, begin + PAGE_SIZE).cursor() if more else None
     return Page([by_number[number] for number in wanted if number in by_number], following, total)
 
 
-def _by_name(row: Row[Any]) -> tuple[Any, ...]:
+def sorted_by_name(session: Session, asked: Inbox) -> tuple[list[Any], int | None]:
+    """The newest of those asked for as rows of `inbox_no` and names, sorted, and how many there are: one statement."""
+    newest = replace(asked, sort="newest")
+    numbers = _numbers(newest, session.get_bind().dialect.name, None, SORTED_BY_NAME + 1).subquery("wanted")
+    columns = (Application.inbox_no, Application.last_name, Application.first_name)
+    people: Any = session.execute(select(*columns).join(numbers, numbers.c.number == Application.inbox_no)).all()
+    return sorted(people, key=by_name)[:SORTED_BY_NAME], told(len(people))
+
+
+def by_name(row: Any) -> tuple[Any, ...]:
     """Last name, first name, newest first; who gave none comes last."""
     folded = [search.words([row.last_name]), search.words([row.first_name])]
     return (not folded[0], *folded, -row.inbox_no)

@@ -18,7 +18,7 @@ from dashboard.choices import current_choices
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.inbox import Inbox, inbox_ids, inbox_page, inbox_total
-from dashboard.models import Application, ApplicationTag, Facet, Tag, User
+from dashboard.models import Application, ApplicationTag, Facet, Seen, Tag, User
 from dashboard.services import indexing
 from dashboard.stages import Stage
 from tests.factories import event, file_object
@@ -271,6 +271,31 @@ def test_others_of_one_person_are_counted_beside_each_row(session, deliver):
     deliver(event(kind="started:v1", applicant={"emailAddress": "bo@example.com"}))
     deliver(event(applicant={"emailAddress": None}))
     assert [row.other_count for row in inbox_page(session, Inbox(), None).rows] == [0, 0, 2, 2, 2]
+
+
+def test_a_row_says_who_has_it_what_it_is_tagged_with_and_whether_it_is_new_to_the_viewer(session, people):
+    now = utcnow()
+    dana, eli = (
+        User(email=f"{name}@example.com", password_hash="-", role="recruiter", created_at=now) for name in "de"
+    )
+    tags = [Tag(name=name, key=name.casefold()) for name in ("night shift", "Bilingual")]
+    session.add_all([dana, eli, *tags])
+    session.flush()
+    session.add_all(ApplicationTag(application_id=people["Ann"], tag_id=tag.id, at=now) for tag in tags)
+    session.add(Seen(user_id=dana.id, application_id=people["Ann"], first_at=now, last_at=now))
+    session.execute(update(Application).where(Application.id == people["Ann"]).values(assigned_to_id=eli.id, rating=3))
+    session.commit()
+
+    def rows(viewer, **asked):
+        found = inbox_page(session, Inbox(**asked, viewer=viewer.public_id), None).rows
+        return {row.id: row for row in found}
+
+    for asked in ({}, {"text": "nurse"}, {"sort": "name"}):
+        ann, other = rows(dana, **asked)[people["Ann"]], rows(dana, **asked)[people["Nurse"]]
+        assert (ann.tag_names, ann.assignee, ann.rating) == (["Bilingual", "night shift"], eli.email, 3), asked
+        assert (other.tag_names, other.assignee, other.rating) == ([], None, None), asked
+        assert (ann.unread, other.unread) == (False, True), asked
+        assert rows(eli, **asked)[people["Ann"]].unread is True, asked
 
 
 def test_choices_are_what_really_occurs(session, people):
