@@ -13,12 +13,12 @@ from werkzeug.wrappers import Response
 
 from dashboard.models import Application
 from dashboard.services.reading import Trail
+from dashboard.spreadsheet import BYTE_ORDER_MARK, cell
 from dashboard.stages import Stage
 from dashboard.web.edge import settings
 
 Columns = Mapping[str, Callable[[Any], Any]]
 
-_STARTS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _ROWS_A_PIECE: Final = 200
 
 
@@ -107,22 +107,12 @@ def _pieces(columns: Columns, rows: Iterable[Any]) -> Iterator[str]:
     buffer = io.StringIO()
     # All quoted: where a spreadsheet separates columns by semicolons, one in a value must not begin a cell.
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    buffer.write("\ufeff")
+    buffer.write(BYTE_ORDER_MARK)
     writer.writerow(columns)
     for number, row in enumerate(rows, 1):
-        writer.writerow([_cell(read(row)) for read in columns.values()])
+        writer.writerow([cell(read(row)) for read in columns.values()])
         if number % _ROWS_A_PIECE == 0:
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """A value as text that no spreadsheet takes for a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    words = str(value)
-    return f"'{words}" if words.startswith(_STARTS_A_FORMULA) else words

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from dashboard.web import csv
+from dashboard.spreadsheet import cell
 from tests.factories import event
 
 
@@ -32,12 +32,12 @@ FORMULAS = (
 
 @pytest.mark.parametrize("value", FORMULAS)
 def test_no_cell_begins_like_a_formula(value):
-    assert csv._cell(value) == f"'{value}"
+    assert cell(value) == f"'{value}"
 
 
 @pytest.mark.parametrize("value", ["Ada", "a=b", "ليلى", " =1", "12-34", ""])
 def test_other_words_stay_as_they_are(value):
-    assert csv._cell(value) == value
+    assert cell(value) == value
 
 
 def test_what_applicants_typed_is_no_formula_and_keeps_commas_quotes_and_lines(deliver, sign_in):
