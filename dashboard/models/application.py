@@ -192,6 +192,13 @@ class Attachment(Base):
         return VERDICT_TEXTS[self.verdict] if self.sha256 else "No content was sent"
 
     @property
+    def download_name(self) -> str:
+        """A name it may be saved under, whatever the applicant called it. See `filetypes.safe_download_name`."""
+        declared = f"{self.file_name or 'file'}.base64.txt" if self.verdict == "unreadable" else self.file_name
+        fallback = "resume" if self.question_id is None else "file"
+        return filetypes.safe_download_name(declared, self.file_type, fallback)
+
+    @property
     def has_preview(self) -> bool:
         return self.verdict != "unreadable" and self.file_type.previewable is not None
 

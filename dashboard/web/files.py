@@ -9,7 +9,7 @@ from flask import Blueprint, abort, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from dashboard import filetypes, queries
+from dashboard import queries
 from dashboard.documents import Extraction, Limits, extract_text, render_picture
 from dashboard.models import Attachment
 from dashboard.permissions import Permission, allows, needs
@@ -99,10 +99,6 @@ def _extraction(attachment: Attachment) -> Extraction:
 
 
 def _disposition(attachment: Attachment) -> str:
-    declared = attachment.file_name
-    if attachment.verdict == "unreadable":
-        declared = f"{declared or 'file'}.base64.txt"
-    fallback = "resume" if attachment.question_id is None else "file"
-    name = filetypes.safe_download_name(declared, attachment.file_type, fallback)
+    name = attachment.download_name
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
