@@ -274,6 +274,14 @@ def found(
     return text(" UNION ALL ".join(pieces)).bindparams(*_bound(known)).columns(part=Integer, number=Integer)
 
 
+def part_of(query: Query, facts: Application | Facts) -> int:
+    """In which part somebody stands of a list that has the best first, see `found`; 0 where nothing was typed."""
+    who, typed = words(_who(facts)), query.typed_words
+    if not typed:
+        return 0
+    return 1 if all(any(word.startswith(one) for word in who) for one in typed) else 2
+
+
 def total(query: Query, dialect: str, limit: int) -> Any:
     """How many match, counted no further than `limit`: a scalar to select."""
     exactly = _exactly(query, dialect)
@@ -404,6 +412,6 @@ def _times(query: Query) -> dict[str, datetime]:
 
 
 def _bound(values: dict[str, Any]) -> list[Any]:
-    """Parameters of a text, times as the columns have them."""
+    """Parameters of a text, times as the columns have them; its own, since a statement may hold several texts."""
     types = {name: UTCDateTime() if isinstance(value, datetime) else None for name, value in values.items()}
-    return [bindparam(name, value, type_=types[name]) for name, value in values.items()]
+    return [bindparam(name, value, type_=types[name], unique=True) for name, value in values.items()]
