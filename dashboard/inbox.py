@@ -16,12 +16,13 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, literal, select
 from sqlalchemy.orm import Session, contains_eager
 
-from dashboard import search
+from dashboard import saved_views, search
 from dashboard.asking import day, one_of, words
 from dashboard.database import table_of
 from dashboard.inbox_row import InboxRow, rows_at
 from dashboard.models import Application, Facet, Job, Tag, User
 from dashboard.paging import COUNT_LIMIT, PAGE_SIZE, Page, Place
+from dashboard.saved_views import ViewLink
 from dashboard.search import Query
 from dashboard.stages import DECISIVE, Stage
 
@@ -265,6 +266,12 @@ def inbox_ids(session: Session, asked: Inbox, limit: int) -> list[int]:
     return [row.id for row in sorted(found, key=lambda row: (row.part, sign * row.inbox_no))]
 
 
+def inbox_totals(session: Session, lists: Sequence[Inbox]) -> list[int]:
+    """How many each list shows, counted to `COUNT_LIMIT` + 1, in one statement."""
+    dialect = session.get_bind().dialect.name
+    return list(session.execute(select(*(total_of(asked, dialect) for asked in lists))).one()) if lists else []
+
+
 def inbox_total(session: Session, asked: Inbox) -> int | None:
     """How many there are, None above `COUNT_LIMIT`."""
     return told(session.scalar(select(total_of(asked, session.get_bind().dialect.name))) or 0)
@@ -356,11 +363,13 @@ class Standing:
     """How things stand, whatever is asked for: applications by tab, counted to `COUNT_LIMIT` + 1; and what has changed.
 
     `waiting`: whether an application waits to be indexed. `version`: another value once there is more to choose from.
+    `views`: the saved views that stand over the list, and one more where there are more (`saved_views.SHOWN`).
     """
 
     tabs: Mapping[str, int]
     waiting: bool
     version: tuple[int, ...]
+    views: Sequence[ViewLink] = ()
 
     @property
     def has_any(self) -> bool:
@@ -373,8 +382,8 @@ def standing(session: Session, user_id: int) -> Standing:
     counted: dict[str, int] = dict.fromkeys(TABS, 0)
     for (tab, _), number in zip(_COUNTED, row, strict=False):
         counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)
-    waiting, *newest = row[len(_COUNTED) :]
-    return Standing(counted, bool(waiting), tuple(number or 0 for number in newest))
+    waiting, *newest, views = row[len(_COUNTED) :]
+    return Standing(counted, bool(waiting), tuple(number or 0 for number in newest), saved_views.read(views))
 
 
 def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
@@ -400,5 +409,8 @@ def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:
 _COUNTED: Final = list(_tab_conditions())
 _NEWEST: Final = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
 _STANDING: Final = select(
-    *(_counted(conditions) for _, conditions in _COUNTED), exists().where(Application.unindexed.is_not(None)), *_NEWEST
+    *(_counted(conditions) for _, conditions in _COUNTED),
+    exists().where(Application.unindexed.is_not(None)),
+    *_NEWEST,
+    saved_views.TOLD,
 )
