@@ -30,7 +30,8 @@ class Extraction:
     """The words of a file.
 
     `text` has no control characters but tab, line feed and form feed (between the pages of a PDF), and at most
-    `Limits.text_bytes` of UTF-8; `shortened` where there was more. `pages`: the count, for a PDF.
+    `Limits.text_bytes` of UTF-8; `shortened` where there was more. `pages`: the count, for a PDF or a picture.
+    `sheets`: width and height of the first of them, for their shape alone.
     `problem`: why there is no text; None for pictures and scans, which are sound without any.
     `temporary`: nothing is known about the file, as no process could be started: ask again later.
     """
@@ -40,6 +41,7 @@ class Extraction:
     problem: str | None = None
     shortened: bool = False
     temporary: bool = False
+    sheets: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,13 @@ class Rendering:
 
 def extract_text(content: bytes, file_type: FileType, *, limits: Limits = _LIMITS) -> Extraction:
     """The words of `content`, which `filetypes.detect` found to be a `file_type`. Never raises for a file's sake."""
-    if file_type.mime.startswith("image/") and file_type.previewable:
-        return Extraction()
     answer = ask({"verb": "text", "mime": file_type.mime}, content, limits, at_most=limits.text_bytes)
     if answer.problem == problems.WORDLESS and file_type.previewable == "picture":
-        return Extraction(pages=answer.pages)
+        return Extraction(pages=answer.pages, sheets=answer.sheets)
     if answer.problem:
         return Extraction("", answer.pages, _sentence(answer, file_type), temporary=answer.problem == problems.BUSY)
     text = _UNSTORABLE.sub("", answer.payload.decode("utf-8", "replace"))
-    return Extraction(text, answer.pages, None, answer.shortened)
+    return Extraction(text, answer.pages, None, answer.shortened, sheets=answer.sheets)
 
 
 def render_picture(

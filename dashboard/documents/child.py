@@ -32,6 +32,8 @@ _PROGRAM: Final = PACKAGE_ONLY + "from dashboard.documents.reader import main; m
 PACKAGE: Final = str(Path(__file__).resolve().parents[1])
 _MAX_HEADER: Final = 1_000
 _CHUNK: Final = 64 * 1024
+MOST_SHEETS: Final = 10
+_LONGEST: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the child said, or `problem`: a word of `problems` for why it said nothing."""
+    """What the child said, or `problem`: a word of `problems` for why it said nothing.
+
+    `sheets`: width and height of the first pages, in units of their own.
+    """
 
     payload: bytes = b""
     pages: int | None = None
     problem: str | None = None
     shortened: bool = False
+    sheets: tuple[tuple[int, int], ...] = ()
 
 
 def ask(request: dict[str, Any], content: bytes, limits: Limits, *, at_most: int) -> Answer:
@@ -127,13 +133,22 @@ def _understood(said: bytes, at_most: int) -> Answer | None:
     try:
         header = json.loads(line)
         size, pages, problem = int(header["size"]), header["pages"], header["problem"]
-        shortened = bool(header["shortened"])
+        shortened, sheets = bool(header["shortened"]), _sheets(header["sheets"])
     except (ValueError, KeyError, TypeError):
         return None
     if size != len(payload) or size > at_most:
         return None
     known_pages = pages if isinstance(pages, int) and 0 <= pages < 10**9 else None
-    return Answer(payload, known_pages, None if problem is None else str(problem), shortened)
+    return Answer(payload, known_pages, None if problem is None else str(problem), shortened, sheets)
+
+
+def _sheets(said: list[list[int]]) -> tuple[tuple[int, int], ...]:
+    """The sizes of pages, each at least 1 and at most `_LONGEST`. Raises `ValueError` or `TypeError` for others."""
+    return tuple((_length(across), _length(down)) for across, down in said[:MOST_SHEETS])
+
+
+def _length(said: int) -> int:
+    return min(max(int(said), 1), _LONGEST)
 
 
 def _cause(status: int) -> str:

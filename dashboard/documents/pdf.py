@@ -8,10 +8,11 @@ from typing import Any, Final
 import pypdfium2
 from pypdfium2 import raw
 
-from dashboard.documents.child import Answer, Limits
+from dashboard.documents.child import MOST_SHEETS, Answer, Limits
 from dashboard.documents.problems import DAMAGED, LOCKED, NO_SUCH_PAGE, Unreadable
 from dashboard.documents.words import Enough, Words
 
+_LETTER: Final = (612, 792)
 _TALLEST: Final = 4
 """Times the width: a page as long as a street is shown small rather than whole."""
 
@@ -27,7 +28,7 @@ def text(content: bytes, limits: Limits) -> Answer:
         raise Unreadable(DAMAGED, pages)
     with contextlib.suppress(Enough):
         words.add("\f".join(page or "" for page in said))
-    return words.answer(pages)
+    return words.answer(pages, _sheets(document, min(pages, MOST_SHEETS)))
 
 
 def picture(content: bytes, limits: Limits, width: int, page: int) -> Answer:
@@ -46,6 +47,19 @@ def picture(content: bytes, limits: Limits, width: int, page: int) -> Answer:
     # Forms are not drawn: their scripts and fields are not the applicant's words.
     bitmap = sheet.render(scale=scale, may_draw_forms=False, rev_byteorder=True)
     return Answer(as_png(bitmap.to_pil(), limits.png_bytes), len(document))
+
+
+def _sheets(document: Any, most: int) -> tuple[tuple[int, int], ...]:
+    """Width and height of the first pages, in points; of one that cannot be read, those of a letter."""
+    return tuple(_size(document, number) for number in range(most))
+
+
+def _size(document: Any, number: int) -> tuple[int, int]:
+    try:
+        across, down = document.get_page_size(number)
+    except pypdfium2.PdfiumError:
+        return _LETTER
+    return (round(across), round(down)) if across >= 1 and down >= 1 else _LETTER
 
 
 def _opened(content: bytes) -> Any:

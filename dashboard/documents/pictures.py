@@ -9,7 +9,7 @@ from typing import Final
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from dashboard.documents.child import Answer, Limits
-from dashboard.documents.problems import DAMAGED, TOO_LARGE, Unreadable
+from dashboard.documents.problems import DAMAGED, TOO_LARGE, WORDLESS, Unreadable
 
 # Only these decoders are tried: Pillow knows forty, some of which start other programs.
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
@@ -19,6 +19,22 @@ _TURNED: Final = frozenset((5, 6, 7, 8))
 _SMOOTHED: Final = {"1": "L", "P": "RGBA", "PA": "RGBA"}
 _TALLEST: Final = 4
 _SHRINK: Final = 0.7
+
+
+def wordless(content: bytes, limits: Limits) -> Answer:
+    """Raises `Unreadable`, as a picture has no words, with its size: all that is known without looking at it whole."""
+    Image.MAX_IMAGE_PIXELS = limits.pixels
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    try:
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as bomb:
+        raise Unreadable(TOO_LARGE) from bomb
+    except UnidentifiedImageError as damage:
+        raise Unreadable(DAMAGED) from damage
+    across, down = image.size
+    # Of a TIFF, Pillow gives the size as it will be turned.
+    turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) in _TURNED
+    raise Unreadable(WORDLESS, 1, ((down, across) if turned else (across, down),))
 
 
 def picture(content: bytes, limits: Limits, width: int, page: int = 1) -> Answer:

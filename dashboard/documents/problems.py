@@ -33,10 +33,11 @@ _COMMON: Final = ("Picture", "Drawing", "Plain", "Rich", "Web", "Archive", "Prog
 class Unreadable(Exception):
     """Raised while reading, in the child only. `code` is one of this module's words."""
 
-    def __init__(self, code: str, pages: int | None = None) -> None:
+    def __init__(self, code: str, pages: int | None = None, sheets: tuple[tuple[int, int], ...] = ()) -> None:
         super().__init__(code)
         self.code = code
         self.pages = pages
+        self.sheets = sheets
 
 
 def sentence(code: str, label: str) -> str:

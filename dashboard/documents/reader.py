@@ -1,7 +1,7 @@
 """The child process: limits itself, reads one file from stdin, answers on stdout, ends.
 
 Started by `child.py`, which hands `main` a line of JSON: `{"verb", "mime", "limits", …}`. The answer is a line of JSON
-`{"size", "pages", "problem", "shortened"}` and then `size` bytes: UTF-8 text or a PNG.
+`{"size", "pages", "problem", "shortened", "sheets"}` and then `size` bytes: UTF-8 text or a PNG.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _READERS: Final = {
     ("text", filetypes.HTML): "plain:page_text",
     ("picture", filetypes.PDF): "pdf:picture",
     **{
-        ("picture", found): "pictures:picture"
+        (verb, found): f"pictures:{function}"
+        for verb, function in (("picture", "picture"), ("text", "wordless"))
         for found in (filetypes.PNG, filetypes.JPEG, filetypes.GIF, filetypes.WEBP, filetypes.BMP, filetypes.TIFF)
     },
 }
@@ -78,7 +79,7 @@ def _answer(request: dict[str, Any], limits: Limits) -> Answer:
         read = _reader(request.pop("verb"), request.pop("mime"))
         return read(sys.stdin.buffer.read(), limits, **request)
     except Unreadable as problem:
-        return Answer(problem=problem.code, pages=problem.pages)
+        return Answer(problem=problem.code, pages=problem.pages, sheets=problem.sheets)
     except MemoryError:
         return Answer(problem=TOO_LARGE)
     except RecursionError:
@@ -98,7 +99,7 @@ def _reader(verb: str, mime: str) -> Callable[..., Answer]:
 
 def _write(out: int, answer: Answer) -> NoReturn:
     header: dict[str, object] = {"size": len(answer.payload), "pages": answer.pages}
-    header |= {"problem": answer.problem, "shortened": answer.shortened}
+    header |= {"problem": answer.problem, "shortened": answer.shortened, "sheets": answer.sheets}
     rest = memoryview(json.dumps(header).encode() + b"\n" + answer.payload)
     while rest:
         rest = rest[os.write(out, rest) :]

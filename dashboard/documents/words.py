@@ -38,13 +38,13 @@ class Words:
         self._left -= len(encoded)
         self._parts.append(text)
 
-    def answer(self, pages: int | None = None) -> Answer:
+    def answer(self, pages: int | None = None, sheets: tuple[tuple[int, int], ...] = ()) -> Answer:
         """What was collected, tidied. Raises `Unreadable` where that is nothing."""
         text = "".join(self._parts).replace("\r\n", "\n").replace("\r", "\n")
         text = _EMPTY_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
         if not text.strip():
-            raise Unreadable(WORDLESS, pages)
-        return Answer(text.encode("utf-8", "replace"), pages, None, self.shortened)
+            raise Unreadable(WORDLESS, pages, sheets)
+        return Answer(text.encode("utf-8", "replace"), pages, None, self.shortened, sheets)
 
 
 def collected(text: str, most: int) -> Answer:

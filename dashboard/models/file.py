@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, Text, text
+from sqlalchemy import JSON, BigInteger, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.database import Base, UTCDateTime
@@ -33,3 +33,6 @@ class StoredFile(Base):
     text: Mapped[str | None] = mapped_column(Text, deferred=True)
     problem: Mapped[str | None] = mapped_column(String(300))
     """Why no text could be read, in words."""
+    pages: Mapped[int | None] = mapped_column()
+    sheets: Mapped[list[list[int]] | None] = mapped_column(JSON)
+    """Width and height of the first pages, so that a picture of one has its place before it is there."""

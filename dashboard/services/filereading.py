@@ -77,6 +77,7 @@ class FileReader:
             if file is None or file.read_at is not None:
                 return  # erased, or read by another worker, meanwhile
             file.text, file.problem, file.read_at = found.text or None, found.problem, self._clock()
+            file.pages, file.sheets = found.pages, [list(size) for size in found.sheets]
             session.flush()
             carrying = select(Attachment.application_id).where(Attachment.sha256 == sha256)
             session.execute(

@@ -66,8 +66,8 @@ def test_a_reader_that_never_stops_writing_is_ended(pretending):
         "print('nonsense')",
         "print('[]')",
         "print('{}')",
-        """print('{"size": 9, "pages": null, "problem": null, "shortened": false}')""",
-        """print('{"size": "1e999", "pages": 1, "problem": 3, "shortened": false}')""",
+        """print('{"size": 9, "pages": null, "problem": null, "shortened": false, "sheets": []}')""",
+        """print('{"size": "1e999", "pages": 1, "problem": 3, "shortened": false, "sheets": []}')""",
         "import os; os.abort()",
         "import os; os.kill(os.getpid(), 11)",
     ],
@@ -78,7 +78,8 @@ def test_a_reader_that_makes_no_sense_is_a_file_not_shown(pretending, script):
 
 
 def test_a_page_count_that_is_no_count_is_left_out(pretending):
-    pretending("""import sys; sys.stdout.write('{"size": 2, "pages": "many", "problem": null, "shortened": 0}\\nhi')""")
+    head = '{"size": 2, "pages": "many", "problem": null, "shortened": 0, "sheets": []}'
+    pretending(f"""import sys; sys.stdout.write('{head}\\nhi')""")
     found = extract_text(b"x", TEXT)
     assert (found.text, found.pages) == ("hi", None)
 
@@ -142,7 +143,7 @@ def test_the_environment_holds_no_secrets(monkeypatch, pretending):
     pretending(
         "import json, os, sys\n"
         "words = ' '.join([*os.environ, str(os.getcwd() != '/'), str(os.getsid(0) == os.getpid())])\n"
-        "head = {'size': len(words), 'pages': None, 'problem': None, 'shortened': False}\n"
+        "head = {'size': len(words), 'pages': None, 'problem': None, 'shortened': False, 'sheets': []}\n"
         "sys.stdout.write(json.dumps(head) + '\\n' + words)"
     )
     said = extract_text(b"x", TEXT).text.split()

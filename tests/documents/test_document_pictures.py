@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dashboard import filetypes
-from dashboard.documents import Limits, Rendering, render_picture
+from dashboard.documents import Limits, Rendering, extract_text, render_picture
 from dashboard.filetypes import detect
 from tests.documents.made_documents import pdf, picture
 
@@ -55,6 +55,20 @@ def test_a_picture_of_every_kind_becomes_a_png(kind):
 
 def test_a_small_picture_is_not_blown_up():
     assert opened(drawn(picture("PNG", (30, 20)))).size == (30, 20)
+
+
+@pytest.mark.parametrize(("kind", "orientation"), [("JPEG", 6), ("TIFF", 8), ("PNG", 1), ("WEBP", 5)])
+def test_the_shape_of_a_picture_is_known_before_it_is_drawn(kind, orientation):
+    turning = Image.Exif()
+    turning[0x0112] = orientation
+    content = picture(kind, (60, 20), exif=turning)
+    ((across, down),) = extract_text(content, detect(content)).sheets
+    assert opened(drawn(content)).size == (across, down)
+
+
+def test_a_damaged_picture_says_so_before_it_is_drawn():
+    damaged = b"\x89PNG\r\n\x1a\n" + b"?" * 100
+    assert extract_text(damaged, detect(damaged)).problem == "This picture is damaged and cannot be opened."
 
 
 def test_a_camera_picture_is_turned_upright_and_loses_where_it_was_taken():

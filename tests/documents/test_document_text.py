@@ -14,7 +14,15 @@ def read(content: bytes, **limits) -> Extraction:
 
 def test_a_pdf_is_read_page_by_page():
     found = read(pdf("Ada Lovelace", "Welding"))
-    assert found == Extraction("Ada Lovelace\n\fWelding", 2) or found == Extraction("Ada Lovelace\fWelding", 2)
+    letters = ((612, 792),) * 2
+    assert found == Extraction(found.text, 2, sheets=letters)
+    assert found.text.replace("\n", "") == "Ada Lovelace\fWelding"
+
+
+def test_only_the_first_ten_pages_are_measured_each_for_itself():
+    assert read(pdf("Ada", box="0 0 842 595")).sheets == ((842, 595),)
+    assert len(read(pdf(*["Ada"] * 12)).sheets) == 10
+    assert read(pdf("Ada", box="0 0 1e30 -4")).sheets == ((612, 792),)
 
 
 def test_only_the_first_pages_of_a_long_pdf_are_read():
@@ -35,7 +43,7 @@ def test_a_pdf_of_ten_thousand_pages_is_read_in_time():
         ]
     )
     found = read(content)
-    assert found == Extraction("", 10_000)
+    assert found == Extraction("", 10_000, sheets=((9, 9),) * 10)
 
 
 def test_a_pdf_that_lies_about_its_page_count_is_no_trouble():
@@ -189,11 +197,11 @@ def test_a_long_text_is_cut_at_its_limit_in_bytes():
 
 
 def test_a_scan_has_no_words_and_no_problem():
-    assert read(pdf("")) == Extraction("", 1)
+    assert read(pdf("")) == Extraction("", 1, sheets=((612, 792),))
 
 
 def test_a_picture_has_no_words_and_no_problem():
-    assert read(picture("PNG")) == Extraction()
+    assert read(picture("PNG")) == Extraction(pages=1, sheets=((300, 200),))
 
 
 def test_a_word_document_of_pictures_says_why_it_seems_empty():
