@@ -11,7 +11,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.models import LoginSession, Role, User
@@ -98,12 +98,20 @@ def sign_in(session: Session, user: User, *, address: str, user_agent: str, now:
 
 def signed_in(session: Session, token: str, *, now: datetime) -> User | None:
     """Whom a session token belongs to, while it holds."""
-    found = session.scalar(
-        select(LoginSession).where(
-            LoginSession.token_hash == _hash(token), LoginSession.revoked_at.is_(None), LoginSession.expires_at > now
-        )
+    return session.scalar(_SIGNED_IN, {"token_hash": _hash(token), "now": now})
+
+
+# Written once: every request asks it.
+_SIGNED_IN: Final = (
+    select(User)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(
+        LoginSession.token_hash == bindparam("token_hash"),
+        LoginSession.revoked_at.is_(None),
+        LoginSession.expires_at > bindparam("now"),
+        User.active.is_(True),
     )
-    return found.user if found and found.user.active else None
+)
 
 
 def sign_out(session: Session, token: str, *, now: datetime) -> None:
@@ -113,6 +121,11 @@ def sign_out(session: Session, token: str, *, now: datetime) -> None:
         .where(LoginSession.token_hash == _hash(token), LoginSession.revoked_at.is_(None))
         .values(revoked_at=now)
     )
+
+
+def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:
+    """Have one key alone do something for this user, or not. The caller commits."""
+    session.get_one(User, user_id).single_keys = wanted
 
 
 def fold(email: str) -> str:

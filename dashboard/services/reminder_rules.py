@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -52,17 +53,26 @@ class Rules:
     @property
     def unready(self) -> str | None:
         """Why no reminder can be sent at all, naming the settings that are missing; None where they are there."""
-        needed = {
-            "MAIL_URL": self.has_server,
-            "MAIL_FROM": self.mail_from,
-            "MAIL_POSTAL_ADDRESS": self.postal_address,
-        }
-        missing = [name for name, value in needed.items() if not value]
-        if not missing:
-            return None
-        named = " and ".join(part for part in (", ".join(missing[:-1]), missing[-1]) if part)
-        are = "is" if len(missing) == 1 else "are"
-        return f"Reminders can be written but not sent: {named} {are} not set. Ask whoever runs this dashboard."
+        needed = {**self._for_mail, "MAIL_POSTAL_ADDRESS": self.postal_address}
+        return _lacking("Reminders can be written but not sent", needed)
+
+    @property
+    def no_mail(self) -> str | None:
+        """Why no mail can be sent to anybody; None where it can."""
+        return _lacking("No mail can be sent", self._for_mail)
+
+    @property
+    def _for_mail(self) -> Mapping[str, object]:
+        return {"MAIL_URL": self.has_server, "MAIL_FROM": self.mail_from}
+
+
+def _lacking(consequence: str, needed: Mapping[str, object]) -> str | None:
+    missing = [name for name, value in needed.items() if not value]
+    if not missing:
+        return None
+    named = " and ".join(part for part in (", ".join(missing[:-1]), missing[-1]) if part)
+    are = "is" if len(missing) == 1 else "are"
+    return f"{consequence}: {named} {are} not set. Ask whoever runs this dashboard."
 
 
 def no_longer_wanted(

@@ -14,7 +14,7 @@ from dashboard.services.accounts import SESSION_LIFE
 from dashboard.web import edge, errors, formatting, security
 
 SCREENS: Final = (
-    *("receiving", "clicks", "session", "applications", "outcome", "files", "incomplete"),
+    *("receiving", "clicks", "session", "settings", "applications", "outcome", "files", "incomplete"),
     *("compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
     *("conversions", "dispositions", "deliveries", "integration", "health"),
 )

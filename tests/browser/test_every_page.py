@@ -23,6 +23,7 @@ PAGES = {
         *(f"/applications/{name}" for name in ("paged", "huge", "bare", "odd", "readable", "trap")),
         "/conversions",
         "/dispositions",
+        "/me",
         "/incomplete",
     ),
     "hr_admin": (
@@ -31,7 +32,7 @@ PAGES = {
         *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
         *("/incomplete/templates/new", "/incomplete/jobs"),
     ),
-    "it_admin": ("/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
+    "it_admin": ("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 

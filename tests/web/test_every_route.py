@@ -29,6 +29,7 @@ MAY = {
     "deliveries": {"hr_admin", "it_admin"},
     "home": set(ROLES),
     "session.logout": set(ROLES),
+    "settings": set(ROLES),
 }
 PUBLIC_ADDRESSES = {
     *("static", "receiving.receive", "clicks.land", "clicks.convert", "session.login", "session.sign_in"),

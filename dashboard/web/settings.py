@@ -1,0 +1,59 @@
+"""`/me`: what everybody sets for themselves: single keys, and the morning mail."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import User
+from dashboard.permissions import SIGNED_IN, Permission, allows, needs
+from dashboard.services import accounts, mornings
+from dashboard.services.reminder_rules import Rules
+from dashboard.web.edge import reading, settings, writing
+from dashboard.web.formatting import ZONE_COOKIE, viewer_zone
+
+bp = Blueprint("settings", __name__)
+
+
+@bp.get("/me")
+@needs(SIGNED_IN)
+def index() -> str:
+    session = reading()
+    user = session.get_one(User, current_user.id)
+    return render_template(
+        "settings/index.html",
+        user=user,
+        here=_zone_for(user),
+        hour=mornings.BEGINS,
+        last=mornings.last_of(session, user.id) if user.morning_at else None,
+        no_mail=Rules.of(settings()).no_mail,
+    )
+
+
+@bp.post("/me")
+@needs(SIGNED_IN)
+def save() -> Response:
+    session = writing()
+    accounts.use_single_keys(session, current_user.id, wanted="single_keys" in request.form)
+    if allows(current_user.role, Permission.APPLICATIONS):
+        _set_morning_mail(session, wanted="morning_mail" in request.form)
+    db.session.commit()
+    flash("Your settings are saved.", "success")
+    return redirect(url_for("settings.index"))
+
+
+def _set_morning_mail(session: Session, *, wanted: bool) -> None:
+    if wanted:
+        zone = _zone_for(session.get_one(User, current_user.id))
+        mornings.want(session, current_user.id, zone=zone, now=utcnow())
+    else:
+        mornings.want_none(session, current_user.id)
+
+
+def _zone_for(user: User) -> str:
+    """The time zone this browser is in; where it does not say, the one the user has."""
+    return str(viewer_zone()) if ZONE_COOKIE in request.cookies else user.time_zone
