@@ -9,6 +9,7 @@ from config import ROOT, Config
 from dashboard import cli, web
 from dashboard.database import keep_promises
 from dashboard.extensions import csrf, db, login_manager
+from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
 from dashboard.services.together import Together
 
@@ -17,9 +18,10 @@ __all__ = ["create_app"]
 
 def create_app(config: Config) -> Flask:
     """The application for these settings. Opens the file store; asks the database nothing yet."""
-    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.from_mapping(web.flask_settings(config), SETTINGS=config)
     app.extensions["file_store"] = open_store(config.files_url)
+    app.extensions["drawings"] = Drawings()
 
     db.init_app(app)
     csrf.init_app(app)

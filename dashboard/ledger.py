@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, or_, select
@@ -147,10 +148,23 @@ def ledger_batches(session: Session, asked: Ledger, *, now: datetime, size: int 
             return
 
 
-def failing(session: Session, *channels: Channel) -> int:
-    """How many rows of `channels` want somebody's eye, counted to the limit: parked, or not taken so far."""
+def failing(session: Session, wanted: Mapping[str, tuple[Channel, ...]]) -> dict[str, int]:
+    """How many rows of each name's channels want somebody's eye, counted to the limit: parked, or not taken so far.
+
+    One statement, or none where nothing is wanted.
+    """
+    if not wanted:
+        return {}
+    names = tuple(sorted(wanted))
+    return dict(zip(names, session.execute(_failing(tuple(wanted[name] for name in names))).one(), strict=True))
+
+
+@cache
+def _failing(groups: tuple[tuple[Channel, ...], ...]) -> Select[Any]:
+    """A count for each group of channels, written once: every page asks it."""
     wants = or_(Outbound.state == State.PARKED, and_(Outbound.state == State.WAITING, Outbound.failures > 0))
-    return _counted(session, and_(Outbound.channel.in_(channels), wants))
+    few = (select(literal(1)).where(Outbound.channel.in_(one), wants).limit(COUNT_LIMIT).subquery() for one in groups)
+    return select(*(select(func.count()).select_from(one).scalar_subquery() for one in few))
 
 
 def parked(session: Session, channel: Channel) -> int:

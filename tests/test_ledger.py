@@ -184,8 +184,9 @@ def test_other_stages_and_dispositions_have_their_sums(session: Session):
 def test_what_fails_is_counted_for_the_navigation_and_the_count_stops_in_time(session: Session):
     for state in STORED:
         hire_in(session, state)
-    assert ledger.failing(session, Channel.CONVERSION, Channel.DISPOSITION) == 2
-    assert ledger.failing(session, Channel.REMINDER) == 0
+    wanted = {"reports": (Channel.CONVERSION, Channel.DISPOSITION), "messages": (Channel.REMINDER,)}
+    assert ledger.failing(session, wanted) == {"reports": 2, "messages": 0}
+    assert ledger.failing(session, {}) == {}
     assert ledger.parked(session, Channel.CONVERSION) == 1
     assert ledger.parked(session, Channel.DISPOSITION) == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Flask, abort, current_app, redirect, request, url_for
@@ -11,9 +12,9 @@ from werkzeug.wrappers import Response
 from dashboard import ledger
 from dashboard.clock import utcnow
 from dashboard.extensions import db, login_manager
-from dashboard.models import User
+from dashboard.models import Role, User
 from dashboard.outbound_words import counted_at
-from dashboard.permissions import PUBLIC, Permission, allows
+from dashboard.permissions import GRANTED, PUBLIC, allows
 from dashboard.services import accounts
 
 CONTENT_SECURITY_POLICY: Final = (
@@ -61,7 +62,7 @@ def _signed_in(token: str) -> SignedIn | None:
 
 def _guard() -> Response | None:
     """Deny by default: a view without a permission is reached by nobody."""
-    if request.endpoint is None or request.endpoint == "static":
+    if request.endpoint is None:
         return None
     needed = getattr(current_app.view_functions[request.endpoint], "needs", None)
     if needed == PUBLIC:
@@ -110,19 +111,16 @@ def _globals() -> dict[str, Any]:
 
 
 class _Badges:
-    """Numbers in the navigation, counted only when a page asks."""
+    """Numbers in the navigation by permission, counted in one statement when a page asks for the first."""
 
-    @property
-    def ledger(self) -> int:
-        return ledger.failing(db.session(), *counted_at(Permission.LEDGER))
+    def __init__(self) -> None:
+        self._counted: Mapping[str, int] | None = None
 
-    @property
-    def incomplete(self) -> int:
-        return ledger.failing(db.session(), *counted_at(Permission.INCOMPLETE))
-
-    @property
-    def integration(self) -> int:
-        return ledger.failing(db.session(), *counted_at(Permission.INTEGRATION))
+    def __getitem__(self, permission: str) -> int:
+        if self._counted is None:
+            shown = {one: counted_at(one) for one in GRANTED[Role(current_user.role)]}
+            self._counted = ledger.failing(db.session(), {one: channels for one, channels in shown.items() if channels})
+        return self._counted.get(permission, 0)
 
 
 def _may(permission: str) -> bool:
