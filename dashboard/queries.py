@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Integer, Select, String, bindparam, exists, or_, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload
 
 from dashboard.models import Application, Attachment, Delivery, Job, PersonLink
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
-
-
-def others_of(session: Session, application: Application, limit: int = 50) -> Sequence[Application]:
-    """The same person's other applications, newest first, in one statement.
-
-    The same e-mail address or phone number, what people linked, and what shares one with that; never what they parted
-    from it. The person's page (`services.people`) follows every trace.
-    """
-    of = {"me": application.id, "email": application.email_key, "phone": application.phone_key, "most": limit}
-    return session.scalars(_OTHERS, of).all()
 
 
 def _said(*, same: bool) -> tuple[Select[Any], Select[Any]]:
@@ -46,7 +36,12 @@ def _sharing_with_linked(key: InstrumentedAttribute[str | None]) -> Select[Any]:
     return select(Application.id).join(linked, shares).where(linked.id.in_(union_all(*_said(same=True))), ~was_parted)
 
 
-def _others() -> Select[Application]:
+def others(most: int) -> Select[Any]:
+    """The same person's other applications as `me`, which has the keys `email` and `phone`: the newest `most`.
+
+    The same e-mail address or phone number, what people linked, and what shares one with that; never what they parted
+    from it. The person's page (`services.people`) follows every trace.
+    """
     near = union_all(
         *_said(same=True),
         select(Application.id).where(Application.email_key == bindparam("email", type_=String)),
@@ -64,18 +59,24 @@ def _others() -> Select[Application]:
         )
         # As a bare column, its index would offer itself, and everybody would be walked through for one person.
         .order_by((Application.inbox_no + 0).desc())
-        .limit(bindparam("most", type_=Integer))
+        .limit(most)
     )
-
-
-# Written once: put together for every page, it would cost more than it takes to run.
-_OTHERS: Final = _others()
 
 
 def application(session: Session, public_id: str) -> Application | None:
     """One completed application. Unfinished ones are `worklist.follow_up`'s."""
     return session.scalar(
         select(Application).where(Application.public_id == public_id, Application.completed.is_(True))
+    )
+
+
+def application_to_read(session: Session, public_id: str) -> Application | None:
+    """The same with all that its page shows of it: job, answers, click, whose turn it is."""
+    answers = joinedload(Application.answers_from).load_only(Delivery.body, Delivery.source)
+    return session.scalar(
+        select(Application)
+        .where(Application.public_id == public_id, Application.completed.is_(True))
+        .options(answers, joinedload(Application.click), joinedload(Application.assigned_to))
     )
 
 

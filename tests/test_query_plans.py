@@ -18,7 +18,7 @@ from dashboard.models import Application, FollowUp, LinkKey
 from dashboard.paging import Place
 from dashboard.queries import Deliveries
 from dashboard.sandbox.material import many
-from dashboard.services import completion, reading, seeding
+from dashboard.services import completion, reading, record, seeding
 from dashboard.services.completion import REPEAT, Signs
 
 MANY = 2_000
@@ -161,21 +161,23 @@ def test_one_thing_and_the_same_persons_others_are_found_by_an_index(session):
     session.commit()
     one = session.get(Application, one.id)
     asked = {
-        "application": lambda: queries.application(session, one.public_id),
-        "others": lambda: queries.others_of(session, one),
+        "application": lambda: queries.application_to_read(session, one.public_id),
+        "everything of it": lambda: record.of(session, one, now=utcnow(), keys=["conversion:none:2"]),
         "attachment": lambda: queries.attachment(session, "none"),
         "delivery": lambda: queries.delivery(session, "none"),
     }
     for name, run in asked.items():
         told = plan(session, run)
-        for table in ("application", "attachment", "delivery"):
+        for table in ("application", "attachment", "delivery", "stage_change"):
             assert not reads_whole_table(session, told, table), f"{name}:\n{told}"
 
 
 def test_a_persons_others_are_not_sought_among_everybody(session):
     """An index that begins with `completed` answers too, by walking nearly every application there is."""
     one = session.query(Application).limit(1).one()
-    told = [plan(session, run) for run in (lambda: queries.others_of(session, one), lambda: inbox_page_of(session))]
+    told = [
+        plan(session, run) for run in (lambda: record.of(session, one, now=utcnow()), lambda: inbox_page_of(session))
+    ]
     for plan_of in told:
         assert "completed=" not in plan_of
         assert "ix_application_email_key" in plan_of

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.database import Base, UTCDateTime
+from dashboard.models.application import Application
 from dashboard.models.user import User
 
 
@@ -42,6 +43,7 @@ class Activity(Base):
     remote_addr: Mapped[str | None] = mapped_column(String(64))
 
     user: Mapped[User | None] = relationship(lazy="joined")
+    other: Mapped[Application | None] = relationship(foreign_keys=[other_id])
 
     @property
     def actor(self) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from dashboard import filetypes
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
+from dashboard.models.click import Click
 from dashboard.models.file import StoredFile
 from dashboard.models.job import Job
 from dashboard.models.user import User
@@ -98,14 +99,15 @@ class Application(Base):
         ForeignKey("delivery.id", use_alter=True, name="fk_application_answers_from_id_delivery")
     )
 
-    other_count = 0
-    """How many other applications the same person has, where a list has counted."""
-
     job: Mapped[Job | None] = relationship(lazy="joined")
     attachments: Mapped[list[Attachment]] = relationship(
         back_populates="application", order_by="Attachment.id.desc()", lazy="select"
     )
     answers_from: Mapped[Delivery | None] = relationship(foreign_keys=[answers_from_id])
+    click: Mapped[Click | None] = relationship(
+        primaryjoin=lambda: foreign(Application.tlr_sid) == Click.tlr_sid, viewonly=True
+    )
+    """The click through `/click` that it came from, if one is stored."""
     assigned_to: Mapped[User | None] = relationship(
         primaryjoin=lambda: foreign(Application.assigned_to_id) == User.id, viewonly=True
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from dashboard.clock import utcnow
 from dashboard.ledger import PARITY_WORDS
-from dashboard.models import Activity, Application, Click, Delivery, FollowUp, LinkKey, Note, Outbound, StageChange
+from dashboard.models import Activity, Application, Delivery, FollowUp, LinkKey, Note, Outbound, StageChange
 from dashboard.models.outbound import Channel
 from dashboard.outbound_words import WORDS
+from dashboard.services import record
+from dashboard.services.record import Record
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo import payload, progress, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
@@ -22,25 +25,21 @@ from dashboard.talroo.progress import FormQuestion
 REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
 
 
-MOST: Final = 100
-"""Entries of one kind in a timeline."""
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the timeline; `note` may be empty. `earlier`: the public id of the attempt it tells of, or empty.
+    """A line of the timeline; `note` may be empty.
 
-    `written`: the note it is, for whoever may change or remove it. `other`: the application a link leads to, by its
-    public id.
+    `other`: the public id of another application it tells of, or empty; `other_unfinished`: that one is not completed,
+    so its page is among the incomplete. `written`: the note it is, for whoever may change or remove it.
     """
 
     at: datetime
     actor: str
     text: str
     note: str = ""
-    earlier: str = ""
+    other: str = ""
+    other_unfinished: bool = False
     written: Note | None = None
-    other: str | None = None
 
 
 @dataclass(slots=True)
@@ -80,19 +79,21 @@ def sheet(body: bytes, source: str) -> AnswerSheet:
 
 
 def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:
+    """What happened to an application, newest first, in one statement; see `history`."""
+    return history(application, record.of(session, application, now=now or utcnow()), now=now)
+
+
+def history(application: Application, found: Record, *, now: datetime | None = None) -> list[Entry]:
     """What happened to an application, newest first: arrivals, what became of what was begun; moves, notes and the rest
     with who, when and from where.
 
     With `now` also reminders and what Talroo was told of it, or not told as yet.
     """
-    changes = session.scalars(
-        select(StageChange).where(StageChange.application_id == application.id).order_by(StageChange.id.desc())
-    ).all()
     # Of the same moment, what follows from the other stands first.
-    entries = [*(_reports(session, application, now) if now else ()), *_moves(application, changes)]
-    entries += [*_notes(session, application), *_activities(session, application)]
-    entries += _followed_up(session, application, changes)
-    entries += (_arrival(delivery) for delivery in _deliveries(session, application))
+    entries = [*(_reports(application, found, now) if now else ()), *_moves(application, found.changes)]
+    entries += [*map(_note, found.notes), *map(_activity, found.activities)]
+    entries += _followed_up(application, found)
+    entries += (_arrival(delivery) for delivery in reversed(found.deliveries))
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
@@ -121,13 +122,6 @@ def trails(session: Session, applications: Iterable[Application]) -> dict[int, T
     return found
 
 
-def click(session: Session, application: Application) -> Click | None:
-    """The click through `/click` that this application came from, if one is stored."""
-    if not application.tlr_sid:
-        return None
-    return session.scalar(select(Click).where(Click.tlr_sid == application.tlr_sid))
-
-
 def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator[Entry]:
     last_hire = next((change.id for change in changes if change.to_stage == Stage.HIRED and not change.is_note), None)
     for change in changes:
@@ -138,39 +132,24 @@ def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator
         yield Entry(change.at, _actor(change), text, change.note or "")
 
 
-def _notes(session: Session, application: Application) -> Iterator[Entry]:
-    rows = session.scalars(
-        select(Note)
-        .where(Note.application_id == application.id, Note.removed_at.is_(None))
-        .order_by(Note.id.desc())
-        .limit(MOST)
-    )
-    for note in rows:
-        yield Entry(note.at, _actor(note), "Note, changed since" if note.edits else "Note", note.body, written=note)
+def _note(note: Note) -> Entry:
+    return Entry(note.at, _actor(note), "Note, changed since" if note.edits else "Note", note.body, written=note)
 
 
-def _activities(session: Session, application: Application) -> Iterator[Entry]:
-    other = aliased(Application)
-    rows = session.execute(
-        select(Activity, other.public_id)
-        .outerjoin(other, other.id == Activity.other_id)
-        .where(Activity.application_id == application.id)
-        .order_by(Activity.id.desc())
-        .limit(MOST)
-    )
-    for activity, public_id in rows:
-        yield Entry(activity.at, _actor(activity), activity.text, other=public_id)
+def _activity(activity: Activity) -> Entry:
+    return Entry(activity.at, _actor(activity), activity.text, **_told_of(activity.other))
+
+
+def _told_of(other: Application | None) -> dict[str, Any]:
+    return {"other": other.public_id, "other_unfinished": not other.completed} if other else {}
 
 
 def _actor(step: StageChange | Note | Activity) -> str:
     return f"{step.actor}{f' from {step.remote_addr}' if step.remote_addr else ''}"
 
 
-def _reports(session: Session, application: Application, now: datetime) -> Iterator[Entry]:
-    rows = session.scalars(
-        select(Outbound).where(Outbound.application_id == application.id).order_by(Outbound.id.desc())
-    )
-    return (_report(row, row.shown_state(now)) for row in rows)
+def _reports(application: Application, found: Record, now: datetime) -> Iterator[Entry]:
+    return (_report(row, row.shown_state(now)) for row in found.outbounds if row.application_id == application.id)
 
 
 def _report(row: Outbound, state: str) -> Entry:
@@ -180,20 +159,13 @@ def _report(row: Outbound, state: str) -> Entry:
     return Entry(row.sent_at or row.event_time, words.sent_by.format(status=row.last_status), words.sent.format(**told))
 
 
-def _followed_up(session: Session, application: Application, changes: Sequence[StageChange]) -> Iterator[Entry]:
+def _followed_up(application: Application, found: Record) -> Iterator[Entry]:
     """That they asked for no more reminders, that it was finished after all, and earlier attempts that it took over."""
-    found = session.scalars(
-        select(FollowUp)
-        .where(or_(FollowUp.application_id == application.id, FollowUp.completed_by_id == application.id))
-        .options(joinedload(FollowUp.application))
-        .order_by(FollowUp.id)
-        .limit(MOST)
-    )
-    for follow_up in found:
+    for follow_up in reversed(found.follow_ups):
         if follow_up.application_id != application.id:
             yield _taken_over(follow_up)
             continue
-        yield from _opt_out(follow_up, changes)
+        yield from _opt_out(follow_up, found.changes)
         # Nearly everybody finishes what they began by themselves: their application's arrival says it.
         if follow_up.completed_at and (follow_up.completed_by_id != application.id or follow_up.messages_before):
             words = follow_up.link_words[:1].lower() + follow_up.link_words[1:]
@@ -216,13 +188,7 @@ def _taken_over(follow_up: FollowUp) -> Entry:
     if at < follow_up.since:
         at, words = follow_up.since, "Started again after applying"
     matched = f" (matched by {LinkKey(follow_up.completed_key).label})" if follow_up.completed_key else ""
-    return Entry(at, "", f"{words}{matched}", earlier=follow_up.application.public_id)
-
-
-def _deliveries(session: Session, application: Application) -> Sequence[Delivery]:
-    return session.scalars(
-        select(Delivery).where(Delivery.talroo_id == application.talroo_id).order_by(Delivery.id).limit(MOST)
-    ).all()
+    return Entry(at, "", f"{words}{matched}", **_told_of(follow_up.application))
 
 
 def _arrival(delivery: Delivery) -> Entry:

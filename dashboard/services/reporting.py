@@ -6,12 +6,12 @@ hire–undo–hire and two recruiters lead to one message.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import case, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, Outbound
@@ -33,11 +33,14 @@ class Rules:
     hold: timedelta
 
 
-def in_words(session: Session, application: Application, stage: Stage, rules: Rules) -> str:
-    """What moving `application` to `stage` will send: "conversion event 2 for click 9e21…; disposition: none…"."""
-    return f"{_conversion_in_words(session, application, stage, rules)}; disposition: " + _disposition_in_words(
-        session, application, stage, rules
-    )
+def in_words(application: Application, stage: Stage, rules: Rules, concerned: Iterable[Outbound]) -> str:
+    """What moving `application` to `stage` will send: "conversion event 2 for click 9e21…; disposition: none…".
+
+    `concerned`: what was queued before, see `concerning`.
+    """
+    known = {row.business_key: row.state for row in concerned}
+    conversion = _conversion_in_words(application, stage, rules, known)
+    return f"{conversion}; disposition: {_disposition_in_words(application, stage, rules, known)}"
 
 
 def report(
@@ -162,49 +165,56 @@ def still_stands(session: Session, row: Outbound) -> bool:
     return now_at is None or still_true(Stage(row.stage), Stage(now_at))
 
 
-def conversion_of(session: Session, application: Application, rules: Rules) -> Outbound | None:
-    """The conversion to show on an application's page: its stage's own, else its newest.
+def keys(application: Application, rules: Rules) -> list[str]:
+    """The business keys of all that moving `application` may queue."""
+    conversions = {conversion_key(application.tlr_sid, event, application.id) for event in rules.conversions.values()}
+    return [*conversions, *(disposition_key(application, name) for name in rules.dispositions.values())]
+
+
+def concerning(session: Session, application: Application, rules: Rules) -> Sequence[Outbound]:
+    """What `application` queued, and what was queued under its keys in another's name, newest first."""
+    own, known = Outbound.application_id == application.id, Outbound.business_key.in_(keys(application, rules))
+    return session.scalars(select(Outbound).where(or_(own, known)).order_by(Outbound.id.desc())).all()
+
+
+def conversion_of(application: Application, concerned: Iterable[Outbound], rules: Rules) -> Outbound | None:
+    """The conversion to show on an application's page: its stage's own, else its newest. See `concerning`.
 
     The conversion of its stage may be in the name of another application with the same click.
     """
     event = str(rules.conversions.get(application.stage, ""))
-    wanted = Outbound.event == event
-    concerns = [Outbound.application_id == application.id]
-    if valid_click_id(application.tlr_sid) and event:
-        concerns.append(wanted & (Outbound.tlr_sid == application.tlr_sid))
-    own_first = case((Outbound.application_id == application.id, 1), else_=0)
-    return session.scalar(
-        select(Outbound)
-        .where(Outbound.channel == Channel.CONVERSION, or_(*concerns))
-        .order_by(case((wanted, 1), else_=0).desc(), own_first.desc(), Outbound.id.desc())
-        .limit(1)
-    )
+    shown = [
+        row
+        for row in concerned
+        if row.channel == Channel.CONVERSION and (row.application_id == application.id or row.event == event)
+    ]
+    return max(shown, key=lambda row: (row.event == event, row.application_id == application.id, row.id), default=None)
 
 
 # --- in words -------------------------------------------------------------------------------------------------------
 
 
-def _conversion_in_words(session: Session, application: Application, stage: Stage, rules: Rules) -> str:
+def _conversion_in_words(application: Application, stage: Stage, rules: Rules, known: Mapping[str, str]) -> str:
     event = rules.conversions.get(stage)
     if event is None:
         return "no conversion configured"
     if not valid_click_id(application.tlr_sid):
         return f"conversion event {event} cannot be sent: no click id"
     click = f"conversion event {event} for click {(application.tlr_sid or '')[:4]}…"
-    return click + _known_words(session, conversion_key(application.tlr_sid, event, application.id))
+    return click + _known_words(known, conversion_key(application.tlr_sid, event, application.id))
 
 
-def _disposition_in_words(session: Session, application: Application, stage: Stage, rules: Rules) -> str:
+def _disposition_in_words(application: Application, stage: Stage, rules: Rules, known: Mapping[str, str]) -> str:
     name = rules.dispositions.get(stage)
     if name is None:
         return "none configured"
     if not (application.tlr_application_id or valid_click_id(application.tlr_sid)):
         return f"“{name}” cannot be sent: no application id and no click id"
-    return f"“{name}”{_known_words(session, disposition_key(application, name))}"
+    return f"“{name}”{_known_words(known, disposition_key(application, name))}"
 
 
-def _known_words(session: Session, business_key: str) -> str:
-    state = session.scalar(select(Outbound.state).where(Outbound.business_key == business_key))
+def _known_words(known: Mapping[str, str], business_key: str) -> str:
+    state = known.get(business_key)
     if state is None or state == State.CANCELLED:
         return ""
     return " was sent before and is not sent again" if state == State.SENT else " is queued already"

@@ -3,46 +3,65 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from flask import render_template
+from flask_login import current_user
 
-from dashboard import queries
+from dashboard import review_queue
 from dashboard.clock import utcnow
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import State
 from dashboard.services import reading as reading_verbs
-from dashboard.services import reporting
+from dashboard.services import record, reporting
+from dashboard.services.record import Record
 from dashboard.stages import REJECTION_REASONS, Stage, still_true
+from dashboard.web import along
 from dashboard.web.edge import reading, reporting_rules
 
 
 def page(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
     """An application's page. `typed`: what a refused form held, so that nobody has to write it again."""
+    now, keys = utcnow(), reporting.keys(application, reporting_rules())
+    found = record.of(reading(), application, now=now, viewer_id=current_user.id, keys=keys)
     return render_template(
         "applications/show.html",
+        queue=review_queue.around(reading(), along.asked(), application),
         sheet=reading_verbs.answers(application),
-        click=reading_verbs.click(reading(), application),
-        others=queries.others_of(reading(), application),
-        timeline=reading_verbs.timeline(reading(), application, now=utcnow()),
-        **context(application, typed),
+        click=application.click,
+        others=found.others,
+        timeline=reading_verbs.history(application, found, now=now),
+        **team(application, found),
+        **context(application, typed, found.outbounds),
     )
 
 
-def context(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> dict[str, object]:
-    """What `_outcome.html` shows of an application."""
-    now = utcnow()
-    rules = reporting_rules()
+def team(application: Application, found: Record) -> dict[str, object]:
+    """What `_team.html` and `_looking.html` show of an application."""
+    return {"tags": found.tags, "tag_names": found.tag_names, "colleagues": found.colleagues, "looking": found.looking}
+
+
+def context(
+    application: Application,
+    typed: Mapping[str, str] = MappingProxyType({}),
+    concerned: Iterable[Outbound] | None = None,
+) -> dict[str, object]:
+    """What `_outcome.html` shows of an application. `concerned`: see `reporting.concerning`."""
+    now, rules = utcnow(), reporting_rules()
+    if concerned is None:
+        concerned = reporting.concerning(reading(), application, rules)
     reporting_stages = [stage for stage in Stage if stage in rules.conversions or stage in rules.dispositions]
-    report = reporting.conversion_of(reading(), application, rules)
+    report = reporting.conversion_of(application, concerned, rules)
+    words = {stage: reporting.in_words(application, stage, rules, concerned) for stage in Stage}
     return {
         "application": application,
         "stages": list(Stage),
+        "onward": Stage(application.stage).next,
         "now": now,
         "typed": typed,
-        "tells": [(stage, _told_at(application, stage)) for stage in reporting_stages],
-        "will_send": reporting.in_words(reading(), application, Stage.HIRED, rules),
+        "tells": [(stage, _told(words[stage])) for stage in reporting_stages],
+        "will_send": words[Stage.HIRED],
         "report": report if report and _concerns(report, application) else None,
         "taken_back": bool(report and report.stage and not still_true(Stage(report.stage), Stage(application.stage))),
         "is_reported": application.stage in rules.conversions,
@@ -51,9 +70,8 @@ def context(application: Application, typed: Mapping[str, str] = MappingProxyTyp
     }
 
 
-def _told_at(application: Application, stage: Stage) -> str:
-    """What moving to `stage` tells Talroo, without what it does not."""
-    words = reporting.in_words(reading(), application, stage, reporting_rules())
+def _told(words: str) -> str:
+    """What a move tells Talroo, without what it does not."""
     return words.removeprefix("no conversion configured; ").removesuffix("; disposition: none configured")
 
 

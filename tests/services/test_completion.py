@@ -417,7 +417,7 @@ def test_the_history_of_both_tells_how_it_was_recognised(session, deliver):
     found = follow_up(session)
     words = "Completed: recovered after message 1, recognised by the same click"
     assert words in [entry.text for entry in reading.timeline(session, found.application)]
-    theirs = [(entry.text, entry.earlier) for entry in reading.timeline(session, found.completed_by)]
+    theirs = [(entry.text, entry.other) for entry in reading.timeline(session, found.completed_by)]
     told = "Had started earlier and came back after message 1 (matched by the same click)"
     assert (told, found.application.public_id) in theirs
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
-from dashboard.models import Outbound
+from dashboard.models import Application, Outbound
 from dashboard.models.outbound import State
 from dashboard.services import queueing, reporting
 from dashboard.stages import Stage
@@ -31,6 +31,17 @@ from tests.outbox_fixtures import (
 
 NOTHING_KNOWN = "no application id and no click id"
 BOTH = rules({"hired": 2}, {"interview": "interview_scheduled", "hired": "hired", "rejected": "rejected"})
+
+
+def shown_of(session: Session, application: Application, chosen: reporting.Rules) -> Outbound | None:
+    """The conversion that the application's page shows."""
+    return reporting.conversion_of(application, reporting.concerning(session, application, chosen), chosen)
+
+
+def told_of(session: Session, application: Application, chosen: reporting.Rules) -> str:
+    """What the page says a hire will send."""
+    concerned = reporting.concerning(session, application, chosen)
+    return reporting.in_words(application, Stage.HIRED, chosen, concerned)
 
 
 def set_state(session: Session, state: State) -> None:
@@ -128,7 +139,7 @@ def test_two_applications_with_one_click_make_one_conversion(session: Session):
     move(session, second, "hired")
     assert only_conversion(session).application_id == first.id
     for application in (first, second):
-        shown = reporting.conversion_of(session, application, RULES)
+        shown = shown_of(session, application, RULES)
         assert shown is not None
         assert shown.id == only_conversion(session).id
 
@@ -264,7 +275,7 @@ def test_the_confirmation_says_in_words_what_will_be_sent(
     session: Session, chosen: reporting.Rules, fields: dict[str, str | None], words: str
 ):
     application = add_applicant(session, **{"tlr_sid": CLICK, **fields})
-    assert reporting.in_words(session, application, Stage.HIRED, chosen) == words
+    assert told_of(session, application, chosen) == words
 
 
 @pytest.mark.parametrize(
@@ -279,7 +290,7 @@ def test_the_confirmation_says_what_was_sent_before(session: Session, state: Sta
     application = add_applicant(session, tlr_sid=CLICK)
     move(session, application, "hired")
     set_state(session, state)
-    assert reporting.in_words(session, application, Stage.HIRED, RULES) == f"{words}; disposition: none configured"
+    assert told_of(session, application, RULES) == f"{words}; disposition: none configured"
 
 
 def test_the_page_shows_the_conversion_of_the_stage_somebody_stands_in(session: Session):
@@ -287,11 +298,11 @@ def test_the_page_shows_the_conversion_of_the_stage_somebody_stands_in(session: 
     application = add_applicant(session)
     move(session, application, "hired", rules=chosen)
     move(session, application, "interview", rules=chosen)
-    shown = reporting.conversion_of(session, application, chosen)
+    shown = shown_of(session, application, chosen)
     assert shown is not None
     assert shown.event == "1"
     move(session, application, "hired", rules=chosen)
-    shown = reporting.conversion_of(session, application, chosen)
+    shown = shown_of(session, application, chosen)
     assert shown is not None
     assert shown.event == "2"
 
@@ -299,7 +310,7 @@ def test_the_page_shows_the_conversion_of_the_stage_somebody_stands_in(session: 
 def test_somebody_not_hired_is_not_shown_the_conversion_of_another_with_the_same_click(session: Session):
     hired, other = add_applicant(session, tlr_sid=CLICK), add_applicant(session, tlr_sid=CLICK)
     move(session, hired, "hired")
-    assert reporting.conversion_of(session, other, RULES) is None
+    assert shown_of(session, other, RULES) is None
 
 
 @pytest.mark.parametrize(

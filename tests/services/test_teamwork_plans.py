@@ -96,7 +96,7 @@ def asked(session) -> dict[str, tuple[int, Callable[[], Any]]]:
     person = people.person(session, one)
     now = utcnow()
     return {
-        "the timeline": (4, lambda: reading.timeline(session, one)),
+        "the timeline": (1, lambda: reading.timeline(session, one)),
         "the person": (4 * people.ROUNDS, lambda: people.person(session, one)),
         "who is likely": (4, lambda: likeness.likely(session, person)),
         "who looks": (1, lambda: viewing.who_is_looking(session, one.id, now)),
