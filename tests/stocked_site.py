@@ -9,12 +9,13 @@ from typing import Any, Final
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Application, Attachment, Delivery, Job, Outbound, ReminderTemplate
+from dashboard.models import Application, Attachment, Delivery, Job, Outbound, ReminderTemplate, Role, User
 from dashboard.models.outbound import Channel
-from dashboard.services import opt_outs, reminders
+from dashboard.services import opt_outs, reminders, views
 from dashboard.services.reminder_rules import Rules
 from tests.factories import event, file_object, file_question, payload
 
@@ -51,6 +52,7 @@ class Stocked:
             "files.download",
             "files.picture",
             "outcome.show",
+            "views.bar",
             "incomplete.pulling",
             "home",
         )
@@ -82,6 +84,7 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
         ids = {
             "applications": hired,
             "outcome": hired,
+            "views": _view_of(session()),
             "incomplete": begun,
             "follow_up_jobs": session.scalar(select(Job.public_id).limit(1)),
             "reminder_templates": session.scalar(select(ReminderTemplate.public_id).limit(1)),
@@ -102,6 +105,15 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
 def token_of(html: str) -> str:
     """The CSRF token in a page's first form."""
     return html.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+def _view_of(session: Session) -> str:
+    """Somebody's saved view."""
+    owner = session.scalars(select(User.id).where(User.role == Role.RECRUITER)).first()
+    assert owner is not None
+    view = views.save(session, owner, CANARY, f"q={CANARY}", shared=True, now=utcnow())
+    session.commit()
+    return view.public_id
 
 
 def _write_to(begun: str, app: Flask) -> None:

@@ -77,6 +77,16 @@ def find(session: Session, public_id: str, user_id: int) -> SavedView | None:
     return session.scalar(select(SavedView).where(SavedView.public_id == public_id, SavedView.owner_id == user_id))
 
 
+def visible(session: Session, public_id: str, user_id: int) -> SavedView | None:
+    """A view the user may see: one of their own, or one that a colleague shares."""
+    shared = SavedView.shared.is_(True) & User.active.is_(True)
+    return session.scalar(
+        select(SavedView)
+        .join(User, User.id == SavedView.owner_id)
+        .where(SavedView.public_id == public_id, or_(SavedView.owner_id == user_id, shared))
+    )
+
+
 def kept_query(query: str) -> str:
     """The query of an address without what belongs to one page of it. Raises `BadChange` for none or a too long one."""
     asked = parse_qsl(clean(query).removeprefix("?"), max_num_fields=100)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from flask import Blueprint, abort, flash, render_template, request
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard import queries
 from dashboard.choices import current_choices
+from dashboard.highlight import Marks
 from dashboard.inbox import Inbox, Standing, inbox_batches, inbox_page, standing
 from dashboard.models import Application
 from dashboard.permissions import Permission, needs
+from dashboard.saved_views import SHOWN
 from dashboard.services import reading as reading_verbs
+from dashboard.services import views
 from dashboard.services.reading import Trail
 from dashboard.stages import Stage
-from dashboard.web import application_page, csv
+from dashboard.web import application_page, csv, inbox_frame
 from dashboard.web.edge import following, let_the_index_catch_up, reading, settings
 from dashboard.web.formatting import viewer_zone
 
@@ -27,25 +31,37 @@ bp = Blueprint("applications", __name__)
 @needs(Permission.APPLICATIONS)
 def index() -> Response | str:
     """The inbox: newest first, with the filters of the address (interface.md, `GET /applications`)."""
+    if "view" in request.args:
+        return _view(request.args["view"])
     asked = _asked()
     if request.accept_mimetypes.best_match(["text/html", "text/csv"], default="text/html") == "text/csv":
         return _csv(asked)
     standing = _standing(asked)
     page = inbox_page(reading(), asked, request.args.get("after"))
-    choices = current_choices(reading(), standing.version)
     return render_template(
         "applications/index.html",
         page=page,
         filters=asked,
-        tabs=standing.tabs,
-        chips=asked.chips(choices.labels),
-        choices=choices,
-        jobs=choices.jobs_with(asked.job, reading()),
-        stages=list(Stage),
+        query=inbox_frame.query_of(asked),
+        marks=Marks.of(asked.text),
+        tabs=list(inbox_frame.tabs(asked, standing)),
+        sorts=list(inbox_frame.sorts(asked)),
+        views=inbox_frame.views(asked, standing.views),
+        are_more_views=len(standing.views) > SHOWN,
         next_url=following("applications.index", asked.args, page),
+        chosen=request.args.get("select") == "page",
         postback_url=settings().postback_url,
         has_any=bool(page.rows) or standing.has_any,
+        **_choices(asked, standing),
     )
+
+
+@bp.get("/applications/filters")
+@needs(Permission.APPLICATIONS)
+def filters() -> str:
+    """Every filter with all there is to choose from: a page for itself, of which the inbox fetches what it lacks."""
+    asked = _asked()
+    return render_template("applications/filters.html", filters=asked, **_choices(asked, _standing(asked)))
 
 
 @bp.get("/applications.csv", endpoint="csv")
@@ -59,6 +75,26 @@ def as_csv() -> Response:
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
     return application_page.page(queries.application(reading(), public_id) or abort(404))
+
+
+def _choices(asked: Inbox, standing: Standing) -> dict[str, Any]:
+    """What there is to choose from, and in words what is chosen."""
+    choices = current_choices(reading(), standing.version)
+    return {
+        "choices": choices,
+        "chips": asked.chips(choices.labels),
+        "jobs": choices.jobs_with(asked.job, reading()),
+        "stages": list(Stage),
+        "frame": inbox_frame,
+    }
+
+
+def _view(public_id: str) -> Response:
+    """A saved view's address: it stays the same when the view's list changes."""
+    view = views.visible(reading(), public_id, current_user.id)
+    if view is None:
+        flash("That view is not there any more, or is no longer shared. This is the whole inbox.", "info")
+    return redirect(url_for("applications.index") + (f"?{view.query}" if view else ""))
 
 
 def _asked() -> Inbox:

@@ -20,6 +20,7 @@ PAGES = {
         "/applications",
         "/applications?q=nobody-is-called-so",
         "/applications?stage=hired&from=2026-01-01",
+        *("/applications?tab=held", "/applications/filters", "/views"),
         *(f"/applications/{name}" for name in ("paged", "huge", "bare", "odd", "readable", "trap")),
         "/conversions",
         "/dispositions",

@@ -1,0 +1,161 @@
+"""`/views`: saved views of the inbox, one's own and those that colleagues share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from dashboard.choices import Choices, current_choices
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.inbox import Inbox, inbox_totals, standing
+from dashboard.models import SavedView
+from dashboard.permissions import Permission, needs
+from dashboard.saved_views import SHOWN
+from dashboard.services import views
+from dashboard.services.review import BadChange
+from dashboard.web import inbox_frame
+from dashboard.web.edge import reading, writing
+from dashboard.web.formatting import viewer_zone
+
+bp = Blueprint("views", __name__, url_prefix="/views")
+
+Answer = Response | str | tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A view as the page shows it: what it asks for in words, and how many match, as counted."""
+
+    view: SavedView
+    asks: Sequence[str]
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a refused form held, so that nobody has to type it again, and why. `of`: a view's public id, or none."""
+
+    of: str = ""
+    name: str = ""
+    query: str = ""
+    shared: bool = False
+    problem: str = ""
+
+
+@bp.get("")
+@needs(Permission.APPLICATIONS)
+def index() -> str:
+    """All of them, with their counts; one's own can be changed."""
+    return _page()
+
+
+@bp.get("/bar")
+@needs(Permission.APPLICATIONS)
+def bar() -> str:
+    """The views over the inbox with their counts, for the page to fetch: a list should not wait for them."""
+    asked = Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
+    links = standing(reading(), current_user.id).views
+    shown = links[:SHOWN]
+    counts = inbox_totals(reading(), [_inbox(view.query) for view in shown])
+    return render_template(
+        "views/_bar.html",
+        views=inbox_frame.views(asked, links, counts),
+        query=inbox_frame.query_of(asked),
+        are_more=len(links) > len(shown),
+        is_counted=True,
+    )
+
+
+@bp.post("")
+@needs(Permission.APPLICATIONS)
+def save() -> Answer:
+    """Keep the list that `query` asks for, under a name."""
+    typed = _typed()
+    try:
+        view = views.save(writing(), current_user.id, typed.name, typed.query, shared=typed.shared, now=utcnow())
+    except BadChange as problem:
+        return _refused(typed, problem)
+    name, query = view.name, view.query
+    db.session.commit()
+    flash(f"“{name}” is saved. It stands above your list.", "success")
+    return redirect(f"{url_for('applications.index')}?{query}")
+
+
+@bp.post("/<public_id>")
+@needs(Permission.APPLICATIONS)
+def change(public_id: str) -> Answer:
+    """Another name, or another audience; with `query` also another list."""
+    typed = _typed(public_id)
+    session = writing()
+    view = _own(public_id)
+    try:
+        query = typed.query or view.query
+        views.change(session, view, name=typed.name, query=query, shared=typed.shared, now=utcnow())
+    except BadChange as problem:
+        return _refused(typed, problem)
+    db.session.commit()
+    flash(f"“{view.name}” is saved.", "success")
+    return redirect(url_for("views.index"))
+
+
+@bp.post("/<public_id>/delete")
+@needs(Permission.APPLICATIONS)
+def delete(public_id: str) -> Response:
+    session = writing()
+    view = _own(public_id)
+    name = view.name
+    views.remove(session, view)
+    db.session.commit()
+    flash(f"The view “{name}” is deleted. The applications it showed are untouched.", "success")
+    return redirect(url_for("views.index"))
+
+
+def _typed(public_id: str = "") -> Typed:
+    form = request.form
+    return Typed(public_id, form.get("name", ""), form.get("query", ""), form.get("shared") == "yes")
+
+
+def _own(public_id: str) -> SavedView:
+    return views.find(reading(), public_id, current_user.id) or abort(404)
+
+
+def _refused(typed: Typed, problem: BadChange) -> Answer:
+    db.session.rollback()
+    refused = Typed(typed.of, typed.name, typed.query, typed.shared, str(problem))
+    return _page(refused), 400
+
+
+def _page(typed: Typed | None = None) -> str:
+    session = reading()
+    choices = current_choices(session, standing(session, current_user.id).version)
+    own, shared = views.views_for(session, current_user.id)
+    return render_template(
+        "views/index.html",
+        own=_listed(own, choices),
+        shared=_listed(shared, choices),
+        typed=typed or Typed(),
+        asks=_words(typed.query, choices) if typed and not typed.of else (),
+    )
+
+
+def _listed(found: Sequence[SavedView], choices: Choices) -> list[Listed]:
+    counts = inbox_totals(reading(), [_inbox(view.query) for view in found])
+    return [
+        Listed(view, _words(view.query, choices), inbox_frame.counted(count))
+        for view, count in zip(found, counts, strict=True)
+    ]
+
+
+def _inbox(query: str) -> Inbox:
+    return Inbox.read(MultiDict(parse_qsl(query)), viewer_zone(), viewer=current_user.public_id)
+
+
+def _words(query: str, choices: Choices) -> list[str]:
+    return inbox_frame.in_words(_inbox(query), choices)
