@@ -11,10 +11,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
 from dashboard.services.accounts import SESSION_LIFE
-from dashboard.web import edge, errors, formatting, security
+from dashboard.web import edge, errors, formatting, security, static_files
 
 SCREENS: Final = (
-    *("receiving", "clicks", "session", "settings", "applications", "outcome", "files", "incomplete"),
+    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "files", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
     *("conversions", "dispositions", "deliveries", "integration", "health"),
 )
@@ -42,7 +42,6 @@ def flask_settings(config: Config) -> dict[str, Any]:
         "PERMANENT_SESSION_LIFETIME": timedelta(seconds=SESSION_LIFE.total_seconds()),
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": False,
-        "SEND_FILE_MAX_AGE_DEFAULT": 3600,
         # No form of ours takes a file; deliveries have a limit of their own.
         "MAX_CONTENT_LENGTH": 1_000_000,
         "MAX_FORM_MEMORY_SIZE": 500_000,
@@ -62,6 +61,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     formatting.register(app)
+    static_files.init_app(app)
     security.init_app(app)
     errors.init_app(app)
     for name in SCREENS:
