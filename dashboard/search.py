@@ -232,18 +232,20 @@ _RESTATE_POSTGRESQL: Final = text(
 class Query:
     """What is asked of the index: a word that begins with each word `typed`, and one term of each group.
 
-    `since`, `before`: the exact times of applying, which terms know by the day only.
+    `since`, `before`: the exact times of applying, which terms know by the day only. `called`: how words of the name,
+    e-mail address or phone number begin, each as `words` folds it.
     """
 
     typed: str = ""
     terms: tuple[tuple[str, ...], ...] = ()
+    called: tuple[str, ...] = ()
     since: datetime | None = None
     before: datetime | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether it asks for nothing, so that everything matches."""
-        return not self.terms and not self.typed_words
+        return not (self.terms or self.called or self.typed_words)
 
     @property
     def typed_words(self) -> list[str]:
@@ -325,6 +327,7 @@ def expression(query: Query, dialect: str, part: int) -> str:
     """The question in the database's own language; `part` as in `found`."""
     typed = query.typed_words
     groups = [_any_of(group, dialect) for group in query.terms]
+    groups += [_beginning(_WHO + word, dialect) for word in query.called]
     anywhere = [_beginning(word, dialect) for word in typed]
     who = [_beginning(_WHO + word, dialect) for word in typed]
     both = " & " if dialect == "postgresql" else " AND "

@@ -84,6 +84,7 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
         ids = {
             "applications": hired,
             "outcome": hired,
+            "people": hired,
             "views": _view_of(session()),
             "incomplete": begun,
             "follow_up_jobs": session.scalar(select(Job.public_id).limit(1)),

@@ -5,16 +5,17 @@ Only suggestions, to be looked at side by side; a person decides (`people.link`,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
 
 from dashboard import search
-from dashboard.models import Application, Attachment, PersonLink
+from dashboard.models import Application, Attachment
+from dashboard.services import people
 from dashboard.services.people import Person
 
 SIMILAR: Final = 0.82
@@ -25,24 +26,84 @@ SUGGESTED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """An application that is likely the person's, and why, in words."""
+    """An application that is likely the person's, beside the one of theirs that it resembles.
+
+    `alike`: in what, of `name`, `city`, `email`, `phone`, `resume`. `resumes`: SHA-256 of either's newest, if one came.
+    """
 
     application: Application
-    why: str
+    beside: Application
+    alike: frozenset[str]
+    resumes: tuple[str | None, str | None]
+
+    @property
+    def why(self) -> str:
+        """In words: "The same résumé", "A similar name, also from Austin"."""
+        words = [_WORDS[trait].format(self.application) for trait in _WORDS if trait in self.alike]
+        told = ", ".join(words)
+        return told[:1].upper() + told[1:]
+
+
+_WORDS: Final = {
+    "resume": "the same résumé",
+    "name": "a similar name",
+    "city": "also from {0.city}",
+    "email": "the same e-mail address but for what follows the @",
+    "phone": "the same phone number but for the area code",
+}
 
 
 def likely(session: Session, person: Person, limit: int = SUGGESTED) -> tuple[Suggestion, ...]:
-    """Who is likely the same as `person`: the same résumé first, then the most similar names."""
-    known = person.ids | _judged(session, person)
-    found: dict[int, Suggestion] = {}
-    for one in _with_the_same_resume(session, person):
-        found.setdefault(one.id, Suggestion(one, "The same résumé"))
+    """Who is likely the same as `person`: the same résumé first, then the most similar names; of each one application.
+
+    In at most three statements.
+    """
     newest = person.applications[0]
     similar = [(similarity(newest.name, one.name), one) for one in _called_alike(session, newest)]
-    for closeness, one in sorted(similar, key=lambda pair: (-pair[0], -pair[1].id)):
-        if closeness >= SIMILAR:
-            found.setdefault(one.id, Suggestion(one, f"A similar name, also from {one.city}"))
-    return tuple(suggestion for number, suggestion in found.items() if number not in known)[:limit]
+    similar.sort(key=lambda pair: (-pair[0], -pair[1].id))
+    candidates = [
+        *_with_the_same_resume(session, person),
+        *((one, newest) for closeness, one in similar if closeness >= SIMILAR),
+    ]
+    chosen = list(_one_of_each(candidates, person))[:limit]
+    resumes = _resumes(session, {one.id for pair in chosen for one in pair})
+    return tuple(_suggestion(one, beside, resumes) for one, beside in chosen)
+
+
+def _one_of_each(
+    candidates: Iterable[tuple[Application, Application]], person: Person
+) -> Iterator[tuple[Application, Application]]:
+    """Without the person's own, those of whom somebody has said something, and those who share a key with one seen."""
+    seen = set(person.ids) | {number for link in person.said for number in (link.low_id, link.high_id)}
+    keys = {key for one in person.outsiders for key in people.keys_of(one)}
+    for one, beside in candidates:
+        if one.id in seen or keys & set(people.keys_of(one)):
+            continue
+        seen.add(one.id)
+        keys |= set(people.keys_of(one))
+        yield one, beside
+
+
+def _suggestion(one: Application, beside: Application, resumes: Mapping[int, Sequence[str]]) -> Suggestion:
+    own, theirs = resumes.get(beside.id, ()), resumes.get(one.id, ())
+    shared = next((sha256 for sha256 in theirs if sha256 in own), None)
+    traits = {
+        "name": similarity(one.name, beside.name) >= SIMILAR,
+        "city": _same(search.words([one.city]), search.words([beside.city])),
+        "email": _same(_before_the_at(one), _before_the_at(beside)),
+        "phone": _same((one.phone_key or "")[-7:], (beside.phone_key or "")[-7:]),
+        "resume": shared is not None,
+    }
+    alike = frozenset(trait for trait, same in traits.items() if same)
+    return Suggestion(one, beside, alike, (shared or next(iter(own), None), shared or next(iter(theirs), None)))
+
+
+def _same(one: object, other: object) -> bool:
+    return bool(one) and one == other
+
+
+def _before_the_at(application: Application) -> str:
+    return (application.email_key or "").rpartition("@")[0]
 
 
 def similarity(one: str, other: str) -> float:
@@ -54,45 +115,40 @@ def similarity(one: str, other: str) -> float:
     return max(SequenceMatcher(None, " ".join(first), " ".join(order), autojunk=False).ratio() for order in orders)
 
 
-def _judged(session: Session, person: Person) -> set[int]:
-    """Those somebody has already said something of, who need not be suggested again."""
-    ids = person.ids
-    links = session.execute(
-        select(PersonLink.low_id, PersonLink.high_id)
-        .where(or_(PersonLink.low_id.in_(ids), PersonLink.high_id.in_(ids)))
-        .limit(2_000)
-    )
-    return {number for pair in links for number in pair}
-
-
-def _with_the_same_resume(session: Session, person: Person) -> Sequence[Application]:
-    own = _resume_hashes(session, person.ids)
-    if not own:
-        return ()
-    return (
-        session.scalars(
-            select(Application)
-            .join(Attachment, Attachment.application_id == Application.id)
-            .where(
-                Attachment.sha256.in_(own),
-                Attachment.question_id.is_(None),
-                Application.id.not_in(person.ids),
-                Application.is_finished(),
-            )
-            .limit(LOOKED_AT)
+def _with_the_same_resume(session: Session, person: Person) -> Sequence[tuple[Application, Application]]:
+    """Some applications with a résumé that one of the person's has as well; each with that one."""
+    own = aliased(Attachment)
+    mine = {application.id: application for application in person.applications}
+    found = session.execute(
+        select(Application, own.application_id)
+        .join(Attachment, Attachment.application_id == Application.id)
+        .join(own, own.sha256 == Attachment.sha256)
+        .where(
+            own.application_id.in_(mine),
+            own.question_id.is_(None),
+            Attachment.question_id.is_(None),
+            Application.id.not_in(mine),
+            Application.is_finished(),
         )
-        .unique()
-        .all()
+        .limit(LOOKED_AT)
     )
+    return [(application, mine[own_id]) for application, own_id in found]
 
 
-def _resume_hashes(session: Session, ids: Iterable[int]) -> set[str]:
-    found = session.scalars(
-        select(Attachment.sha256).where(
-            Attachment.application_id.in_(ids), Attachment.question_id.is_(None), Attachment.sha256.is_not(None)
-        )
+def _resumes(session: Session, ids: Iterable[int]) -> dict[int, list[str]]:
+    """SHA-256 of the résumés of each application, the newest first."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    files = session.execute(
+        select(Attachment.application_id, Attachment.sha256)
+        .where(Attachment.application_id.in_(wanted), Attachment.question_id.is_(None), Attachment.sha256.is_not(None))
+        .order_by(Attachment.id.desc())
     )
-    return {sha256 for sha256 in found if sha256}
+    found: dict[int, list[str]] = {}
+    for application_id, sha256 in files:
+        found.setdefault(application_id, []).append(str(sha256))
+    return found
 
 
 def _called_alike(session: Session, application: Application) -> Sequence[Application]:
@@ -102,7 +158,8 @@ def _called_alike(session: Session, application: Application) -> Sequence[Applic
     )
     if not (first and last and city):
         return ()
-    beginnings = search.Query(" ".join([first[0][:3], last[-1][:3], *city]))
-    newest = search.found(beginnings, session.get_bind().dialect.name, after=None, limit=LOOKED_AT).subquery("newest")
+    # Two letters: Jon Smith and John Smyth share no more.
+    asked = search.Query(" ".join(city), called=(first[0][:2], last[-1][:2]))
+    newest = search.found(asked, session.get_bind().dialect.name, after=None, limit=LOOKED_AT).subquery("newest")
     found = select(Application).join(newest, newest.c.number == Application.inbox_no)
     return [one for one in session.scalars(found) if search.words([one.city]) == city]

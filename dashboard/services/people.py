@@ -8,17 +8,18 @@ Nothing is merged: who belongs to whom is worked out anew each time, so everythi
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard.database import table_of
-from dashboard.models import ActivityKind, Application, PersonLink
+from dashboard.models import ActivityKind, Application, PersonLink, StageChange
 from dashboard.services.activity import By, Line, locked, write_down
 from dashboard.services.review import BadChange
 
@@ -34,12 +35,13 @@ Pair = tuple[int, int]
 class Person:
     """All completed applications of one person, newest first. `more`: there were too many to follow every trace.
 
-    `said`: what people said of any of them, to be taken back.
+    `said`: what people said of any of them, to be taken back. `outsiders`: of whom they said it is somebody else.
     """
 
     applications: tuple[Application, ...]
     said: tuple[PersonLink, ...]
     more: bool = False
+    outsiders: tuple[Application, ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,6 +51,59 @@ class Person:
     @property
     def ids(self) -> frozenset[int]:
         return frozenset(application.id for application in self.applications)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name they gave, the newest first, each once however it was written."""
+        return _distinct((application.name.casefold(), application.name) for application in self.applications)
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        return _distinct((one.email_key or one.email, one.email) for one in self.applications)
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        return _distinct((one.phone_key or one.phone, one.phone) for one in self.applications)
+
+    @property
+    def shared(self) -> str:
+        """The folded e-mail address or phone number that most of them have, for the inbox to search."""
+        counted = Counter(key[1:] for one in self.applications for key in keys_of(one))
+        return next((key for key, _ in counted.most_common(1)), "")
+
+    @property
+    def sayings(self) -> tuple[Saying, ...]:
+        """`said`, the newest first, with what was said in the same breath as one."""
+        known = {one.id: one for one in (*self.applications, *self.outsiders)}
+        breaths: dict[object, list[PersonLink]] = defaultdict(list)
+        for link in self.said:
+            if link.low_id in known and link.high_id in known:
+                breaths[link.at, link.user_id, link.same].append(link)
+        return tuple(_saying(links, known, self.ids) for links in reversed(breaths.values()))
+
+    def is_not(self, application: Application) -> bool:
+        """Whether somebody said that it is not this person's."""
+        apart = {number for link in self.said if not link.same for number in (link.low_id, link.high_id)}
+        return application.id in apart - self.ids
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What somebody said in one breath: that these applications are one person's, or that they are not.
+
+    `about`: where it parts somebody else's from the person's, only those. `pair`: by which it can be taken back.
+    """
+
+    same: bool
+    at: datetime
+    actor: str
+    about: tuple[Application, ...]
+    pair: tuple[Application, Application]
+
+    @property
+    def of(self) -> frozenset[str]:
+        """The public ids of all that it is about."""
+        return frozenset(one.public_id for one in (*self.about, *self.pair))
 
 
 def person(session: Session, application: Application) -> Person:
@@ -63,7 +118,8 @@ def person(session: Session, application: Application) -> Person:
         (pool.applications[number] for number in members), key=lambda one: (one.arrived_at, one.id), reverse=True
     )
     said = [link for (low, high), link in pool.links.items() if low in members or high in members]
-    return Person(tuple(newest_first), tuple(sorted(said, key=lambda link: link.at)), pool.is_full)
+    outsiders = _members(session, {number for link in said for number in (link.low_id, link.high_id)} - members)
+    return Person(tuple(newest_first), tuple(sorted(said, key=lambda link: link.at)), pool.is_full, tuple(outsiders))
 
 
 def link(session: Session, one_id: int, other_id: int, by: By) -> bool:
@@ -92,9 +148,22 @@ def part(session: Session, application: Application, others: Iterable[int], by: 
     return _say(session, pairs, by, same=False)
 
 
-def take_back(session: Session, low_id: int, high_id: int, by: By) -> bool:
+def tell_apart(session: Session, application: Application, other: Application, by: By) -> bool:
+    """Say that `other` is not the person's who has `application`. False where that was said already.
+
+    One of the person's own is parted from all of them, be it `application` itself; of anybody else it is remembered.
+    """
+    known = person(session, application)
+    if other.id in known.ids:
+        return part(session, other, known.ids, by) > 0
+    if known.is_not(other):
+        return False
+    return _say(session, [_pair(application.id, other.id)], by, same=False) > 0
+
+
+def take_back(session: Session, one_id: int, other_id: int, by: By) -> bool:
     """Take back what was said of two applications, with what was said in the same breath. False where nothing was."""
-    pair = _pair(low_id, high_id)
+    pair = _pair(one_id, other_id)
     said = session.get(PersonLink, pair)
     if said is None:
         return False
@@ -174,12 +243,12 @@ class _Pool:
         """Who has each address and number."""
         found: dict[str, set[int]] = defaultdict(set)
         for application in self.applications.values():
-            for key in _keys(application):
+            for key in keys_of(application):
                 found[key].add(application.id)
         return found
 
     def _joined(self, number: int, sharing: Mapping[str, set[int]]) -> set[int]:
-        near = {other for key in _keys(self.applications[number]) for other in sharing[key]}
+        near = {other for key in keys_of(self.applications[number]) for other in sharing[key]}
         for (low, high), link in self.links.items():
             if number in (low, high):
                 other = high if number == low else low
@@ -197,7 +266,7 @@ def _gather(session: Session, start: Application) -> _Pool:
         links = _links(session, {one.id for one in new})
         pool.links |= links
         linked = {number for pair, link in links.items() if link.same for number in pair}
-        keys = {key for one in new for key in _keys(one)} - asked
+        keys = {key for one in new for key in keys_of(one)} - asked
         asked |= keys
         new = _sharers(session, keys, linked - pool.applications.keys(), but=pool.applications.keys())
         if len(new) + len(pool.applications) > MOST:
@@ -231,7 +300,19 @@ def _sharers(session: Session, keys: set[str], linked: set[int], *, but: Iterabl
     ).all()
 
 
+def last_moves(session: Session, person: Person) -> dict[int, StageChange]:
+    """Who moved each of the person's applications last, and when, by its id; those never moved have none."""
+    last = (
+        select(func.max(StageChange.id))
+        .where(StageChange.application_id.in_(person.ids), StageChange.from_stage != StageChange.to_stage)
+        .group_by(StageChange.application_id)
+    )
+    return {move.application_id: move for move in session.scalars(select(StageChange).where(StageChange.id.in_(last)))}
+
+
 def _members(session: Session, ids: set[int]) -> Sequence[Application]:
+    if not ids:
+        return ()
     return session.scalars(select(Application).where(Application.id.in_(ids)).limit(MOST)).all()
 
 
@@ -246,14 +327,32 @@ def _touches(ids: Iterable[int]) -> ColumnElement[bool]:
     return or_(PersonLink.low_id.in_(ids), PersonLink.high_id.in_(ids))
 
 
-def _keys(application: Application) -> list[str]:
+def keys_of(application: Application) -> list[str]:
     """What joins an application to others: "@" with an e-mail address, "#" with a phone number."""
     keys = (("@", application.email_key), ("#", application.phone_key))
     return [kind + key for kind, key in keys if key]
 
 
 def _shares_a_key(one: Application, other: Application) -> bool:
-    return bool(set(_keys(one)) & set(_keys(other)))
+    return bool(set(keys_of(one)) & set(keys_of(other)))
+
+
+def _distinct(told: Iterable[tuple[str | None, str | None]]) -> tuple[str, ...]:
+    """The first value of each key."""
+    found: dict[str, str] = {}
+    for key, value in told:
+        if key and value:
+            found.setdefault(key, value)
+    return tuple(found.values())
+
+
+def _saying(links: Sequence[PersonLink], known: Mapping[int, Application], own: frozenset[int]) -> Saying:
+    first = links[0]
+    numbers = dict.fromkeys(number for link in links for number in (link.low_id, link.high_id))
+    outside = [] if first.same else [number for number in numbers if number not in own]
+    about = tuple(known[number] for number in outside or numbers)
+    actor = first.user.email if first.user else "The system"
+    return Saying(first.same, first.at, actor, about, (known[first.low_id], known[first.high_id]))
 
 
 def _pair(one_id: int, other_id: int) -> Pair:

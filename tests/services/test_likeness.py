@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -10,6 +12,8 @@ from dashboard.models import Application, Attachment, StoredFile
 from dashboard.services import likeness, people
 from tests.colleagues import by, do
 from tests.outbox_fixtures import NOON, add_applicant
+
+LATER = NOON + timedelta(hours=1)
 
 
 def applicant(session: Session, first: str, last: str, city: str | None = "Austin", **fields: object) -> Application:
@@ -48,6 +52,39 @@ def test_a_similar_name_in_the_same_city_is_suggested_and_others_are_not(session
         "Maria Munoz": "A similar name, also from Austin",
         "Marian Muñozz": "A similar name, also from AUSTIN",
     }
+
+
+def test_names_that_part_after_two_letters_are_found_by_the_index(session: Session):
+    jon = applicant(session, "Jon", "Smith")
+    applicant(session, "John", "Smyth")
+    applicant(session, "Smith", "Jon")
+    assert set(suggested(session, jon)) == {"John Smyth", "Smith Jon"}
+
+
+def test_what_is_alike_is_told_beside_the_one_it_resembles(session: Session):
+    old = applicant(session, "Ada", "Quill", email_key="ada@one.example", phone_key="5125550101")
+    new = applicant(session, "Ada", "Quill", email_key="ada@one.example", phone_key=None, arrived_at=LATER)
+    other = applicant(session, "Ada", "Quil", email_key="ada@two.example", phone_key="7375550101")
+    for one in (old, other):
+        attach(session, one, "a" * 64)
+    attach(session, other, "b" * 64)
+    (suggestion,) = likeness.likely(session, people.person(session, new))
+    assert (suggestion.application, suggestion.beside) == (other, old)
+    assert suggestion.alike == {"name", "city", "email", "phone", "resume"}
+    assert suggestion.resumes == ("a" * 64, "a" * 64)
+    assert suggestion.why == (
+        "The same résumé, a similar name, also from Austin, the same e-mail address but for what follows the @, "
+        "the same phone number but for the area code"
+    )
+
+
+def test_of_one_who_applied_often_only_one_application_is_suggested(session: Session):
+    ada = applicant(session, "Ada", "Quill", email_key="ada@one.example")
+    for _ in range(3):
+        applicant(session, "Ada", "Quil", email_key="ada@two.example")
+    (suggestion,) = likeness.likely(session, people.person(session, ada))
+    assert do(session, people.tell_apart, ada, suggestion.application, by(None))
+    assert suggested(session, ada) == {}
 
 
 def test_the_same_resume_is_suggested_whatever_the_name(session: Session):

@@ -13,7 +13,7 @@ from dashboard.models import Activity, Application, PersonLink
 from dashboard.services import people, reading
 from dashboard.services.review import BadChange
 from tests.colleagues import by, do, told
-from tests.outbox_fixtures import NOON, add_applicant, add_recruiter, all_at_once
+from tests.outbox_fixtures import NOON, add_applicant, add_recruiter, all_at_once, move
 
 LATER = NOON + timedelta(hours=1)
 
@@ -100,6 +100,54 @@ def test_parting_two_that_nothing_joins_says_nothing(session: Session):
     ada, bea = applicant(session, "Ada", "ada@x"), applicant(session, "Bea", "bea@x")
     assert do(session, people.part, ada, [bea.id, ada.id, 999_999], by(None)) == 0
     assert told(session, ada) == []
+
+
+def test_telling_two_apart_cuts_what_joins_them_or_is_remembered_and_is_said_once(session: Session):
+    ada, bea = applicant(session, "Ada", "ada@x", "1111111"), applicant(session, "Bea", "ada@x")
+    mother, stranger = applicant(session, "Mother", phone="1111111"), applicant(session, "Stranger")
+    for other, left in ((mother, {"Ada", "Bea"}), (stranger, {"Ada", "Bea"}), (bea, {"Ada"})):
+        assert do(session, people.tell_apart, bea if other is mother else ada, other, by(None))
+        assert not do(session, people.tell_apart, bea if other is mother else ada, other, by(None))
+        assert names(session, ada) == left
+    outsiders = people.person(session, ada).outsiders
+    assert {one.first_name for one in outsiders} == {"Mother", "Stranger", "Bea"}
+
+
+def test_an_application_is_told_apart_from_all_others_of_its_person(session: Session):
+    ada, bea = applicant(session, "Ada", "ada@x"), applicant(session, "Bea", "ada@x")
+    mother = applicant(session, "Mother", "ada@x")
+    assert do(session, people.tell_apart, mother, mother, by(None))
+    assert names(session, mother) == {"Mother"}
+    (saying,) = people.person(session, mother).sayings
+    assert {one.first_name for one in saying.about} == {"Ada", "Bea"}
+    assert saying.of == {one.public_id for one in (ada, bea, mother)}
+    assert not do(session, people.tell_apart, mother, mother, by(None)), "nobody is left"
+
+
+def test_what_was_said_in_one_breath_is_one_saying_the_newest_first(session: Session):
+    rita = add_recruiter(session)
+    ada, bea, cleo = (applicant(session, name, "ada@x") for name in ("Ada", "Bea", "Cleo"))
+    dora = applicant(session, "Dora", "dora@x")
+    do(session, people.tell_apart, ada, cleo, by(rita))
+    do(session, people.link, ada.id, dora.id, by(None, LATER))
+    linked, parted = people.person(session, ada).sayings
+    assert (linked.same, linked.actor, {one.id for one in linked.about}) == (True, "The system", {ada.id, dora.id})
+    assert (parted.same, parted.actor, [one.id for one in parted.about]) == (False, "rita@example.com", [cleo.id])
+    assert do(session, people.take_back, *(one.id for one in parted.pair), by(rita, LATER))
+    assert names(session, ada) == {"Ada", "Bea", "Cleo", "Dora"}
+    assert bea.id in people.person(session, cleo).ids
+
+
+def test_who_moved_each_application_last_is_told_but_not_who_wrote_a_note(session: Session):
+    rita = add_recruiter(session)
+    ada, bea = applicant(session, "Ada", "ada@x"), applicant(session, "Bea", "ada@x")
+    move(session, ada, "reviewed", at=NOON)
+    move(session, ada, "interview", user=rita, at=LATER)
+    move(session, ada, "interview", note="Called.", at=LATER + timedelta(hours=1))
+    moves = people.last_moves(session, people.person(session, bea))
+    assert {number: (move.actor, move.to_stage) for number, move in moves.items()} == {
+        ada.id: ("rita@example.com", "interview")
+    }
 
 
 def test_the_newer_word_stands_and_the_timeline_has_both(session: Session):

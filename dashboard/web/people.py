@@ -1,0 +1,123 @@
+"""One person: all their applications, what people said of who they are, and who is likely the same."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from dashboard import queries
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import Application
+from dashboard.permissions import Permission, needs
+from dashboard.services import likeness, people
+from dashboard.services.activity import By
+from dashboard.services.people import Person, Saying
+from dashboard.services.review import BadChange
+from dashboard.web.edge import reading, remote_address, writing
+
+bp = Blueprint("people", __name__, url_prefix="/people/<public_id>")
+
+SHOWN: Final = 50
+"""Applications on the page; of a telephone that hundreds share, the inbox has the rest."""
+MAX_TYPED: Final = 500
+
+
+@bp.get("")
+@needs(Permission.APPLICATIONS)
+def show(public_id: str) -> str:
+    """The person who has the application `public_id`. `?said=ID`: of which it was just said who has it."""
+    application = _find(public_id)
+    person = people.person(reading(), application)
+    return render_template(
+        "people/show.html",
+        application=application,
+        person=person,
+        shown=person.applications[:SHOWN],
+        moves=people.last_moves(reading(), person),
+        suggestions=likeness.likely(reading(), person),
+        just_said=_just_said(person, request.args.get("said", "")),
+    )
+
+
+@bp.post("/same")
+@needs(Permission.APPLICATIONS)
+def link(public_id: str) -> Response:
+    """The application `other` is this person's, too: by its ID, or its address as somebody pasted it."""
+    session = writing()
+    application, other = _find(public_id), _other()
+    if other is None:
+        return _refused(public_id)
+    try:
+        said = people.link(session, application.id, other.id, _by())
+    except BadChange as problem:
+        flash(str(problem), "error")
+        return redirect(_page(public_id))
+    return _answer(public_id, other, said=said)
+
+
+@bp.post("/different")
+@needs(Permission.APPLICATIONS)
+def part(public_id: str) -> Response:
+    """The application `other` is somebody else's."""
+    session = writing()
+    application, other = _find(public_id), _other()
+    if other is None:
+        return _refused(public_id)
+    return _answer(public_id, other, said=people.tell_apart(session, application, other, _by()))
+
+
+@bp.post("/take-back")
+@needs(Permission.APPLICATIONS)
+def take_back(public_id: str) -> Response:
+    """What was said of the applications `one` and `other`, with what was said in the same breath."""
+    session = writing()
+    one, other = (queries.application(session, request.form.get(name, "")[:MAX_TYPED]) for name in ("one", "other"))
+    if one and other and people.take_back(session, one.id, other.id, _by()):
+        db.session.commit()
+        flash("Taken back. Who has which application is worked out anew.", "success")
+    else:
+        flash("That was taken back before. Nothing was changed.", "info")
+    return redirect(_page(public_id))
+
+
+def _answer(public_id: str, other: Application, *, said: bool) -> Response:
+    """Back to the page, which then offers to take back what was said."""
+    other_id = other.public_id
+    db.session.commit()
+    if said:
+        return redirect(_page(public_id, said=other_id))
+    flash("That is known already. Nothing was changed.", "info")
+    return redirect(_page(public_id))
+
+
+def _refused(public_id: str) -> Response:
+    flash("No application is found by that. Open the application and copy its address.", "error")
+    return redirect(_page(public_id))
+
+
+def _just_said(person: Person, public_id: str) -> Saying | None:
+    """The newest that was said of an application, however old: an address may be opened again."""
+    return next((saying for saying in person.sayings if public_id in saying.of), None)
+
+
+def _find(public_id: str) -> Application:
+    return queries.application(reading(), public_id) or abort(404)
+
+
+def _other() -> Application | None:
+    """The application a form names: by its ID or by an address that ends with it."""
+    typed = request.form.get("other", "")[:MAX_TYPED].strip()
+    address = typed.partition("?")[0].partition("#")[0].rstrip("/")
+    return queries.application(reading(), address.rpartition("/")[2])
+
+
+def _by() -> By:
+    return By(current_user.id, remote_address(), utcnow())
+
+
+def _page(public_id: str, said: str | None = None) -> str:
+    return url_for("people.show", public_id=public_id, said=said)
