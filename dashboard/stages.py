@@ -26,6 +26,11 @@ class Stage(StrEnum):
         """What people read: `background_check` is "Background check"."""
         return self.value.replace("_", " ").capitalize()
 
+    @property
+    def next(self) -> Stage | None:
+        """Where most people go from here; None after a decision."""
+        return None if self in DECISIVE else list(Stage)[_ORDER[self] + 1]
+
 
 DECISIVE: Final = frozenset({Stage.HIRED, Stage.REJECTED})
 """Leaving one of these takes a decision back."""

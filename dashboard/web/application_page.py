@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from dashboard import review_queue
 from dashboard.clock import utcnow
+from dashboard.highlight import Marks
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import State
 from dashboard.services import reading as reading_verbs
@@ -23,11 +24,13 @@ from dashboard.web.edge import reading, reporting_rules
 
 def page(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
     """An application's page. `typed`: what a refused form held, so that nobody has to write it again."""
+    asked = along.asked()
     now, keys = utcnow(), reporting.keys(application, reporting_rules())
     found = record.of(reading(), application, now=now, viewer_id=current_user.id, keys=keys)
     return render_template(
         "applications/show.html",
-        queue=review_queue.around(reading(), along.asked(), application),
+        queue=review_queue.around(reading(), asked, application),
+        marks=Marks.of(asked.text),
         sheet=reading_verbs.answers(application),
         click=application.click,
         others=found.others,

@@ -1,32 +1,46 @@
-"""Moving one application: its stage, a hire, a hire taken back; and what Talroo has heard of it."""
+"""Deciding about one application: its stage, a hire, holding it, taking that back; and what Talroo has heard of it.
+
+A form says in `then` whether the `next` application of the list opens, and in `queue` which list that is (`along`).
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from dashboard import queries
+from dashboard import queries, review_queue
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, Outbound, StageChange
 from dashboard.models.outbound import State
 from dashboard.permissions import Permission, needs
-from dashboard.services import reporting, review
+from dashboard.services import reporting, review, teamwork
+from dashboard.services.activity import By
 from dashboard.services.review import BadChange, Change, Moved, Wanted
-from dashboard.stages import Stage
-from dashboard.web import application_page
+from dashboard.stages import REJECTION_REASONS, Stage
+from dashboard.web import along, application_page
 from dashboard.web.edge import reading, remote_address, reporting_rules, writing
 
 bp = Blueprint("outcome", __name__, url_prefix="/applications/<public_id>")
+along.init_app(bp)
 
 Answer = Response | tuple[str, int]
 
 STEPS_TOLD: Final = 5
 """Of what happened meanwhile: the flash travels in a cookie, and browsers keep 4 KB."""
+
+NAME_TOLD: Final = 80
+"""Characters of a name, for the same reason."""
+
+HOLDING: Final = {
+    "hold": (teamwork.hold, "Held for later"),
+    "unhold": (teamwork.unhold, "Taken up again"),
+}
+OPPOSITE: Final = {"hold": "unhold", "unhold": "hold"}
 
 
 @bp.post("/stage")
@@ -46,15 +60,39 @@ def hire(public_id: str) -> Answer:
 @needs(Permission.APPLICATIONS)
 def unhire(public_id: str) -> Response:
     """Take a hire back: to the stage the person was in before."""
-    application = _find(public_id)
-    if application.stage != Stage.HIRED:
+    if _find(public_id).stage != Stage.HIRED:
         flash("This person is not marked hired. Nothing was changed.", "info")
-        return redirect(_page(public_id))
-    report_id = getattr(reporting.conversion_of(reading(), application, reporting_rules()), "id", None)
-    moved = _move(public_id, review.stage_before(reading(), application.id))
-    if moved and moved.changed and report_id is not None:
-        _say_what_was_sent(reading().get_one(Outbound, report_id))
-    return redirect(_page(public_id))
+    else:
+        _take_back(public_id)
+    return redirect(along.page_of(public_id))
+
+
+@bp.post("/hold")
+@needs(Permission.APPLICATIONS)
+def hold(public_id: str) -> Response:
+    """Put aside for later; the stage stays."""
+    return _hold(public_id, "hold")
+
+
+@bp.post("/unhold")
+@needs(Permission.APPLICATIONS)
+def unhold(public_id: str) -> Response:
+    """Take up again what was held."""
+    return _hold(public_id, "unhold")
+
+
+@bp.post("/undo")
+@needs(Permission.APPLICATIONS)
+def undo(public_id: str) -> Answer:
+    """Take the decision back that led to `version`, or a `verb` of `HOLDING`, and open that application again."""
+    verb = request.form.get("verb", "")
+    if verb in OPPOSITE:
+        return _hold(public_id, OPPOSITE[verb])
+    moved = _take_back(public_id)
+    if moved and moved.changed:
+        application = _find(public_id)
+        flash(f"Taken back: {application.name[:NAME_TOLD]} is {application.stage_label} again.", "success")
+    return _answer(public_id, moved)
 
 
 @bp.get("/outcome")
@@ -95,11 +133,61 @@ def _move(public_id: str, stage: str) -> Moved | None:
     return moved
 
 
+def _take_back(public_id: str) -> Moved | None:
+    """Undo the last move; what of it cannot be recalled is said."""
+    application, rules = _find(public_id), reporting_rules()
+    report = None
+    if application.stage == Stage.HIRED or application.stage in rules.conversions:
+        report = reporting.conversion_of(application, reporting.concerning(reading(), application, rules), rules)
+    report_id = report.id if report else None
+    moved = _move(public_id, review.stage_before(reading(), application.id))
+    if moved and moved.changed and report_id is not None:
+        _say_what_was_sent(reading().get_one(Outbound, report_id))
+    return moved
+
+
+def _hold(public_id: str, verb: str) -> Response:
+    do, words = HOLDING[verb]
+    session = writing()
+    application = _find(public_id)
+    done = do(session, [application.id], By(current_user.id, remote_address(), utcnow()))
+    db.session.commit()
+    if not done.changed:
+        flash(f"{done.skipped[0][1]}. Nothing was changed.", "info")
+        return _onward(public_id)
+    return _onward(public_id, words, verb)
+
+
 def _answer(public_id: str, moved: Moved | None) -> Answer:
-    """Back to the page; where nothing was done, the page itself, with what was typed still in the form."""
-    if moved and not moved.overtaken:
-        return redirect(_page(public_id))
-    return application_page.page(_find(public_id), request.form), 409 if moved else 400
+    """Onward; where nothing was done, the page itself, with what was typed still in the form."""
+    if not moved or moved.overtaken:
+        return application_page.page(_find(public_id), request.form), 409 if moved else 400
+    return _onward(public_id, _words_of(_find(public_id)) if moved.changed else "")
+
+
+def _onward(public_id: str, words: str = "", verb: str = "stage") -> Response:
+    """To the next application of the list, if the form says so, with what was decided and how to undo it.
+
+    Else back to the page; from the last one to the list, which shows whoever is left.
+    """
+    if request.form.get("then") != "next":
+        return redirect(along.page_of(public_id))
+    application = _find(public_id)
+    if words:
+        name = application.name[:NAME_TOLD]
+        told = {"words": words, "name": name, "version": application.stage_version, "verb": verb, "id": public_id}
+        flash(told, "decided")  # type: ignore[arg-type]
+    following = review_queue.around(reading(), along.asked(), application).next
+    if following:
+        return redirect(along.page_of(following))
+    flash("That was the last one of this list.", "info")
+    return redirect(along.back())
+
+
+def _words_of(application: Application) -> str:
+    """What became of somebody, for the message: "Hired", "Rejected (Withdrew)"."""
+    reason = REJECTION_REASONS.get(request.form.get("reason", "")) if application.stage == Stage.REJECTED else None
+    return f"{application.stage_label} ({reason})" if reason else application.stage_label
 
 
 def _say_what_happened(application_id: int, seen: int) -> None:
@@ -124,7 +212,3 @@ def _say_what_was_sent(report: Outbound) -> None:
 
 def _find(public_id: str) -> Application:
     return queries.application(reading(), public_id) or abort(404)
-
-
-def _page(public_id: str) -> str:
-    return url_for("applications.show", public_id=public_id)

@@ -129,6 +129,7 @@
     if (before && now) before.replaceWith(now);
   });
   let reported = document.getElementById("outcome")?.dataset.report;
+  document.addEventListener("page:shown", () => { reported = document.getElementById("outcome")?.dataset.report; });
   document.addEventListener("htmx:afterSettle", () => {
     const outcome = document.getElementById("outcome");
     if (!outcome) return;
@@ -167,12 +168,12 @@
   });
   for (const moment of ["pageshow", "htmx:afterSettle"]) addEventListener(moment, tellChosen);
 
-  // Back to the list as it was left, with its filters and its page.
+  // Back to a list as it was left, with its filters and its page; an application's own link knows its list.
   const back = document.querySelector("a.back");
   try {
     const left = sessionStorage;
     if (location.pathname === "/login") left.clear(); // the next person's lists are their own
-    if (back) back.search = left.getItem(`list ${back.pathname}`) ?? "";
+    if (back && !back.search) back.search = left.getItem(`list ${back.pathname}`) ?? "";
     addEventListener("pagehide", () => {
       if (document.querySelector(".filters")) left.setItem(`list ${location.pathname}`, location.search);
     });
@@ -181,55 +182,7 @@
   }
   // A refused form is answered with the page itself: looking again must not send it again.
   const own = document.getElementById("main")?.dataset.address;
-  if (own && own !== location.pathname) history.replaceState(null, "", own);
-
-  // Keyboard.
-  const rowLinks = () => [...document.querySelectorAll(".rows tbody .row-link")];
-
-  function step(by) {
-    const links = rowLinks();
-    if (!links.length) return;
-    const row = document.activeElement.closest?.("tr");
-    const here = links.findIndex((link) => row?.contains(link));
-    const next = here < 0 ? 0 : Math.min(Math.max(here + by, 0), links.length - 1);
-    links[next].focus();
-    links[next].closest("tr").scrollIntoView({ block: "nearest" });
-  }
-
-  function closeConfirm(open) {
-    if (open) {
-      open.open = false;
-      open.querySelector("summary").focus();
-    }
-    return open;
-  }
-
-  // On a telephone an opened box pushes its button below the edge, or behind the bar that stands there.
-  document.addEventListener("toggle", (event) => {
-    if (event.target.matches?.("details.confirm[open]")) event.target.scrollIntoView({ block: "nearest" });
-  }, true);
-
-  const KEYS = {
-    "/": () => { const search = document.querySelector("[data-search]"); search?.focus(); search?.select(); return search; },
-    j: () => { step(1); return true; },
-    k: () => { step(-1); return true; },
-    u: () => { const back = document.querySelector("a.back"); back?.click(); return back; },
-    "?": () => { document.getElementById("shortcuts").showModal(); return true; },
-  };
-
-  document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
-    if (event.key === "Escape" && event.target.matches?.("[data-search]")) return event.target.blur();
-    if (event.key === "Escape" && closeConfirm(document.querySelector("details.confirm[open]"))) return event.preventDefault();
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return undefined;
-    if (KEYS[event.key]()) event.preventDefault();
-    return undefined;
-  });
-
-  document.addEventListener("pointerdown", (event) => {
-    const open = document.querySelector("details.confirm[open]");
-    if (open && !open.contains(event.target)) open.open = false;
-  });
+  if (own && new URL(own, location).pathname !== location.pathname) history.replaceState(null, "", own);
 
   // Copying.
   for (const button of document.querySelectorAll(".needs-js")) button.hidden = !navigator.clipboard;
