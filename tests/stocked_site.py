@@ -51,6 +51,7 @@ class Stocked:
             "health.",
             "files.download",
             "files.picture",
+            "files.preview_part",
             "outcome.show",
             "views.bar",
             "incomplete.pulling",
@@ -84,8 +85,8 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
         ids = {
             "applications": hired,
             "outcome": hired,
-            "people": hired,
             "views": _view_of(session()),
+            "people": hired,
             "incomplete": begun,
             "follow_up_jobs": session.scalar(select(Job.public_id).limit(1)),
             "reminder_templates": session.scalar(select(ReminderTemplate.public_id).limit(1)),

@@ -19,6 +19,7 @@ from dashboard.models import Role
 from dashboard.paging import Page
 from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
 from dashboard.services import indexing
+from dashboard.services.drawing import Drawings
 from dashboard.services.files import FileStore
 from dashboard.services.reporting import Rules
 from dashboard.services.together import Together
@@ -32,6 +33,10 @@ def settings(app: Flask | None = None) -> Config:
 
 def file_store() -> FileStore:
     return cast("FileStore", current_app.extensions["file_store"])
+
+
+def drawings() -> Drawings:
+    return cast("Drawings", current_app.extensions["drawings"])
 
 
 def deliveries() -> Together:

@@ -13,6 +13,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
 
+from dashboard import highlight
 from dashboard.talroo import questions
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -30,14 +31,17 @@ class Attached:
     file_name: str = "letter.pdf"
 
 
-def page(data: Any, attachments: list[Attached] | None = None) -> str:
+def page(data: Any, attachments: list[Attached] | None = None, searched: str = "") -> str:
     # The file links are somebody else's macro: a stand-in keeps this about questions.
     loader = ChoiceLoader([DictLoader({"macros/files.html": FILE_LINK}), FileSystemLoader(TEMPLATES)])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters["marked"] = highlight.marked
     template = environment.from_string(
-        '{% from "macros/answers.html" import answer_sheet with context %}{{ answer_sheet(sheet, attachments) }}'
+        '{% from "macros/answers.html" import answer_sheet with context %}{{ answer_sheet(sheet, attachments, marks) }}'
     )
-    return template.render(sheet=questions.read(data), attachments=attachments or [])
+    return template.render(
+        sheet=questions.read(data), attachments=attachments or [], marks=highlight.Marks.of(searched)
+    )
 
 
 def soup(*items: Any, attachments: list[Attached] | None = None) -> BeautifulSoup:
@@ -299,3 +303,11 @@ def test_the_html_is_what_a_strict_parser_wants():
 def test_no_style_and_no_script_stand_in_the_page():
     html = page(chain(3, 1))
     assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=", html)
+
+
+def test_what_was_searched_for_is_marked_in_answers_with_and_without_a_question():
+    shown = page(
+        {"questionsAndAnswers": [item("Forklift & crane"), tree({"a": "1", "ghost": "a fork"})]}, searched="fork"
+    )
+    assert "<mark>Fork</mark>lift &amp; crane" in shown
+    assert "<bdi>a <mark>fork</mark></bdi>" in shown
