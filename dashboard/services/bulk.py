@@ -6,7 +6,7 @@ What is done is kept (`BulkAction`), so that its result can be read again and Un
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -70,12 +70,25 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an action would do. `picked` goes into the confirmation, so that exactly what was looked at is done."""
+    """What an action would do. `picked` goes into the confirmation, so that exactly what was looked at is done.
+
+    `verb`: empty where nobody has said yet what to do. `idle`: the ids of those of `applications` who need nothing.
+    """
 
     verb: str
-    total: int
+    applications: Sequence[Application]
     words: tuple[str, ...]
     picked: tuple[str, ...]
+    idle: frozenset[int] = frozenset()
+
+    @property
+    def total(self) -> int:
+        return len(self.applications)
+
+    @property
+    def changes(self) -> int:
+        """How many would be changed."""
+        return self.total - len(self.idle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +139,24 @@ def choose(session: Session, selection: Selection) -> Chosen:
     return Chosen(chosen, wanted, missing, more=len(found) > MOST or len(selection.picked) > MOST)
 
 
-def preview(session: Session, selection: Selection, verb: Verb, rules: Rules) -> Preview:
-    """What `verb` would do to whom, and what Talroo would hear of it, in words. Changes nothing."""
+def preview(session: Session, selection: Selection, verb: Verb | None, rules: Rules) -> Preview:
+    """What `verb` would do to whom, and what Talroo would hear of it, in words. Changes nothing.
+
+    Without a verb: who is meant.
+    """
     chosen = choose(session, selection)
-    idle = verb.idle(session, chosen.applications)
-    words = [f"{counted(len(chosen.applications) - len(idle), 'application')} will be changed."]
+    idle = verb.idle(session, chosen.applications) if verb else set()
+    words = [*_of_those(chosen, idle)] if verb else [f"{counted(len(chosen.applications), 'application')} selected."]
     if chosen.more:
         words.append(f"These are the newest {MOST:,}; an action takes no more. Do the others after them.")
-    if idle:
-        words.append(
-            f"{counted(len(idle), 'application')} {'needs' if len(idle) == 1 else 'need'} nothing: it is so already."
-        )
     if chosen.missing:
         words.append(f"{counted(chosen.missing, 'application')} cannot be found any more.")
-    busy = [application for application in chosen.applications if application.id not in idle]
-    words += verb.will_send(session, busy, rules)
+    if verb:
+        words += verb.will_send(session, [one for one in chosen.applications if one.id not in idle], rules)
     seen = {one.application_id: one.seen_version for one in chosen.wanted}
     picked = (_as_seen(application, seen[application.id]) for application in chosen.applications)
-    return Preview(verb.words(session), len(chosen.applications), tuple(words), tuple(picked))
+    named = verb.words(session) if verb else ""
+    return Preview(named, chosen.applications, tuple(words), tuple(picked), frozenset(idle))
 
 
 def act(session: Session, selection: Selection, verb: Verb, by: By, rules: Rules, *, token: str) -> BulkAction:
@@ -224,9 +237,21 @@ def result(session: Session, action: BulkAction) -> Result:
     )
 
 
+def latest(session: Session, user_id: int, limit: int = 20) -> Sequence[BulkAction]:
+    """What a user last did to many at once, newest first."""
+    mine = select(BulkAction).where(BulkAction.user_id == user_id)
+    return session.scalars(mine.order_by(BulkAction.id.desc()).limit(limit)).all()
+
+
 def find(session: Session, public_id: str, user_id: int) -> BulkAction | None:
     """An action of the user's own: nobody takes back what a colleague did."""
     return session.scalar(select(BulkAction).where(BulkAction.public_id == public_id, BulkAction.user_id == user_id))
+
+
+def _of_those(chosen: Chosen, idle: set[int]) -> Iterator[str]:
+    yield f"{counted(len(chosen.applications) - len(idle), 'application')} will be changed."
+    if idle:
+        yield f"{counted(len(idle), 'application')} {'needs' if len(idle) == 1 else 'need'} nothing: it is so already."
 
 
 def _as_seen(application: Application, version: int | None) -> str:

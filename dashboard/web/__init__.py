@@ -14,7 +14,7 @@ from dashboard.services.accounts import SESSION_LIFE
 from dashboard.web import edge, errors, formatting, security, static_files
 
 SCREENS: Final = (
-    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "files", "incomplete"),
+    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "bulk", "files", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
     *("conversions", "dispositions", "deliveries", "integration", "health"),
 )

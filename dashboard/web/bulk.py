@@ -1,0 +1,286 @@
+"""`/applications/bulk`: one thing done to many applications after a look at whom it concerns; what they sent, to keep.
+
+A table or an archive of those selected is what a recruiter may download one by one anyway, so both are theirs.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask_login import current_user
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from dashboard.choices import current_choices
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.inbox import Inbox, standing
+from dashboard.permissions import Permission, needs
+from dashboard.services import activity, bulk, bulk_verbs, bundle
+from dashboard.services import reading as reading_verbs
+from dashboard.services.activity import By
+from dashboard.services.bulk import Selection
+from dashboard.services.bulk_verbs import Verb
+from dashboard.services.review import BadChange
+from dashboard.services.teamwork import BEST
+from dashboard.stages import REJECTION_REASONS, Stage
+from dashboard.web import csv
+from dashboard.web.edge import (
+    file_store,
+    let_the_index_catch_up,
+    reading,
+    remote_address,
+    reporting_rules,
+    settings,
+    writing,
+)
+from dashboard.web.formatting import viewer_zone
+
+bp = Blueprint("bulk", __name__, url_prefix="/applications/bulk")
+
+Answer = Response | tuple[str, int]
+
+NAMED: Final = 200
+"""How many of those who are meant a confirmation names."""
+MAX_FIELDS: Final = 100
+
+_PARTS: Final = {"stage": ("stage", "reason"), "assign": ("user",), "rate": ("rating",)}
+_ASKS: Final = {
+    "assign": ("user", "Assign to a colleague", "Choose a colleague."),
+    "tag": ("tag", "Tag", "Write the tag, or choose one that there is."),
+    "untag": ("tag", "Take a tag off", "Choose the tag to take off."),
+}
+"""What a verb must still be told on the confirmation's own page: the field, the page's heading, and what to do."""
+
+
+def _options(name: str, choices: Mapping[str, str]) -> Markup:
+    options = (Markup('<option value="%s">%s</option>') % choice for choice in choices.items())
+    return Markup('<optgroup label="%s">%s</optgroup>') % (name, Markup().join(options))
+
+
+_OPTIONS: Final = Markup().join(
+    (
+        _options("Move to", {f"stage:{stage}": stage.label for stage in Stage if stage != Stage.REJECTED}),
+        _options("Reject", {f"stage:rejected:{reason}": words for reason, words in REJECTION_REASONS.items()}),
+        _options("Assign", {"assign:me": "To me", "assign": "To a colleague…", "assign:": "To nobody"}),
+        _options(
+            "Mark", {"tag": "Tag…", "untag": "Take a tag off…", "hold": "Hold for later", "unhold": "Take up again"}
+        ),
+        _options(
+            "Rate", {f"rate:{number}": f"{number} of {BEST}" for number in range(BEST, 0, -1)} | {"rate:": "Not rated"}
+        ),
+    )
+)
+"""What can be done, as the options of a `<select name="do">`; see `Wish`."""
+
+
+@bp.app_context_processor
+def _bulk_choices() -> dict[str, Markup]:
+    return {"bulk_choices": _OPTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants done. `do`: as a list's choices have it ("stage:rejected:withdrew", or only "tag").
+
+    `fields`: what `bulk_verbs.read` wants to know.
+    """
+
+    do: str
+    fields: Mapping[str, str]
+
+    @classmethod
+    def read(cls, form: Mapping[str, str]) -> Wish:
+        verb, *given = form.get("do", "").split(":")
+        fields = {name: form.get(name, "") for name in ("note", "tag", "user")}
+        fields |= {"verb": verb, **dict(zip(_PARTS.get(verb, ()), given, strict=False))}
+        if fields["user"] == "me":
+            fields["user"] = current_user.public_id
+        return cls(form.get("do", "")[:100], fields)
+
+    @property
+    def lacks(self) -> str:
+        """The field that must still be filled in, or nothing."""
+        field, *_ = _ASKS.get(self.do, ("",))
+        return field if field and not self.fields[field].strip() else ""
+
+    @property
+    def heading(self) -> str:
+        return _ASKS[self.do][1] if self.do in _ASKS else "What to do with them"
+
+    def verb(self, session: Session) -> Verb:
+        """Raises `BadChange` for what cannot be done."""
+        if self.lacks:
+            raise BadChange(_ASKS[self.do][2])
+        return bulk_verbs.read(self.fields, session)
+
+
+@bp.get("")
+@needs(Permission.APPLICATIONS)
+def index() -> str:
+    """What somebody did to many lately, to look at again or take back."""
+    return render_template("bulk/index.html", actions=bulk.latest(reading(), current_user.id))
+
+
+@bp.post("")
+@needs(Permission.APPLICATIONS)
+def choose() -> Answer:
+    """Who is meant, what will be done, and what Talroo will hear of it. Changes nothing."""
+    selection = _selection()
+    return _confirmation(selection, Wish.read(request.form)) if selection else _nobody()
+
+
+@bp.post("/do")
+@needs(Permission.APPLICATIONS)
+def do() -> Answer:
+    """Do what was confirmed. A second press is answered with what the first one did."""
+    selection, wish = Selection.read(request.form.getlist("application")), Wish.read(request.form)
+    if not selection.picked:
+        return _nobody()
+    session = writing()
+    try:
+        verb = wish.verb(session)
+        token = request.form.get("token", "")
+        action = bulk.act(session, selection, verb, _by(), reporting_rules(), token=token)
+    except BadChange as problem:
+        session.rollback()
+        return _confirmation(selection, wish, str(problem))
+    db.session.commit()
+    return redirect(_result(action.public_id))
+
+
+@bp.get("/<public_id>")
+@needs(Permission.APPLICATIONS)
+def show(public_id: str) -> str:
+    """What became of it: how many, who was skipped and why, what could not be taken back."""
+    action = bulk.find(reading(), public_id, current_user.id) or abort(404)
+    return render_template("bulk/show.html", result=bulk.result(reading(), action), list_url=_list_url())
+
+
+@bp.post("/<public_id>/undo")
+@needs(Permission.APPLICATIONS)
+def undo(public_id: str) -> Response:
+    session = writing()
+    action = bulk.find(session, public_id, current_user.id) or abort(404)
+    was_first = bulk.undo(session, action, _by(), reporting_rules())
+    db.session.commit()
+    if not was_first:
+        flash("This was taken back before. Nothing was changed.", "info")
+    return redirect(_result(public_id))
+
+
+@bp.post("/csv")
+@needs(Permission.APPLICATIONS)
+def table() -> Response:
+    """Those selected as the inbox's table."""
+    selection = _selection()
+    if selection is None:
+        return _nobody()
+    if selection.asked is not None:
+        args: dict[str, Any] = selection.asked.args
+        return redirect(url_for("applications.csv", **args))
+    people = bulk.choose(reading(), selection).applications
+    return csv.download("applications.csv", csv.application_columns(reading_verbs.trails(reading(), people)), people)
+
+
+@bp.post("/files")
+@needs(Permission.APPLICATIONS)
+def files() -> Response:
+    """Those selected as an archive of their files and answers."""
+    selection = _selection()
+    if selection is None:
+        return _nobody()
+    chosen = bulk.choose(reading(), selection)
+    numbers = [one.id for one in chosen.applications]
+    if chosen.more or bundle.size(reading(), numbers) > bundle.MOST_BYTES:
+        flash(
+            f"That is too much for one download: it holds {bulk.MOST:,} applications and "
+            f"{bundle.MOST_BYTES // 1_000_000} MB. Select fewer, or narrow the list, by job or by date.",
+            "error",
+        )
+        return redirect(_list_url())
+    address = f"{settings().public_url}/applications/{{}}".format
+    pieces = bundle.pieces(reading(), numbers, file_store(), address)
+    response = Response(stream_with_context(pieces), mimetype="application/zip")
+    name = f"applications-{utcnow().astimezone(viewer_zone()):%Y-%m-%d}.zip"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _selection() -> Selection | None:
+    """Those picked, or all that match; None where there is nobody."""
+    if request.form.get("all") == "1":
+        asked = _asked()
+        if not asked.query.is_empty:
+            let_the_index_catch_up()
+        return Selection(asked=asked)
+    selection = Selection.read(request.form.getlist("application"))
+    return selection if selection.picked else None
+
+
+def _nobody() -> Response:
+    flash("Nobody is selected. Tick the boxes beside the names first.", "info")
+    return redirect(_list_url())
+
+
+def _confirmation(selection: Selection, wish: Wish, problem: str = "") -> Answer:
+    """The page that asks once more. `problem`: why it was refused; everything typed is still there."""
+    verb = None
+    if wish.do and not wish.lacks and not problem:
+        try:
+            verb = wish.verb(reading())
+        except BadChange as refused:
+            problem = str(refused)
+    shown = bulk.preview(reading(), selection, verb, reporting_rules())
+    page = render_template(
+        "bulk/confirm.html",
+        shown=shown,
+        wish=wish,
+        asks=_ASKS.get(wish.do, ("",))[0],
+        problem=problem,
+        named=shown.applications[:NAMED],
+        token=request.form.get("token") or secrets.token_urlsafe(20),
+        queue=request.form.get("queue", ""),
+        list_url=_list_url(),
+        **_choices(wish),
+    )
+    return page, 400 if problem else 200
+
+
+def _choices(wish: Wish) -> dict[str, Any]:
+    """What there is to choose from where the verb asks for it."""
+    if wish.do == "assign":
+        return {"people": activity.colleagues(reading())}
+    if wish.do in ("tag", "untag"):
+        return {"tags": current_choices(reading(), standing(reading(), current_user.id).version).tags}
+    return {}
+
+
+def _by() -> By:
+    return By(current_user.id, remote_address(), utcnow())
+
+
+def _asked() -> Inbox:
+    """The list somebody selected in: the query of its address, as the form brings it."""
+    query = request.values.get("queue", "").removeprefix("?")
+    try:
+        args = parse_qsl(query, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        args = []
+    return Inbox.read(MultiDict(args), viewer_zone(), viewer=current_user.public_id)
+
+
+def _list_url() -> str:
+    args: dict[str, Any] = _asked().args
+    return url_for("applications.index", **args)
+
+
+def _result(public_id: str) -> str:
+    return url_for("bulk.show", public_id=public_id, queue=request.values.get("queue") or None)

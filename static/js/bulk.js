@@ -1,0 +1,61 @@
+/* Selecting many in a list: ranges, the whole page, all that match; counted as one goes. The list works without this file. */
+(() => {
+  "use strict";
+
+  const boxes = () => [...document.querySelectorAll(".pickable [name=application]")];
+  const all = () => document.querySelector("#bulk [name=all]");
+  const whole = () => document.querySelector("[data-select-page]");
+  let last = null;
+
+  function tell() {
+    const form = document.getElementById("bulk");
+    if (!form) return;
+    const rows = boxes();
+    const chosen = rows.filter((box) => box.checked).length;
+    const complete = chosen > 0 && chosen === rows.length;
+    const every = all();
+    if (every) {
+      every.checked &&= complete;
+      every.closest(".bulk-all").hidden = !complete; // offered once the page itself is selected
+    }
+    const head = whole();
+    if (head) {
+      head.closest("label").hidden = false;
+      head.checked = complete;
+      head.indeterminate = chosen > 0 && !complete;
+    }
+    const words = every?.checked ? "All selected" : chosen ? `${chosen} selected` : "";
+    const said = form.querySelector("[data-selected]");
+    if (said.textContent !== words) said.textContent = words;
+  }
+
+  function select(rows, checked) {
+    for (const box of rows) box.checked = checked;
+    tell();
+  }
+
+  // From the one clicked before to this one, as in a file manager.
+  function range(box) {
+    const rows = boxes();
+    const [from, to] = [rows.indexOf(last), rows.indexOf(box)].sort((one, other) => one - other);
+    if (from >= 0) select(rows.slice(from, to + 1), box.checked);
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-select]");
+    if (link) {
+      event.preventDefault();
+      return select(boxes(), link.dataset.select === "page");
+    }
+    if (!event.target.matches(".pickable [name=application]")) return undefined;
+    if (event.shiftKey && last) range(event.target);
+    last = event.target;
+    return undefined;
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-select-page]")) select(boxes(), event.target.checked);
+    else if (event.target.matches(".pickable [name=application], #bulk [name=all]")) tell();
+  });
+  // A choice made stays on the page that was left; coming back, the count is told anew.
+  for (const moment of ["pageshow", "htmx:afterSettle"]) addEventListener(moment, tell);
+})();
