@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -85,6 +86,7 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
         ids = {
             "applications": hired,
             "outcome": hired,
+            "bulk": _done_to_many(sign_in("hr_admin"), hired),
             "views": _view_of(session()),
             "people": hired,
             "incomplete": begun,
@@ -116,6 +118,13 @@ def _view_of(session: Session) -> str:
     view = views.save(session, owner, CANARY, f"q={CANARY}", shared=True, now=utcnow())
     session.commit()
     return view.public_id
+
+
+def _done_to_many(client: FlaskClient, application: str) -> str:
+    """Something that was done to one application as if to many; returns the action's id."""
+    token = token_of(client.get("/applications").text)
+    fields = {"csrf_token": token, "application": application, "do": "rate:3"}
+    return str(client.post("/applications/bulk/do", data=fields).location).rpartition("/")[2]
 
 
 def _write_to(begun: str, app: Flask) -> None:

@@ -22,6 +22,7 @@ PAGES = {
         "/applications?stage=hired&from=2026-01-01",
         *("/applications?tab=held", "/applications/filters", "/views"),
         *(f"/applications/{name}" for name in ("paged", "huge", "bare", "odd", "readable", "trap")),
+        "/applications/bulk",
         "/conversions",
         "/dispositions",
         "/me",
@@ -37,7 +38,7 @@ PAGES = {
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 
-FOLLOWED = ("files.preview", "deliveries.show", "reminder_templates.show", "follow_up_jobs.show")
+FOLLOWED = ("files.preview", "bulk.show", "deliveries.show", "reminder_templates.show", "follow_up_jobs.show")
 """Pages whose ids only the site knows: tests below get there by their links."""
 
 EXPECTED = ("status of 40[34]",)
