@@ -249,7 +249,7 @@ def test_the_words_of_a_pdf_can_be_unfolded_and_how_many_were_searched_for_is_sa
 @pytest.mark.parametrize(
     ("content", "name", "changes", "because"),
     [
-        (b"MZ\x90\0" + b"\0" * 100, "cv.exe", {}, "a file of this kind (Program"),
+        (b"\x7fELF" + b"\0" * 100, "cv.exe", {}, "a file of this kind (Program) is only ever downloaded."),
         (b"", "cv.pdf", {"data": "%%% no base64"}, "it could not be decoded. The download holds what was sent."),
         (b"", "cv.pdf", {"data": None}, "no content was sent with it."),
         (b"%PDF-1.4 not really", "cv.pdf", {}, "this PDF is damaged and cannot be opened."),
