@@ -154,7 +154,7 @@ class Inbox:
         groups: list[tuple[str, ...]] = [(term,) for term in self._terms()]
         if since or before:
             groups.append(search.applied_terms(since, before))
-        return Query(self.text, tuple(groups), since, before)
+        return Query(self.text, tuple(groups), since=since, before=before)
 
     def statement(self, dialect: str, limit: int = COUNT_LIMIT + 1) -> Select[Any]:
         """The first `limit` applications asked for, in no order."""
