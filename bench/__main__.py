@@ -21,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; without: the quick ones")
     parser.add_argument("--quick", action="store_true", help="a few seconds each, to see that it works")
+    parser.add_argument("--sizes", type=_sizes, metavar="FEW,MANY", help="how many applications `lists` has")
     asked = parser.parse_args()
     if unknown := [part for part in asked.parts if part not in PARTS]:
         parser.error(f"there is no part {unknown[0]!r}")
@@ -30,7 +31,8 @@ def main() -> int:
     figures: list[Figure] = []
     for name in asked.parts or (part for part in PARTS if part not in ONLY_WHEN_ASKED):
         print(f"{name} …", file=sys.stderr, flush=True)
-        for figure in PARTS[name](quick=asked.quick):
+        own = {"sizes": asked.sizes} if name == lists.NAME else {}
+        for figure in PARTS[name](quick=asked.quick, **own):
             print(f"  {figure.name}: {figure.value:.4g} {figure.unit}", file=sys.stderr, flush=True)
             figures.append(figure)
     print(report.table(figures))
@@ -38,6 +40,11 @@ def main() -> int:
         words = " ".join(sys.argv[1:])
         print(f"\nWritten to {report.write(figures, words, time.monotonic() - begun)}", file=sys.stderr)
     return 0
+
+
+def _sizes(value: str) -> tuple[int, int]:
+    few, many = (int(one.replace("_", "")) for one in value.split(","))
+    return few, many
 
 
 if __name__ == "__main__":

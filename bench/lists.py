@@ -22,7 +22,8 @@ from dashboard.paging import Place
 from tests.infrastructure.processes import Site
 
 NAME = "lists"
-FEW, MANY = 10_000, 1_000_000
+SIZES: Final = (10_000, 1_000_000)
+QUICK_SIZES: Final = (1_000, 20_000)
 MOST_GROWTH: Final = {"inbox": 1.2, "application": 1.2, "search": 1.5, "filter by an answer": 1.5}
 """From few to many, of the p50; what is not named has no goal."""
 
@@ -43,9 +44,9 @@ class Filled:
         return percentile(self.taken[name], 0.5) * 1000
 
 
-def measure(*, quick: bool) -> Iterator[Figure]:
-    """All databases are filled first, then every page is asked for in turns."""
-    few, many = (1_000, 20_000) if quick else (FEW, MANY)
+def measure(*, quick: bool, sizes: tuple[int, int] | None = None) -> Iterator[Figure]:
+    """All databases are filled first, then every page is asked for in turns. `sizes`: other than the usual ones."""
+    few, many = sizes or (QUICK_SIZES if quick else SIZES)
     with servers.scratch() as folder, ExitStack() as stack:
         sites = {
             (database, size): stack.enter_context(_OPEN[database](folder / f"{database}-{size}"))
@@ -53,7 +54,9 @@ def measure(*, quick: bool) -> Iterator[Figure]:
             for size in (few, many)
         }
         with ThreadPoolExecutor(len(_OPEN)) as pool:
-            list(pool.map(lambda place: _fill(sites[place], place[1]), sites))
+            rates = list(pool.map(lambda place: _fill(sites[place], place[1]), sites))
+        for (database, size), rate in zip(sites, rates, strict=True):
+            yield Figure(NAME, f"{database}, {size:,}: filled", rate, "/s")
         filled = [stack.enter_context(_opened(*place, site)) for place, site in sites.items()]
         for one in filled:
             one.paths = _paths(one)
@@ -70,13 +73,17 @@ def measure(*, quick: bool) -> Iterator[Figure]:
 _OPEN: Final = {"SQLite": servers.dashboard, "PostgreSQL": servers.on_postgres}
 
 
-def _fill(site: Site, size: int) -> None:
+def _fill(site: Site, size: int) -> float:
+    """Fill a site, with the index. Applications a second."""
+    begun = time.perf_counter()
     site.flask("seed", str(size))
+    taken = time.perf_counter() - begun
     # What a database does by itself, PostgreSQL a minute after so many rows came in.
     engine = create_engine(site.environment["DATABASE_URL"], isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("PRAGMA optimize" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE"))
     engine.dispose()
+    return size / taken
 
 
 @contextmanager
