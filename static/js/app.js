@@ -92,7 +92,11 @@
   });
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches("form[method=get]")) return;
-    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+    for (const name of new Set(event.formData.keys())) {
+      const told = event.formData.getAll(name).filter((value) => value !== "");
+      event.formData.delete(name);
+      for (const value of told) event.formData.append(name, value);
+    }
   });
   document.addEventListener("htmx:afterSettle", () => {
     if (!document.getElementById("results")) return;
