@@ -38,8 +38,11 @@
   async function ahead() {
     if (navigator.connection?.saveData || sending) return;
     for (const [address, { at }] of pages) if (performance.now() - at >= FRESH) pages.delete(address);
-    await fetchAhead(link("next"));
-    await fetchAhead(link("previous"));
+    for (const name of ["next", "previous"]) {
+      const address = link(name);
+      await fetchAhead(address);
+      if (ready(address)) main.querySelector(`[data-step="${name}"]`)?.setAttribute("data-ready", "");
+    }
   }
   function ready(address) {
     const entry = pages.get(address);

@@ -14,7 +14,7 @@ IN_TIME = (HOLD + 20) * 1_000
 
 def hire(page: Page) -> None:
     page.locator("summary", has_text="Mark hired").click()
-    page.get_by_role("button", name="Confirm the hire").click()
+    page.get_by_role("button", name="and stay here").click()
 
 
 def report(page: Page, state: str, within: float = 10_000) -> None:
@@ -81,7 +81,7 @@ def test_without_scripts_a_hire_can_be_undone_and_done_again_and_a_reload_shows_
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}", scripts=False)
     page.locator("summary", has_text="Mark hired").click()
     page.get_by_label("First day of work").fill("2027-01-04")
-    page.get_by_role("button", name="Confirm the hire").click()
+    page.get_by_role("button", name="and stay here").click()
     report(page, "held")
     expect(page.locator(".person-facts")).to_contain_text("starts 4 Jan 2027")
     page.get_by_role("button", name="Undo").click()
@@ -204,7 +204,7 @@ def test_the_keyboard_alone_signs_in_finds_somebody_and_hires_them(new_page, inh
         keys.press("Tab")
         assert outlined(page)
     keys.press("Enter")
-    while page.evaluate("document.activeElement.textContent") != "Confirm the hire":
+    while page.evaluate("document.activeElement.textContent") != "and stay here":
         keys.press("Tab")
         assert outlined(page)
     keys.press("Enter")

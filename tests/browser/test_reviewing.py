@@ -1,0 +1,203 @@
+"""Going through twenty applicants: by keyboard alone, by touch on a telephone, without scripts; and how quickly."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from itertools import count
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.inhabited import Inhabited
+
+TWENTY = 20
+_lists = count(1)
+
+PRESS_AND_WAIT = """(key) => new Promise((done) => {
+    const name = () => document.querySelector("h1").textContent;
+    const [before, begun] = [name(), performance.now()];
+    document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+    const look = () => requestAnimationFrame(() => name() === before ? look() : done(performance.now() - begun));
+    look();
+})"""
+"""How many milliseconds after a key the next name is on the screen."""
+
+
+class Queue:
+    """New applicants for a job of their own; `path` is the list of those who are still new, newest first."""
+
+    def __init__(self, inhabited: Inhabited, size: int = TWENTY) -> None:
+        self.title = f"Rigger {next(_lists)}"
+        job = {"title": self.title, "originalJobReference": self.title}
+        self.ids = [inhabited.somebody(job=job) for _ in range(size)][::-1]
+        self.path = f"/applications?job={self.title.replace(' ', '%20')}&tab=new"
+
+    def at(self, page: Page, number: int) -> None:
+        """Wait until the page is that of the applicant with this number."""
+        expect(page.locator("main")).to_have_attribute("data-application", self.ids[number])
+
+    def stand(self, page: Page) -> dict[str, int]:
+        """How many are where."""
+        found = {}
+        for name, query in (("reviewed", "stage=reviewed"), ("rejected", "stage=rejected"), ("held", "held=yes")):
+            page.goto(f"/applications?job={self.title}&{query}")
+            found[name] = int(page.locator("main").get_attribute("data-total") or -1)
+        return found
+
+
+def prefetched(page: Page) -> None:
+    expect(page.locator('[data-step="next"][data-ready]')).to_have_count(1)
+
+
+def test_twenty_are_gone_through_by_keyboard_alone(open_as, inhabited):
+    queue = Queue(inhabited)
+    page = open_as("recruiter", queue.path)
+    keys = page.keyboard
+    keys.press("j")
+    keys.press("Enter")
+    queue.at(page, 0)
+    expect(page.locator("#queue-position")).to_have_text(f"1 of {TWENTY}")
+    for number in range(TWENTY):
+        queue.at(page, number)
+        expect(page.locator("#decided-at")).to_have_count(0)
+        if number == 1:
+            expect(page.locator("h1")).to_be_focused()
+        for key in (["a"], ["r", "4"], ["h"])[number % 3]:
+            keys.press(key)
+        if number == 4:
+            expect(page.locator(".decided")).to_contain_text("Rejected (Withdrew)")
+            keys.press("u")
+            queue.at(page, 4)
+            keys.press("r")
+            keys.press("1")
+    page.wait_for_url(re.compile(r"/applications\?job="))
+    expect(page.locator(".decided")).to_contain_text("Undo")
+    assert queue.stand(page) == {"reviewed": 7, "rejected": 7, "held": 6}
+
+
+def test_twenty_are_gone_through_by_touch_on_a_telephone(open_as, inhabited):
+    queue = Queue(inhabited)
+    page = open_as("recruiter", queue.path, width=390, has_touch=True)
+    page.locator(".row-link").first.tap()
+    for number in range(TWENTY):
+        queue.at(page, number)
+        box = page.locator(".decide").bounding_box()
+        assert box["y"] + box["height"] == 844
+        assert box["height"] < 90
+        if number % 3 == 1:
+            page.locator("#reject").tap()
+            page.get_by_role("button", name="Withdrew").tap()
+        else:
+            page.locator(("#advance", "", "#hold")[number % 3]).tap()
+    page.wait_for_url(re.compile(r"/applications\?job="))
+    assert queue.stand(page) == {"reviewed": 7, "rejected": 7, "held": 6}
+
+
+def test_twenty_are_gone_through_without_scripts(open_as, inhabited):
+    queue = Queue(inhabited)
+    page = open_as("recruiter", queue.path, scripts=False)
+    page.locator(".row-link").first.click()
+    for number in range(TWENTY):
+        queue.at(page, number)
+        if number % 3 == 1:
+            page.locator("#reject").click()
+            page.get_by_role("button", name="Withdrew").click()
+        else:
+            page.locator(("#advance", "", "#hold")[number % 3]).click()
+        if number == 4:
+            page.get_by_role("button", name="Undo").click()
+            queue.at(page, 4)
+            page.locator("#advance").click()
+    page.wait_for_url(re.compile(r"/applications\?job="))
+    assert queue.stand(page) == {"reviewed": 8, "rejected": 6, "held": 6}
+
+
+def test_the_next_one_is_there_at_once(open_as, inhabited):
+    queue = Queue(inhabited, 12)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}")
+    page.evaluate("window.never_reloaded = true")
+    took = []
+    for number in range(1, 10):
+        prefetched(page)
+        took.append(page.evaluate(PRESS_AND_WAIT, "a" if number % 2 else "j"))
+        queue.at(page, number)
+    assert page.evaluate("window.never_reloaded")
+    print(f"\nkey to name: median {statistics.median(took):.0f} ms, longest {max(took):.0f} ms")
+    assert statistics.median(took) < 1_000
+
+
+def test_back_and_forward_lead_through_those_who_were_looked_at(open_as, inhabited):
+    queue = Queue(inhabited, 3)
+    page = open_as("recruiter", queue.path)
+    page.locator(".row-link").first.click()
+    prefetched(page)
+    page.keyboard.press("j")
+    queue.at(page, 1)
+    expect(page).to_have_url(re.compile(f"/applications/{queue.ids[1]}"))
+    page.go_back()
+    queue.at(page, 0)
+    page.go_forward()
+    queue.at(page, 1)
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    page.wait_for_url(re.compile(r"/applications\?job="))
+
+
+def test_what_was_decided_elsewhere_meanwhile_is_seen_and_nothing_is_overwritten(open_as, inhabited):
+    queue = Queue(inhabited, 3)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}", allow=("409",))
+    colleague = open_as("colleague", f"/applications/{queue.ids[0]}")
+    colleague.keyboard.press("h")
+    queue.at(colleague, 1)
+    colleague.keyboard.press("k")
+    queue.at(colleague, 0)
+    colleague.locator("#move-to").click()
+    colleague.get_by_label("Stage").select_option("interview")
+    colleague.get_by_role("button", name="Move", exact=True).click()
+    expect(colleague.locator("main")).to_have_attribute("data-stage", "interview")
+    prefetched(page)
+    page.keyboard.press("a")
+    expect(page.get_by_role("alert")).to_contain_text("Somebody was faster")
+    queue.at(page, 0)
+    expect(page.locator("main")).to_have_attribute("data-stage", "interview")
+
+
+def test_no_single_key_acts_in_a_field_with_another_key_or_when_switched_off(open_as, inhabited):
+    queue = Queue(inhabited, 2)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}")
+    page.locator("#move-to").click()
+    page.get_by_label("Note", exact=True).last.press_sequentially("archa?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+j")
+    page.evaluate("document.body.dataset.keys = 'off'")
+    for key in ("a", "j", "h", "?", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(page.get_by_role("dialog")).to_contain_text("switched off")
+    page.get_by_role("button", name="Close").click()
+    queue.at(page, 0)
+    expect(page.locator("main")).to_have_attribute("data-stage", "new")
+    page.evaluate("document.body.dataset.keys = 'on'")
+    page.keyboard.press("j")
+    queue.at(page, 1)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_moves_while_people_come_and_go(width, open_as, inhabited):
+    queue = Queue(inhabited, 4)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}", width=width)
+    prefetched(page)
+    page.evaluate(
+        """() => {
+            window.shifted = 0;
+            const add = (list) => list.getEntries().forEach((one) => { window.shifted += one.value; });
+            new PerformanceObserver(add).observe({type: "layout-shift"});
+        }"""
+    )
+    page.keyboard.press("a")
+    queue.at(page, 1)
+    expect(page.locator(".decided")).to_contain_text("Undo")
+    prefetched(page)
+    assert page.evaluate("window.shifted") < 0.02

@@ -1,0 +1,151 @@
+"""Going through a list: a decision leads to the next application, says what was done, and can be undone."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from sqlalchemy import select
+
+from dashboard.extensions import db
+from dashboard.models import Activity, Application, Outbound
+from dashboard.models.outbound import State
+from tests.factories import event
+
+QUEUE = "q=picker&tab=new"
+
+
+class Review:
+    """A recruiter's browser at an application of a list. `people` are ids, in the list's order."""
+
+    def __init__(self, client, people):
+        self.client, self.people = client, people
+
+    def open(self, number, query=QUEUE):
+        return self._shown(self.client.get(f"/applications/{self.people[number]}?{query}"))
+
+    def press(self, number, verb, status=200, then="next", queue=QUEUE, **fields):
+        """Send a form of an application's page and follow where it leads."""
+        address = f"/applications/{self.people[number]}"
+        source = self.client.get(f"{address}?{queue}").text
+        known = {"csrf_token": field(source, "csrf_token"), "version": field(source, "version")}
+        known |= {"then": then, "queue": queue}
+        answer = self.client.post(f"{address}/{verb}", data=known | fields, follow_redirects=True)
+        assert answer.status_code == status
+        return self._shown(answer)
+
+    def undo(self):
+        """Send the form of the message that stands on the page."""
+        found = re.search(r'<form method="post" action="([^"]+/undo)" data-decide>(.*?)</form>', self.source, re.DOTALL)
+        fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', html.unescape(found[2])))
+        return self._shown(self.client.post(found[1], data=fields, follow_redirects=True))
+
+    def _shown(self, answer):
+        self.source, self.address = answer.text, answer.request.full_path.rstrip("?")
+        self.text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", self.source)).split())
+        return self
+
+    @property
+    def at(self):
+        """Whose page it is, by their number; None on any other page."""
+        found = re.search(r"/applications/([^/?]+)", self.address)
+        return self.people.index(found[1]) if found else None
+
+
+def field(source, name):
+    return re.search(rf'name="{name}" value="([^"]*)"', source)[1]
+
+
+@pytest.fixture
+def review(deliver, sign_in):
+    """Four new pickers; the newest is number 0. The list has been looked at, so that all of them are indexed."""
+    people = [deliver(event(applicant={"firstName": name})).json["application"] for name in ("Dan", "Cy", "Bo", "Ann")]
+    client = sign_in("recruiter")
+    client.get(f"/applications?{QUEUE}")
+    return Review(client, people[::-1])
+
+
+def test_an_application_knows_its_place_in_the_list_it_was_opened_from(review):
+    assert "2 of 4" in review.open(1).text
+    assert f'/applications/{review.people[0]}?q=picker&amp;tab=new" data-step="previous"' in review.source
+    assert f'/applications/{review.people[2]}?q=picker&amp;tab=new" data-step="next"' in review.source
+    assert 'class="back" href="/applications?q=picker&amp;tab=new"' in review.source
+    assert "1 of 4" in review.open(0, query="").text
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields", "words", "stage"),
+    [
+        ("stage", {"stage": "reviewed"}, "Reviewed: Bo Quill Undo", "reviewed"),
+        ("stage", {"stage": "rejected", "reason": "withdrew"}, "Rejected (Withdrew): Bo Quill Undo", "rejected"),
+        ("hire", {}, "Hired: Bo Quill Undo", "hired"),
+        ("hold", {}, "Held for later: Bo Quill Undo", "new"),
+    ],
+)
+def test_a_decision_opens_the_next_one_with_an_undo_that_opens_the_same_again(review, app, verb, fields, words, stage):
+    def stands():
+        with app.app_context():
+            found = db.session.scalars(select(Application).where(Application.public_id == review.people[1])).one()
+            return found.stage, found.held_at is not None
+
+    review.press(1, verb, **fields)
+    assert (review.at, stands()) == (2, (stage, verb == "hold"))
+    assert words in review.text
+    assert review.address.endswith("?q=picker&tab=new")
+    review.undo()
+    assert (review.at, stands()) == (1, ("new", False))
+    assert review.address.endswith("?q=picker&tab=new")
+
+
+def test_an_undone_hire_is_not_reported(review, app):
+    review.press(0, "hire").undo()
+    with app.app_context():
+        assert set(db.session.scalars(select(Outbound.state))) <= {State.CANCELLED, State.UNSENDABLE}
+    assert "Taken back: Ann Quill is New again." in review.text
+
+
+def test_an_undo_after_somebody_else_moved_them_on_changes_nothing(review, sign_in):
+    review.press(0, "stage", stage="reviewed")
+    Review(sign_in("hr_admin"), review.people).press(0, "stage", then="stay", stage="interview")
+    review.undo()
+    assert "Somebody was faster, so nothing was changed" in review.text
+    assert 'data-stage="interview"' in review.source
+
+
+def test_after_the_last_one_the_list_shows_whoever_is_left(review):
+    review.press(3, "stage", stage="reviewed")
+    assert review.address == "/applications?q=picker&tab=new"
+    assert "That was the last one of this list." in review.text
+    assert "Reviewed: Dan Quill Undo" in review.text
+    assert review.source.count("<tr data-application=") == 3
+
+
+def test_where_somebody_was_faster_the_list_still_comes_along(review):
+    review.press(1, "stage", status=409, stage="offer", version="7")
+    assert f'name="queue" value="{html.escape(QUEUE)}"' in review.source
+    assert "2 of 4" in review.text
+
+
+def test_without_a_wish_for_the_next_one_stays(review):
+    review.press(1, "stage", then="", stage="reviewed")
+    assert review.at == 1
+    assert review.address.endswith("?q=picker&tab=new")
+    assert "Undo" not in review.text.partition("Keyboard shortcuts")[0]
+
+
+def test_who_is_held_can_be_taken_up_again_once(review, app):
+    review.press(0, "hold", then="stay")
+    assert "Take up again" in review.text
+    review.press(0, "hold")
+    assert "Held already. Nothing was changed." in review.text
+    review.press(0, "unhold", then="stay")
+    assert "Take up again" not in review.text
+    with app.app_context():
+        assert len(db.session.scalars(select(Activity)).all()) == 2
+
+
+@pytest.mark.parametrize("queue", ["tab=lost&q=%00%ff", "&".join(["answer=x"] * 30), "q=" + "%f0%9f%8d%9e" * 900])
+def test_a_list_that_cannot_be_read_is_no_obstacle(review, queue):
+    review.press(0, "stage", queue=queue, stage="reviewed")
+    assert "Reviewed: Ann Quill" in review.text
