@@ -48,8 +48,8 @@ _WORDS: Final = {
     "resume": "the same résumé",
     "name": "a similar name",
     "city": "also from {0.city}",
-    "email": "the same e-mail address but for what follows the @",
-    "phone": "the same phone number but for the area code",
+    "email": "a similar e-mail address",
+    "phone": "a similar phone number",
 }
 
 

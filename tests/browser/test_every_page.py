@@ -22,7 +22,7 @@ PAGES = {
         "/applications?stage=hired&from=2026-01-01",
         *("/applications?tab=held", "/applications/filters", "/views"),
         *(f"/applications/{name}" for name in ("paged", "huge", "bare", "odd", "readable", "trap")),
-        "/applications/bulk",
+        *("/applications/bulk", "/people/readable"),
         "/conversions",
         "/dispositions",
         "/me",
@@ -77,7 +77,8 @@ def real(path: str, inhabited: Inhabited) -> str:
     path = re.sub(r"(?<=[/=])begun$", inhabited.begun[0], path)
     if path == "/unsubscribe/link":
         return f"/unsubscribe/{opt_outs.token('ada@example.com', 'none', inhabited.site.environment['SECRET_KEY'])}"
-    return re.sub(r"^/applications/(\w+)$", lambda found: f"/applications/{inhabited.applications[found[1]]}", path)
+    names = inhabited.applications
+    return re.sub(r"^(/applications/|/people/)(\w+)$", lambda found: found[1] + names.get(found[2], found[2]), path)
 
 
 def test_every_page_there_is_is_opened_by_somebody_who_may(make_app, sqlite_url):
