@@ -76,6 +76,7 @@ _OPTIONS: Final = Markup().join(
         _options(
             "Rate", {f"rate:{number}": f"{number} of {BEST}" for number in range(BEST, 0, -1)} | {"rate:": "Not rated"}
         ),
+        _options("Download", {"csv": "As a table (CSV)", "files": "Files and answers (ZIP)"}),
     )
 )
 """What can be done, as the options of a `<select name="do">`; see `Wish`."""
@@ -133,6 +134,8 @@ def index() -> str:
 @needs(Permission.APPLICATIONS)
 def choose() -> Answer:
     """Who is meant, what will be done, and what Talroo will hear of it. Changes nothing."""
+    if request.form.get("do") in _KEPT:
+        return _KEPT[request.form["do"]]()
     selection = _selection()
     return _confirmation(selection, Wish.read(request.form)) if selection else _nobody()
 
@@ -212,6 +215,10 @@ def files() -> Response:
     name = f"applications-{utcnow().astimezone(viewer_zone()):%Y-%m-%d}.zip"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+_KEPT: Final = {"csv": table, "files": files}
+"""What is downloaded rather than done: a choice like the others, where there is no room for buttons."""
 
 
 def _selection() -> Selection | None:
