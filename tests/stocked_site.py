@@ -54,6 +54,7 @@ class Stocked:
             "files.picture",
             "files.preview_part",
             "outcome.show",
+            "team.look",
             "views.bar",
             "incomplete.pulling",
             "home",
@@ -86,6 +87,7 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
         ids = {
             "applications": hired,
             "outcome": hired,
+            "team": hired,
             "bulk": _done_to_many(sign_in("hr_admin"), hired),
             "views": _view_of(session()),
             "people": hired,

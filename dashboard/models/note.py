@@ -44,6 +44,7 @@ class Mention(Base):
 
     __tablename__ = "mention"
     __table_args__ = (
+        Index("ix_mention_user", "user_id", "note_id"),
         Index(
             "ix_mention_unread",
             "user_id",

@@ -11,10 +11,10 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.models import LoginSession, Role, User
+from dashboard.models import LoginSession, Mention, Role, User
 from dashboard.services import throttle
 
 SESSION_LIFE: Final = timedelta(hours=12)
@@ -98,12 +98,24 @@ def sign_in(session: Session, user: User, *, address: str, user_agent: str, now:
 
 def signed_in(session: Session, token: str, *, now: datetime) -> User | None:
     """Whom a session token belongs to, while it holds."""
-    return session.scalar(_SIGNED_IN, {"token_hash": _hash(token), "now": now})
+    found = session.execute(_SIGNED_IN, {"token_hash": _hash(token), "now": now}).one_or_none()
+    if found is None:
+        return None
+    user: User = found.User
+    user.unread_mentions = found.unread
+    return user
 
 
 # Written once: every request asks it.
 _SIGNED_IN: Final = (
-    select(User)
+    select(
+        User,
+        select(func.count())
+        .where(Mention.user_id == User.id, Mention.read_at.is_(None))
+        .correlate(User)
+        .scalar_subquery()
+        .label("unread"),
+    )
     .join(LoginSession, LoginSession.user_id == User.id)
     .where(
         LoginSession.token_hash == bindparam("token_hash"),
@@ -121,6 +133,10 @@ def sign_out(session: Session, token: str, *, now: datetime) -> None:
         .where(LoginSession.token_hash == _hash(token), LoginSession.revoked_at.is_(None))
         .values(revoked_at=now)
     )
+
+
+def find(session: Session, public_id: str) -> User | None:
+    return session.scalar(select(User).where(User.public_id == public_id))
 
 
 def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:

@@ -133,6 +133,19 @@ def unread_mentions(session: Session, user_id: int, limit: int = 50) -> Sequence
     ).all()
 
 
+def mentions_of(session: Session, user_id: int, limit: int = 100) -> Sequence[Mention]:
+    """Where notes name the user: those not read yet, then the others, the newest first; with their applications."""
+    return session.scalars(
+        select(Mention)
+        .join(Mention.note)
+        .join(Note.application)
+        .where(Mention.user_id == user_id)
+        .order_by(Mention.read_at.is_not(None), Mention.note_id.desc())
+        .options(contains_eager(Mention.note).contains_eager(Note.application).joinedload(Application.job))
+        .limit(limit)
+    ).all()
+
+
 def read_mentions(session: Session, user_id: int, application_id: int, now: datetime) -> int:
     """Whoever opens an application has read what it says to them. How many mentions that were."""
     notes = select(Note.id).where(Note.application_id == application_id)

@@ -14,7 +14,8 @@ from dashboard.services.accounts import SESSION_LIFE
 from dashboard.web import edge, errors, formatting, security, static_files
 
 SCREENS: Final = (
-    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "bulk", "files", "incomplete"),
+    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "team", "bulk"),
+    *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
     *("conversions", "dispositions", "deliveries", "integration", "health"),
 )

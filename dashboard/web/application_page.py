@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 from flask import render_template
@@ -11,6 +12,7 @@ from flask_login import current_user
 
 from dashboard import review_queue
 from dashboard.clock import utcnow
+from dashboard.database import public_id
 from dashboard.highlight import Marks
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import State
@@ -22,8 +24,15 @@ from dashboard.web import along
 from dashboard.web.edge import reading, reporting_rules
 
 
-def page(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
-    """An application's page. `typed`: what a refused form held, so that nobody has to write it again."""
+def page(
+    application: Application,
+    typed: Mapping[str, str] = MappingProxyType({}),
+    team_typed: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """An application's page. `typed`: what a refused form held, so that nobody has to write it again.
+
+    `team_typed`: the same of one of the team's forms.
+    """
     asked = along.asked()
     now, keys = utcnow(), reporting.keys(application, reporting_rules())
     found = record.of(reading(), application, now=now, viewer_id=current_user.id, keys=keys)
@@ -34,15 +43,29 @@ def page(application: Application, typed: Mapping[str, str] = MappingProxyType({
         sheet=reading_verbs.answers(application),
         click=application.click,
         others=found.others,
-        timeline=reading_verbs.history(application, found, now=now),
-        **team(application, found),
+        looking=found.looking,
+        **_team(application, found, now, team_typed),
         **context(application, typed, found.outbounds),
     )
 
 
-def team(application: Application, found: Record) -> dict[str, object]:
-    """What `_team.html` and `_looking.html` show of an application."""
-    return {"tags": found.tags, "tag_names": found.tag_names, "colleagues": found.colleagues, "looking": found.looking}
+def team_part(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What changes on the page when colleagues rate, assign, tag or note."""
+    now = utcnow()
+    found = record.of(reading(), application, now=now, viewer_id=current_user.id)
+    part = _team(application, found, now, typed)
+    return render_template("applications/_team_part.html", application=application, part=True, **part)
+
+
+def _team(application: Application, found: Record, now: datetime, typed: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "tags": found.tags,
+        "tag_names": found.tag_names,
+        "colleagues": found.colleagues,
+        "timeline": reading_verbs.history(application, found, now=now),
+        "note_token": public_id(),
+        "team_typed": typed,
+    }
 
 
 def context(

@@ -41,6 +41,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.id, self.public_id, self.email = user.id, user.public_id, user.email
         self.role, self.role_label = user.role, user.role_label
         self.single_keys = user.single_keys
+        self.unread_mentions = user.unread_mentions
         self.token = token
 
     def get_id(self) -> str:

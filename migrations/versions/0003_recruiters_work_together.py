@@ -161,6 +161,7 @@ def upgrade():
     sa.PrimaryKeyConstraint('note_id', 'user_id', name=op.f('pk_mention'))
     )
     with op.batch_alter_table('mention', schema=None) as batch_op:
+        batch_op.create_index('ix_mention_user', ['user_id', 'note_id'], unique=False)
         batch_op.create_index('ix_mention_unread', ['user_id', 'note_id'], unique=False, sqlite_where=sa.text('read_at IS NULL'), postgresql_where=sa.text('read_at IS NULL'))
 
     # Not in batches, which would write every application anew.
@@ -190,6 +191,7 @@ def downgrade():
     op.drop_column('application', 'rating')
     op.drop_column('application', 'assigned_to_id')
     with op.batch_alter_table('mention', schema=None) as batch_op:
+        batch_op.drop_index('ix_mention_user')
         batch_op.drop_index('ix_mention_unread', sqlite_where=sa.text('read_at IS NULL'), postgresql_where=sa.text('read_at IS NULL'))
 
     op.drop_table('mention')

@@ -23,6 +23,7 @@ PAGES = {
         *("/applications?tab=held", "/applications/filters", "/views"),
         *(f"/applications/{name}" for name in ("paged", "huge", "bare", "odd", "readable", "trap")),
         *("/applications/bulk", "/people/readable"),
+        "/mentions",
         "/conversions",
         "/dispositions",
         "/me",

@@ -16,8 +16,9 @@ ROLES = ("recruiter", "hr_admin", "it_admin")
 MAY = {
     "applications": {"recruiter", "hr_admin"},
     "outcome": {"recruiter", "hr_admin"},
+    "team": {"recruiter", "hr_admin"},
+    "mentions": {"recruiter", "hr_admin"},
     "bulk": {"recruiter", "hr_admin"},
-    "views": {"recruiter", "hr_admin"},
     "views": {"recruiter", "hr_admin"},
     "people": {"recruiter", "hr_admin"},
     "files": {"recruiter", "hr_admin"},

@@ -1,0 +1,221 @@
+"""What colleagues say and do on an application's page: rate, assign, tag, note; and who is looking at it.
+
+Every form goes back to the page it stands on; sent by htmx, it gets that part of the page anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from dashboard import queries
+from dashboard.clock import utcnow
+from dashboard.models import Application, Note
+from dashboard.permissions import Permission, needs
+from dashboard.services import accounts, notes, tagging, teamwork, viewing
+from dashboard.services.activity import By
+from dashboard.services.review import BadChange
+from dashboard.web import along, application_page
+from dashboard.web.edge import reading, remote_address, writing
+
+bp = Blueprint("team", __name__, url_prefix="/applications/<public_id>")
+
+Answer = Response | str | tuple[str, int]
+
+NOTHING_SEEN: Final = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+
+
+@bp.post("/rating")
+@needs(Permission.APPLICATIONS)
+def rate(public_id: str) -> Answer:
+    """`rating`: 1 to 4; empty takes it away."""
+    typed = request.form.get("rating", "")
+    session, application = _begin(public_id)
+    try:
+        teamwork.rate(session, [application.id], _number(typed) if typed else None, _by())
+    except BadChange as problem:
+        return _refused(public_id, problem)
+    return _done(session, public_id)
+
+
+@bp.post("/assign")
+@needs(Permission.APPLICATIONS)
+def assign(public_id: str) -> Answer:
+    """`assigned`: "me", "none", or a user's public id."""
+    session, application = _begin(public_id)
+    try:
+        teamwork.assign(session, [application.id], _whom(session, request.form.get("assigned", "")), _by())
+    except BadChange as problem:
+        return _refused(public_id, problem)
+    return _done(session, public_id)
+
+
+@bp.post("/tags")
+@needs(Permission.APPLICATIONS)
+def tag(public_id: str) -> Answer:
+    """`tag`: its name."""
+    session, application = _begin(public_id)
+    try:
+        done = tagging.tag(session, [application.id], request.form.get("tag", ""), _by())
+    except BadChange as problem:
+        return _refused(public_id, problem)
+    for _, why in done.skipped:
+        flash(f"{why}. Nothing was changed.", "info")
+    return _done(session, public_id)
+
+
+@bp.post("/tags/remove")
+@needs(Permission.APPLICATIONS)
+def untag(public_id: str) -> Answer:
+    """`tag`: its public id, or its name. Taken off by somebody else before, it stays off."""
+    session, application = _begin(public_id)
+    found = tagging.find(session, request.form.get("tag", ""))
+    if found is not None:
+        tagging.untag(session, [application.id], found, _by())
+    return _done(session, public_id)
+
+
+@bp.post("/notes")
+@needs(Permission.APPLICATIONS)
+def write(public_id: str) -> Answer:
+    """`body`: the words. `token`: made with the form, so that a double click writes one note."""
+    session, application = _begin(public_id)
+    try:
+        written = notes.write(
+            session, [application.id], request.form.get("body", ""), _by(), token=request.form.get("token", "")
+        )
+    except BadChange as problem:
+        return _refused(public_id, problem)
+    _say_who_is_told(written.told)
+    return _done(session, public_id)
+
+
+@bp.post("/notes/<note_id>")
+@needs(Permission.APPLICATIONS)
+def edit(public_id: str, note_id: str) -> Answer:
+    """`body`: the new words. `edits`: the edition they were written over; a newer one is not lost, nor are they."""
+    session, application = _begin(public_id)
+    note, body = _note(session, application, note_id), request.form.get("body", "")
+    try:
+        changed = notes.edit(session, note, body, _by(), seen=_seen())
+    except BadChange as problem:
+        return _refused(public_id, problem, {"body": body, "note": note_id})
+    if changed:
+        return _done(session, public_id)
+    if note.removed_at is None:
+        flash("This note was changed meanwhile, so nothing was overwritten. Look at both, then save again.", "error")
+        return _page(public_id, {"body": body, "note": note_id}, 409)
+    flash("This note was removed meanwhile. What you wrote stands in the form for a new one.", "error")
+    return _page(public_id, {"body": body}, 409)
+
+
+@bp.post("/notes/<note_id>/remove")
+@needs(Permission.APPLICATIONS)
+def remove(public_id: str, note_id: str) -> Answer:
+    """`edits`: the edition that was seen."""
+    session, application = _begin(public_id)
+    try:
+        removed = notes.remove(session, _note(session, application, note_id), _by(), seen=_seen())
+    except BadChange as problem:
+        return _refused(public_id, problem)
+    if removed:
+        return _done(session, public_id)
+    flash("This note was changed meanwhile, so it was not removed. Read it again, then decide.", "error")
+    return _page(public_id, {}, 409)
+
+
+@bp.post("/looking")
+@needs(Permission.APPLICATIONS)
+def looking(public_id: str) -> str:
+    """Whoever sends this has the page open: it is read, and so is what its notes say to them. Who else has it open."""
+    application = _note_a_look(public_id)
+    others = viewing.who_is_looking(reading(), application.id, utcnow(), but=current_user.id)
+    return render_template("applications/_who_is_looking.html", looking=others)
+
+
+@bp.get("/looking.svg")
+@needs(Permission.APPLICATIONS)
+def look(public_id: str) -> Response:
+    """The same as a picture of nothing, for browsers without scripts. Prefetching a page does not load it."""
+    _note_a_look(public_id)
+    return Response(NOTHING_SEEN, mimetype="image/svg+xml")
+
+
+def _note_a_look(public_id: str) -> Application:
+    application, now = _find(public_id), utcnow()
+    if viewing.must_note(reading(), current_user.id, application.id, now):
+        number, session = application.id, writing()
+        viewing.see(session, current_user.id, number, now)
+        notes.read_mentions(session, current_user.id, number, now)
+        session.commit()
+    return application
+
+
+def _begin(public_id: str) -> tuple[Session, Application]:
+    """As a writer from the first statement on."""
+    session = writing()
+    return session, _find(public_id)
+
+
+def _by() -> By:
+    return By(current_user.id, remote_address(), utcnow())
+
+
+def _number(typed: str) -> int:
+    """A number, or one that no rating and no edition is."""
+    return int(typed) if re.fullmatch(r"[0-9]{1,9}", typed, re.ASCII) else -1
+
+
+def _seen() -> int:
+    return _number(request.form.get("edits", ""))
+
+
+def _whom(session: Session, typed: str) -> int | None:
+    if typed == "none":
+        return None
+    user = accounts.find(session, current_user.public_id if typed == "me" else typed)
+    return user.id if user else -1
+
+
+def _say_who_is_told(told: tuple[str, ...]) -> None:
+    if told:
+        flash(f"The note is written. Told of it: {', '.join(told[:5])}{', …' if len(told) > 5 else ''}.", "success")
+
+
+def _note(session: Session, application: Application, note_id: str) -> Note:
+    note = notes.find(session, note_id)
+    return note if note is not None and note.application_id == application.id else abort(404)
+
+
+def _done(session: Session, public_id: str) -> Answer:
+    session.commit()
+    return _page(public_id, {}, 200)
+
+
+def _refused(public_id: str, problem: BadChange, typed: Mapping[str, str] | None = None) -> Answer:
+    reading().rollback()
+    flash(str(problem), "error")
+    return _page(public_id, request.form if typed is None else typed, 400)
+
+
+def _page(public_id: str, typed: Mapping[str, Any], status: int) -> Answer:
+    """Back to the page; the page itself where `typed` still has to be shown; to htmx, the part of it that changed."""
+    if "HX-Request" in request.headers:
+        return application_page.team_part(_read(public_id), typed)
+    if status == 200:
+        return redirect(f"{along.page_of(public_id)}#team")
+    return application_page.page(_read(public_id), team_typed=typed), status
+
+
+def _find(public_id: str) -> Application:
+    return queries.application(reading(), public_id) or abort(404)
+
+
+def _read(public_id: str) -> Application:
+    return queries.application_to_read(reading(), public_id) or abort(404)
