@@ -158,6 +158,8 @@ def _why_not(attachment: Attachment) -> str:
         return "no content was sent with it."
     if attachment.verdict == "unreadable":
         return "it could not be decoded. The download holds what was sent."
+    if attachment.file_type is filetypes.UNKNOWN:
+        return "it is a file of an unknown kind, which is only ever downloaded."
     return f"a file of this kind ({attachment.type_label}) is only ever downloaded."
 
 

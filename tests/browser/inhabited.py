@@ -79,7 +79,8 @@ class Inhabited:
             "lastName": f"Tester {number}",
             "emailAddress": f"quentin{number}@example.com",
         }
-        return str(self.deliver(event(applicant=person, **{"tlrSid": click, **data}))["application"])
+        applicant = person | data.pop("applicant", {})
+        return str(self.deliver(event(applicant=applicant, **{"tlrSid": click, **data}))["application"])
 
     def unfinished(self, days: float = 1, **data: Any) -> str:
         """A new person who submitted the contact page `days` ago; returns the application's id."""
