@@ -68,6 +68,11 @@ def _unread_files(session: Session, _now: datetime) -> Values:
     return _counted(session, select(func.count()).select_from(StoredFile).where(StoredFile.read_at.is_(None)))
 
 
+def _unindexed(session: Session, _now: datetime) -> Values:
+    # An index of those that wait, and so of few.
+    return _counted(session, select(func.count()).select_from(Application).where(Application.unindexed.is_not(None)))
+
+
 def _pull_ages(session: Session, now: datetime) -> Values:
     ended = select(SyncRun.kind, func.max(SyncRun.finished_at)).where(SyncRun.state == "done").group_by(SyncRun.kind)
     return {(kind,): (now - at).total_seconds() for kind, at in session.execute(ended) if at}
@@ -89,4 +94,5 @@ _FIGURES: Final[tuple[tuple[str, str, tuple[str, ...], Callable[[Session, dateti
     ("pull_age_seconds", "Since a pull from the Platform API last came to its end.", ("kind",), _pull_ages),
     ("pull_items", "What the last pull found, by what it did here.", ("kind", "effect"), _pulled),
     ("files_unread", "Stored files whose text the worker has yet to read.", (), _unread_files),
+    ("applications_unindexed", "Applications that no search or filter knows as they are now.", (), _unindexed),
 )

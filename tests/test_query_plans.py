@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 from sqlalchemy import event, insert, select, text
 
-from dashboard import inbox, queries
+from dashboard import inbox, queries, review_queue
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.inbox import Inbox
@@ -82,7 +82,7 @@ def plans(session, run) -> Iterator[str]:
         event.remove(db.engine, "before_cursor_execute", note)
     explain = "EXPLAIN QUERY PLAN " if is_sqlite(session) else "EXPLAIN "
     for statement, parameters in sent:
-        if re.match("SELECT", statement):
+        if re.match("SELECT|WITH", statement):
             rows = session.connection().exec_driver_sql(explain + statement, parameters)
             yield "\n".join(str(row[-1]) for row in rows)
 
@@ -137,6 +137,24 @@ def test_counting_stops_in_time_and_needs_an_index(session):
         told = plan(session, lambda asked=asked: inbox.inbox_total(session, asked))
         assert not reads_whole_table(session, told, "application"), f"{name}:\n{told}"
         assert not asks_the_index_for_everything(session, told), f"{name}:\n{told}"
+
+
+def test_saved_views_are_counted_by_indexes(session):
+    told = plan(session, lambda: inbox.inbox_totals(session, list(ASKED.values())))
+    assert not reads_whole_table(session, told, "application"), told
+    assert not asks_the_index_for_everything(session, told), told
+
+
+def test_the_queue_around_an_application_is_found_by_indexes(session):
+    """In the middle of everybody, where all before and all behind would be a thousand each."""
+    one = session.scalars(select(Application).where(Application.inbox_no == MANY // 2)).one()
+    for name, asked in ASKED.items():
+        found = list(plans(session, lambda asked=asked: review_queue.around(session, asked, one)))
+        assert 1 <= len(found) <= 2, name
+        for told in found:
+            for table in ("application", "seen", "application_tag", "job"):
+                assert not reads_whole_table(session, told, table), f"{name}:\n{told}"
+            assert not asks_the_index_for_everything(session, told), f"{name}:\n{told}"
 
 
 def test_the_tabs_are_counted_by_indexes(session):

@@ -103,6 +103,7 @@ def test_the_figures_count_what_there_is(app, client, deliver):
         'dashboard_outbox{channel="conversion",state="parked"}': 1,
         'dashboard_outbox{channel="conversion",state="sent"}': 2,
         "dashboard_files_unread": 1,
+        "dashboard_applications_unindexed": 2,
     }
 
 
