@@ -154,10 +154,11 @@ def initials(name: str | None) -> str:
 
 
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add `ago`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials`, `marked` to
-    `app`, and the test `past`.
+    """Add `ago`, `age`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials`, `marked`
+    to `app`, and the test `past`.
 
-    `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
+    `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; `age` is `ago` for long lists,
+    without the exact time, which static/js/app.js tells of what somebody points at; everything else gives text that
     Jinja escapes.
     """
 
@@ -171,6 +172,12 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
         return show
 
     ago = time_filter("ago", lambda moment, zone: span(moment.astimezone(zone), now=now()))
+
+    def age(moment: datetime) -> str:
+        instant = moment.astimezone(UTC).isoformat(timespec="seconds")
+        words = escape(span(moment.astimezone(viewer_zone()), now=now()))
+        return Markup(f'<time datetime="{instant[:19]}Z" data-ago>{words}</time>')  # noqa: S704
+
     when = time_filter("when", lambda moment, zone: clock_time(moment, now=now(), zone=zone))
     exact = time_filter("exact", lambda moment, zone: full_time(moment, zone=zone))
 
@@ -187,4 +194,4 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
     plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number}
     plain |= {"initials": initials, "marked": marked}
     app.jinja_env.tests["past"] = lambda moment: moment <= now()
-    app.jinja_env.filters.update(plain, ago=ago, when=when, exact=exact, date=on_day, short_date=short_day)
+    app.jinja_env.filters.update(plain, ago=ago, age=age, when=when, exact=exact, date=on_day, short_date=short_day)

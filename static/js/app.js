@@ -63,6 +63,10 @@
   }
 
   if (known !== zone) moveToZone();
+  // In a long list the exact time is told of what somebody points at.
+  document.addEventListener("pointerover", (event) => {
+    if (event.target.matches?.("time:not([title])")) event.target.title = whenWords(new Date(event.target.dateTime), true);
+  });
   setInterval(() => { if (!document.hidden) refreshAgo(); }, 30000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshAgo(); });
 
