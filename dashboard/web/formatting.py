@@ -154,8 +154,8 @@ def initials(name: str | None) -> str:
 
 
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add `ago`, `age`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials`, `marked`
-    to `app`, and the test `past`.
+    """Add `ago`, `age`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` and
+    `marked` to `app`, and the test `past`.
 
     `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; `age` is `ago` for long lists,
     without the exact time, which static/js/app.js tells of what somebody points at; everything else gives text that
