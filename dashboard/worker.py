@@ -10,10 +10,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain, islice, repeat
 from typing import Final
 
 from flask import Flask
@@ -45,7 +44,8 @@ MORNINGS: Final = 30.0
 MEASURING: Final = 10.0
 PULL_POLL: Final = 1.0
 """Somebody who pressed the button looks at the page meanwhile."""
-SENDING_THREADS: Final = 4
+SPARED: Final = ((Channel.CONVERSION,), (Channel.DISPOSITION,), (Channel.REMINDER, Channel.MORNING), ())
+"""What each sending thread leaves to the others, so that one slow address cannot hold them all: mail has one server."""
 FINISH_WITHIN: Final = 7.0
 """Seconds a call may still take once the worker is told to stop; it must be gone within 10."""
 GONE_WITHIN: Final = 9.0
@@ -97,10 +97,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until told to stop, then finish the calls under way: within 10 seconds."""
-        jobs: list[tuple[str, Step, float]] = [
-            ("send", partial(self._send, spared), POLL)
-            for spared in islice(chain(self._ways, repeat(None)), SENDING_THREADS)
-        ]
+        jobs: list[tuple[str, Step, float]] = [("send", partial(self._send, spared), POLL) for spared in SPARED]
         jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
         jobs += [("index", self._index, POLL)]
         jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
@@ -129,8 +126,8 @@ class Worker:
                 pause = AFTER_TROUBLE
             self._stop.wait(pause)
 
-    def _send(self, spared: Channel | None = None) -> bool:
-        """Send what is due next. Each thread spares another channel, so that one slow address cannot hold them all."""
+    def _send(self, spared: Collection[Channel] = ()) -> bool:
+        """Send what is due next, of any channel but those `spared`."""
         return outbox.send_next(
             self._session,
             self._ways,

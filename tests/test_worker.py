@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from dashboard.services import outbox, sync
 from dashboard.services.channels import Conversions, Dispositions, Mornings, Reminders, ways
 from dashboard.services.outbox import Item
 from dashboard.talroo.http import Proof, TalrooUnavailable
-from dashboard.worker import Worker, beat, last_beat
+from dashboard.worker import SPARED, Worker, beat, last_beat
 from tests.infrastructure.postgres import Cluster
 from tests.outbox_fixtures import (
     NOON,
@@ -65,7 +65,7 @@ def wait_until(condition: Callable[[], bool], within: float = 120) -> None:
         time.sleep(0.02)
 
 
-def claim(engine: Engine, clock: Clock, worker: str = "a", spared: Channel | None = None) -> tuple[Item, ...]:
+def claim(engine: Engine, clock: Clock, worker: str = "a", spared: Collection[Channel] = ()) -> tuple[Item, ...]:
     with Session(engine, expire_on_commit=False) as session:
         claimed = outbox.claim(session, WAYS, worker=worker, clock=clock, lease=timedelta(seconds=30), spared=spared)
         session.commit()
@@ -156,14 +156,19 @@ def test_a_thread_that_spares_a_channel_clears_up_there_what_was_taken_back_mean
     assert len(claim(engine, clock)) == 1
     move(session, hired, "interview")
     clock.advance(minutes=1)
-    assert claim(engine, clock, spared=Channel.CONVERSION) == ()
+    assert claim(engine, clock, spared={Channel.CONVERSION}) == ()
     assert only_conversion(session).state == State.CANCELLED
 
 
 @pytest.mark.usefixtures("hired")
 def test_nothing_is_taken_in_the_channel_that_is_spared(engine: Engine, clock: Clock):
-    assert claim(engine, clock, spared=Channel.CONVERSION) == ()
-    assert len(claim(engine, clock, spared=Channel.DISPOSITION)) == 1
+    assert claim(engine, clock, spared={Channel.CONVERSION}) == ()
+    assert len(claim(engine, clock, spared={Channel.DISPOSITION})) == 1
+
+
+@pytest.mark.parametrize("slow", [{Channel.CONVERSION}, {Channel.DISPOSITION}, {Channel.REMINDER, Channel.MORNING}])
+def test_whichever_server_is_slow_one_thread_is_left_for_all_the_others(slow: set[Channel]):
+    assert any(set(spared) == slow for spared in SPARED)
 
 
 def test_the_heartbeat_is_one_row_a_worker_and_old_ones_go(engine: Engine, session: Session):

@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -81,11 +81,11 @@ def claim(
     worker: str,
     clock: Callable[[], datetime],
     lease: timedelta,
-    spared: Channel | None = None,
+    spared: Collection[Channel] = (),
 ) -> Claimed:
     """Take what is due next in the channels of `ways`, and write its attempt down. The caller commits before sending.
 
-    As many rows of one channel as go in one call, and nothing where nothing is due. Of the channel `spared` nothing is
+    As many rows of one channel as go in one call, and nothing where nothing is due. Of the channels `spared` nothing is
     taken; what lapsed there is cleared up all the same.
     """
     start_writing(session)
@@ -166,7 +166,7 @@ def send_next(
     clock: Callable[[], datetime],
     lease: timedelta,
     rng: random.Random,
-    spared: Channel | None = None,
+    spared: Collection[Channel] = (),
     stop: threading.Event | None = None,
 ) -> bool:
     """Claim, send and record one call in the channels of `ways` but `spared`. False where nothing was due."""
@@ -212,8 +212,8 @@ def _record_patiently(
 # --- claiming -------------------------------------------------------------------------------------------------------
 
 
-def _without(spared: Channel | None, ways: Mapping[Channel, Way]) -> Mapping[Channel, Way]:
-    return {channel: way for channel, way in ways.items() if channel != spared}
+def _without(spared: Collection[Channel], ways: Mapping[Channel, Way]) -> Mapping[Channel, Way]:
+    return {channel: way for channel, way in ways.items() if channel not in spared}
 
 
 def _is_due(now: datetime, channels: Iterable[Channel]) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from dashboard.database import start_writing
 from dashboard.models import Outbound, User
 from dashboard.models.outbound import Channel, State
-from dashboard.services import mornings
+from dashboard.services import mornings, queueing
 from dashboard.worker import Worker
 from tests.colleagues import do
 from tests.outbox_fixtures import NOON, Clock, add_applicant, add_recruiter, all_at_once
@@ -129,7 +129,7 @@ def test_a_server_that_will_not_take_it_is_asked_again_until_noon(
 
 
 @pytest.mark.usefixtures("rita")
-def test_one_that_is_refused_stops_and_the_next_day_has_its_own(
+def test_one_that_is_refused_stops_the_next_day_has_its_own_and_trying_again_puts_it_away(
     session: Session, clock: Clock, make_worker: MakeWorker
 ):
     said = ["554 5.7.1 no"]
@@ -141,7 +141,11 @@ def test_one_that_is_refused_stops_and_the_next_day_has_its_own(
         clock.advance(days=1)
         add_applicant(session, arrived_at=clock.now)
         worker.once()
-    assert [row.state for row in rows(session)] == [State.PARKED, State.SENT]
+        assert [row.state for row in rows(session)] == [State.PARKED, State.SENT]
+        queueing.retry_all(session, now=clock.now, only=Outbound.channel == Channel.MORNING)
+        session.commit()
+        worker.once()
+    assert stands(session)[0] == (State.CANCELLED, mornings.OVER_WORDS)
     assert len(taken) == 1
 
 
