@@ -169,6 +169,7 @@ def test_nothing_is_taken_in_the_channel_that_is_spared(engine: Engine, clock: C
 @pytest.mark.parametrize("slow", [{Channel.CONVERSION}, {Channel.DISPOSITION}, {Channel.REMINDER, Channel.MORNING}])
 def test_whichever_server_is_slow_one_thread_is_left_for_all_the_others(slow: set[Channel]):
     assert any(set(spared) == slow for spared in SPARED)
+    assert {channel for spared in SPARED for channel in spared} == set(Channel)
 
 
 def test_the_heartbeat_is_one_row_a_worker_and_old_ones_go(engine: Engine, session: Session):
