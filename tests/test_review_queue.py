@@ -28,6 +28,8 @@ LISTS = (
     Inbox(text="p", tab="new"),
 )
 
+every_list = pytest.mark.parametrize("asked", LISTS, ids=lambda asked: str(asked.args))
+
 
 @pytest.fixture
 def session(app):
@@ -68,7 +70,7 @@ def one(session, public_id):
     return session.scalars(select(Application).where(Application.public_id == public_id)).one()
 
 
-@pytest.mark.parametrize("asked", LISTS, ids=lambda asked: ",".join(f"{name}={value}" for name, value in asked.args.items()) or "all")
+@every_list
 def test_walking_from_the_first_visits_everybody_in_the_lists_order_and_back_again(asked, session, people):
     expected = listed(session, asked)
     assert 10 < len(expected) <= 70
@@ -117,7 +119,7 @@ def test_beyond_a_thousand_there_is_no_position_but_a_next(session, monkeypatch,
     assert (seventh.previous, seventh.next) == (expected[5], expected[7])
 
 
-@pytest.mark.parametrize("asked", LISTS, ids=lambda asked: ",".join(f"{name}={value}" for name, value in asked.args.items()) or "all")
+@every_list
 def test_it_takes_one_statement_and_two_where_names_are_in_order(asked, session, people):
     application = one(session, listed(session, asked)[5])
     said = []
