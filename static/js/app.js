@@ -116,7 +116,7 @@
     if (!elsewhere && xhr.status < 400) return;
     event.detail.shouldSwap = false;
     if (target.id === "results") location.assign(pathInfo.finalRequestPath);
-    else if (elsewhere) location.reload();
+    else if (elsewhere && target.id !== "looking-words") location.reload(); // which would cost whoever writes a note their words
   });
   // What somebody has unfolded stays so in what takes its place.
   let unfolded = [];

@@ -173,6 +173,8 @@
     tell(form.dataset.doing);
   });
 
+  // Nobody looks at what stands behind another window.
+  document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden && event.target.id === "looking") event.preventDefault(); });
   showCurrent();
   addEventListener("load", () => setTimeout(ahead, 50));
 })();
