@@ -96,13 +96,22 @@ def test_the_whole_application_goes_on_paper_and_nothing_that_is_pressed(open_as
     page = open_as("recruiter")
     wait_until_read(page, papers)
     page.goto(papers)
+    page.get_by_role("button", name="3 of 4").click()
+    expect(page.get_by_role("button", name="3 of 4")).to_have_attribute("aria-pressed", "true")
+    page.goto(papers)
     paper = pypdfium2.PdfDocument(page.pdf(format="Letter", print_background=False))
     words = " ".join(sheet.get_textpage().get_text_range() for sheet in paper)
-    for said in ("Paula Papers", "Why this job?", "Forklifts, and Muñoz said so", "Application received", "cv.pdf"):
+    for said in (
+        "Paula Papers",
+        "Why this job?",
+        "Forklifts, and Muñoz said so",
+        "Rated 3 of 4",
+        "Application received",
+        "cv.pdf",
+    ):
         assert said in words
     for pressed in ("Sign out", "Advance", "Reject", "Next", "Keyboard", "Show", "Sandbox"):
         assert pressed not in words
     pictures = [sum(1 for _ in sheet.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=5)) for sheet in paper]
-    assert sum(pictures) == PAGES
-    assert max(pictures) == 1
-    assert pictures[0] == 0, "who it is and what was answered comes first"
+    # First who it is and what was answered, then each page of the résumé on a sheet of its own.
+    assert pictures == [0] * (len(paper) - PAGES) + [1] * PAGES
