@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from dashboard import queries
 from dashboard.choices import current_choices
 from dashboard.highlight import Marks
-from dashboard.inbox import Inbox, Standing, inbox_batches, inbox_page, standing
+from dashboard.inbox import Inbox, Standing, inbox_batches, inbox_page
 from dashboard.models import Application
 from dashboard.permissions import Permission, needs
 from dashboard.saved_views import SHOWN
@@ -21,8 +21,9 @@ from dashboard.services import views
 from dashboard.services.reading import Trail
 from dashboard.stages import Stage
 from dashboard.web import application_page, csv, inbox_frame
-from dashboard.web.edge import following, let_the_index_catch_up, reading, settings
+from dashboard.web.edge import following, reading, settings
 from dashboard.web.formatting import viewer_zone
+from dashboard.web.inbox_frame import how_it_stands
 
 bp = Blueprint("applications", __name__)
 
@@ -36,7 +37,7 @@ def index() -> Response | str:
     asked = _asked()
     if request.accept_mimetypes.best_match(["text/html", "text/csv"], default="text/html") == "text/csv":
         return _csv(asked)
-    standing = _standing(asked)
+    standing = how_it_stands(asks_index=not asked.query.is_empty)
     page = inbox_page(reading(), asked, request.args.get("after"))
     return render_template(
         "applications/index.html",
@@ -61,7 +62,7 @@ def index() -> Response | str:
 def filters() -> str:
     """Every filter with all there is to choose from: a page for itself, of which the inbox fetches what it lacks."""
     asked = _asked()
-    return render_template("applications/filters.html", filters=asked, **_choices(asked, _standing(asked)))
+    return render_template("applications/filters.html", filters=asked, **_choices(asked, how_it_stands()))
 
 
 @bp.get("/applications.csv", endpoint="csv")
@@ -74,7 +75,7 @@ def as_csv() -> Response:
 @bp.get("/applications/<public_id>")
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
-    return application_page.page(queries.application(reading(), public_id) or abort(404))
+    return application_page.page(queries.application_to_read(reading(), public_id) or abort(404))
 
 
 def _choices(asked: Inbox, standing: Standing) -> dict[str, Any]:
@@ -104,17 +105,8 @@ def _asked() -> Inbox:
     return asked
 
 
-def _standing(asked: Inbox) -> Standing:
-    """How things stand, once whatever waits for the index is in it, where the index is asked."""
-    found = standing(reading(), current_user.id)
-    if not found.waiting or asked.query.is_empty:
-        return found
-    let_the_index_catch_up()
-    return standing(reading(), current_user.id)
-
-
 def _csv(asked: Inbox) -> Response:
-    _standing(asked)
+    how_it_stands(asks_index=not asked.query.is_empty)
     session = reading()
     trails: dict[int, Trail] = {}
 

@@ -12,13 +12,15 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from flask import url_for
+from flask_login import current_user
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from dashboard.choices import Choices, Pairs, Question
-from dashboard.inbox import TABS, Inbox, Standing
+from dashboard.inbox import TABS, Inbox, Standing, standing
 from dashboard.paging import COUNT_LIMIT
 from dashboard.saved_views import SHOWN, ViewLink
+from dashboard.web.edge import let_the_index_catch_up, reading
 
 AT_HAND: Final = 100
 """Jobs: more of them would weigh more than the rows, so they are fetched with the other choices."""
@@ -50,6 +52,15 @@ class ViewWay(Way):
 
     public_id: str = ""
     is_own: bool = True
+
+
+def how_it_stands(*, asks_index: bool = True) -> Standing:
+    """How things stand; where the index is asked, once whatever waits for it is in it."""
+    found = standing(reading(), current_user.id)
+    if not (found.waiting and asks_index):
+        return found
+    let_the_index_catch_up()
+    return standing(reading(), current_user.id)
 
 
 def query_of(asked: Inbox) -> str:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from dashboard.choices import Choices, current_choices
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.inbox import Inbox, inbox_totals, standing
+from dashboard.inbox import Inbox, inbox_totals
 from dashboard.models import SavedView
 from dashboard.permissions import Permission, needs
 from dashboard.saved_views import SHOWN
@@ -61,7 +61,7 @@ def index() -> str:
 def bar() -> str:
     """The views over the inbox with their counts, for the page to fetch: a list should not wait for them."""
     asked = Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
-    links = standing(reading(), current_user.id).views
+    links = inbox_frame.how_it_stands().views
     shown = links[:SHOWN]
     counts = inbox_totals(reading(), [_inbox(view.query) for view in shown])
     return render_template(
@@ -134,7 +134,7 @@ def _refused(typed: Typed, problem: BadChange) -> Answer:
 
 def _page(typed: Typed | None = None) -> str:
     session = reading()
-    choices = current_choices(session, standing(session, current_user.id).version)
+    choices = current_choices(session, inbox_frame.how_it_stands().version)
     own, shared = views.views_for(session, current_user.id)
     return render_template(
         "views/index.html",
