@@ -122,7 +122,7 @@ def test_an_application_of_nothing_says_what_is_missing(show):
 def test_somebodys_other_applications_are_a_click_away(open_as):
     page = open_as("recruiter")
     row = page.locator("tbody tr", has=page.locator(".others")).first
-    name = row.locator(".row-link").text_content()
+    name = row.locator(".row-link bdi").text_content()
     row.locator(".row-link").click()
     others = page.locator(".part-others")
     expect(others.get_by_role("heading")).to_have_text("Other applications by the same person")

@@ -178,7 +178,7 @@ def test_escape_and_a_click_elsewhere_close_a_box_and_only_one_is_open(open_as, 
 
 
 def test_the_keyboard_alone_signs_in_finds_somebody_and_hires_them(new_page, inhabited):
-    inhabited.somebody(job={"title": "Keyboard tuner"})
+    inhabited.somebody(job={"title": "Keyboard tuner", "originalJobReference": "KT-1"})
     page = new_page(base_url=inhabited.url)
     keys = page.keyboard
     page.goto("/login?next=/applications")
