@@ -27,13 +27,14 @@ def test_searching_while_one_types_keeps_the_focus_and_fills_the_address(open_as
 def test_a_chosen_filter_works_at_once_and_the_back_button_takes_it_back(open_as):
     page = open_as("recruiter")
     everybody = page.locator("main").get_attribute("data-total")
+    page.get_by_text("More filters").click()
     page.get_by_label("Qualified").select_option("no")
     expect(page.locator("main")).not_to_have_attribute("data-total", everybody)
     assert asked(page) == {"qualified": ["no"]}
     page.locator(".row-link").first.click()
     page.wait_for_url("**/applications/*")
     page.go_back()
-    expect(page.get_by_label("Qualified")).to_have_value("no")
+    expect(page.locator("#filter-qualified")).to_have_value("no")
     page.go_back()
     expect(page.locator("main")).to_have_attribute("data-total", everybody)
     assert asked(page) == {}
@@ -81,13 +82,83 @@ def test_the_telephone_folds_its_filters_away_until_they_are_wanted(open_as):
     page = open_as("recruiter", width=390)
     stage = page.get_by_label("Stage")
     expect(stage).to_be_hidden()
-    page.get_by_text("Filters", exact=True).click()
+    page.get_by_text("More filters").click()
     stage.select_option("hired")
     page.wait_for_url("**stage=hired*")
     expect(stage).to_be_hidden()
     page.reload()
     expect(stage).to_be_hidden()
     expect(page.get_by_role("link", name="Clear filters")).to_be_visible()
+
+
+def first_answer(page: Page) -> tuple[str, str]:
+    """A question that was answered, and the first answer to choose."""
+    group = page.locator("#filter-answer optgroup").first
+    return group.get_attribute("label"), group.locator("option").first.text_content()
+
+
+def test_answers_to_questions_are_chosen_one_after_the_other_and_taken_off_as_chips(open_as):
+    page = open_as("recruiter")
+    everybody = page.locator("main").get_attribute("data-total")
+    page.get_by_text("More filters").click()
+    question, answer = first_answer(page)
+    page.get_by_label("Answer to a question").select_option(label=answer)
+    chip = page.locator(".chips .chip", has_text=f"{question}: {answer}")
+    expect(chip).to_be_visible()
+    page.get_by_label("City").fill("Austin, TX")
+    page.get_by_label("City").press("Tab")
+    expect(page.locator(".chips .chip")).to_have_count(2)
+    assert asked(page).keys() == {"answer", "city"}
+    page.keyboard.press("Escape")
+    chip.click()
+    expect(page.locator(".chips .chip")).to_have_count(1)
+    page.get_by_role("link", name="Clear filters").click()
+    expect(page.locator("main")).to_have_attribute("data-total", everybody)
+
+
+def test_without_scripts_every_filter_is_a_page_away(open_as):
+    page = open_as("recruiter", "/applications?qualified=yes", scripts=False)
+    page.get_by_text("More filters").click()
+    page.get_by_role("link", name="Company, place, tag").click()
+    expect(page.get_by_label("Qualified")).to_have_value("yes")
+    question, answer = first_answer(page)
+    page.get_by_label("Answer to a question").select_option(label=answer)
+    page.get_by_role("button", name="Show applications").click()
+    expect(page.locator(".chips .chip")).to_have_count(2)
+    page.get_by_text("More filters").click()
+    page.get_by_label("Stage").select_option("new")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".chips .chip", has_text=f"{question}: {answer}")).to_be_visible()
+    expect(page.locator(".chips .chip")).to_have_count(3)
+
+
+def test_a_tab_is_a_list_of_its_own_and_says_how_many(open_as, inhabited):
+    inhabited.somebody()
+    page = open_as("recruiter")
+    new = page.get_by_role("navigation", name="Applications by state").get_by_role("link", name="New")
+    told = new.locator(".tab-count").text_content()
+    new.click()
+    page.wait_for_url("**tab=new")
+    expect(page.locator("main")).to_have_attribute("data-total", told)
+    page.get_by_label("Search").press_sequentially("paged")
+    page.wait_for_url("**q=paged*")
+    assert asked(page)["tab"] == ["new"]
+
+
+def test_a_list_is_saved_as_a_view_that_counts_and_is_deleted_again(open_as):
+    page = open_as("colleague", "/applications?q=paged")
+    page.get_by_text("Save as a view").click()
+    page.get_by_label("Name of this list").fill("The paged one")
+    page.get_by_role("button", name="Save", exact=True).click()
+    view = page.get_by_role("navigation", name="Saved views").get_by_role("link", name="The paged one")
+    expect(view).to_have_attribute("aria-current", "page")
+    expect(view.locator(".view-count")).to_have_text("1")
+    page.goto("/applications")
+    view.click()
+    page.wait_for_url("**q=paged")
+    page.get_by_role("link", name="Change views").click()
+    page.get_by_role("button", name="Delete The paged one").click()
+    expect(page.get_by_role("heading", name="No views yet")).to_be_visible()
 
 
 def test_back_from_somebody_the_list_is_as_it_was_left(open_as):
