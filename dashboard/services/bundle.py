@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, Attachment, Delivery
@@ -119,7 +119,7 @@ def _folded(name: str) -> str:
 
 def _folders(session: Session, numbers: Sequence[int]) -> Folders:
     named = select(Application.id, Application.public_id, Application.last_name, Application.first_name)
-    rows = {row.id: row for row in session.execute(named.where(Application.id.in_(numbers)))}
+    rows = {row.id: row for row in _read(session, named.where(Application.id.in_(numbers)))}
     names = Names()
     return {
         number: names.unique(folder_name(rows[number].last_name, rows[number].first_name, rows[number].public_id))
@@ -137,23 +137,19 @@ def _answers(archive: ZipFile, session: Session, folders: Folders, address: Call
         member.write(_lines([_COLUMNS], BYTE_ORDER_MARK))
         for batch in _batches(folders):
             for application, sheet in _sheets(session, batch):
-                about = (
-                    address(application.public_id),
-                    application.name,
-                    application.job_title,
-                    folders[application.id],
-                )
+                where = folders[application.id]
+                about = (address(application.public_id), application.name, application.job_title, where)
                 member.write(_lines([(*about, *said) for said in _said(sheet)]))
                 yield
-            session.expunge_all()
 
 
 def _sheets(session: Session, numbers: Sequence[int]) -> Iterator[tuple[Application, AnswerSheet]]:
     """Applications with what they were asked and answered, in the order of `numbers`."""
-    found = session.execute(
+    found = _read(
+        session,
         select(Application, Delivery.body, Delivery.source)
         .outerjoin(Delivery, Delivery.id == Application.answers_from_id)
-        .where(Application.id.in_(numbers))
+        .where(Application.id.in_(numbers)),
     )
     rows = {application.id: (application, body, source) for application, body, source in found}
     for application, body, source in (rows[number] for number in numbers if number in rows):
@@ -185,9 +181,8 @@ def _files(
 ) -> Iterator[None]:
     """Write the files, folder by folder, stopping after each piece. `missing` gets the paths of those not there."""
     for batch in _batches(folders):
-        found = session.scalars(
-            select(Attachment).where(Attachment.application_id.in_(batch)).order_by(Attachment.id)
-        ).all()
+        wanted = select(Attachment).where(Attachment.application_id.in_(batch)).order_by(Attachment.id)
+        found = [row.Attachment for row in _read(session, wanted)]
         for number in batch:
             names = Names()
             for attachment in (one for one in found if one.application_id == number):
@@ -197,7 +192,6 @@ def _files(
                     missing.append(path)
                 else:
                     yield from _write(archive, _member(path, attachment.arrived_at), content)
-        session.expunge_all()
 
 
 def _content(attachment: Attachment, store: FileStore) -> bytes | None:
@@ -221,6 +215,14 @@ def _member(path: str, at: datetime | None = None) -> ZipInfo:
     # Deflated, also what hardly gets smaller: some programs read nothing else from an archive written in one go.
     member.compress_type = ZIP_DEFLATED
     return member
+
+
+def _read(session: Session, statement: Select[Any]) -> Sequence[Row[Any]]:
+    """The rows, with the connection given back: whoever downloads slowly must not keep others from the database."""
+    rows = session.execute(statement).all()
+    session.expunge_all()
+    session.rollback()
+    return rows
 
 
 def _batches(folders: Folders) -> Iterator[Sequence[int]]:

@@ -159,6 +159,15 @@ def test_many_long_choices_are_cut_to_what_a_cell_holds():
     assert len(answer) == bundle.MAX_ANSWER
 
 
+def test_nobody_waits_for_the_database_while_somebody_downloads_slowly(session: Session, store: LocalFiles):
+    ada = add_applicant(session)
+    add_file(session, ada, b"text", "cv.txt", store)
+    add_answers(session, ada, ("Nights?", "Yes"))
+    under_way = [session.in_transaction() for _ in bundle.pieces(session, [ada.id], store, str)]
+    assert len(under_way) > 2
+    assert not any(under_way)
+
+
 def test_its_size_is_known_before(session: Session, store: LocalFiles):
     ada, bea = add_applicant(session), add_applicant(session)
     assert bundle.size(session, [ada.id, bea.id]) == 0

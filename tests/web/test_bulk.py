@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from werkzeug.test import TestResponse
 
 from dashboard.extensions import db
@@ -203,6 +203,20 @@ def sqlite_app(make_app, sqlite_url):
         db.session.commit()
         ids = list(db.session.scalars(select(Application.public_id)))
     return signed_in_client(app, "recruiter"), ids
+
+
+def test_a_form_holds_as_many_as_an_action_takes(sqlite_app):
+    client, ids = sqlite_app
+    with client.application.app_context():
+        one = {"applied_at": NOW, "arrived_at": NOW, "flags": []}
+        rows = [
+            one | {"talroo_id": f"t{number}", "public_id": f"id-of-usual-length-{number:03}", "inbox_no": number + 2}
+            for number in range(bulk.MOST - len(ids))
+        ]
+        db.session.execute(insert(Application), rows)
+        db.session.commit()
+    page = client.get(confirm(client, post(client, "", {"all": "1", "do": "hold"})).location)
+    assert f"{bulk.MOST:,} done" in text(page)
 
 
 @pytest.mark.parametrize(
