@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Executable, func, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, Attachment, Delivery
@@ -217,7 +217,7 @@ def _member(path: str, at: datetime | None = None) -> ZipInfo:
     return member
 
 
-def _read(session: Session, statement: Select[Any]) -> Sequence[Row[Any]]:
+def _read(session: Session, statement: Executable) -> Sequence[Any]:
     """The rows, with the connection given back: whoever downloads slowly must not keep others from the database."""
     rows = session.execute(statement).all()
     session.expunge_all()
