@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Select, String, bindparam, exists, or_, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload
 
 from dashboard.models import Application, Attachment, Delivery, Job, PersonLink
@@ -36,6 +36,13 @@ def _sharing_with_linked(key: InstrumentedAttribute[str | None]) -> Select[Any]:
     return select(Application.id).join(linked, shares).where(linked.id.in_(union_all(*_said(same=True))), ~was_parted)
 
 
+def _newest(has_key: ColumnElement[bool], most: int) -> Select[Any]:
+    """The ids of the newest with a key, which may stand for no address and so be ten thousand people's."""
+    # As a bare column, the id would offer its own index, on which somebody's few may lie behind everybody else's.
+    newest = select(Application.id).where(has_key, Application.is_finished()).order_by((Application.id + 0).desc())
+    return select(newest.limit(most).subquery())
+
+
 def others(most: int) -> Select[Any]:
     """The same person's other applications as `me`, which has the keys `email` and `phone`: the newest `most`.
 
@@ -44,8 +51,8 @@ def others(most: int) -> Select[Any]:
     """
     near = union_all(
         *_said(same=True),
-        select(Application.id).where(Application.email_key == bindparam("email", type_=String)),
-        select(Application.id).where(Application.phone_key == bindparam("phone", type_=String)),
+        _newest(Application.email_key == bindparam("email", type_=String), most + 1),
+        _newest(Application.phone_key == bindparam("phone", type_=String), most + 1),
         _sharing_with_linked(Application.email_key),
         _sharing_with_linked(Application.phone_key),
     ).subquery()
