@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from dashboard.asking import args_of, day, one_of, words
@@ -156,15 +156,16 @@ def failing(session: Session, wanted: Mapping[str, tuple[Channel, ...]]) -> dict
     if not wanted:
         return {}
     names = tuple(sorted(wanted))
-    return dict(zip(names, session.execute(_failing(tuple(wanted[name] for name in names))).one(), strict=True))
+    counts = session.execute(select(*failing_counts(tuple(wanted[name] for name in names)))).one()
+    return dict(zip(names, counts, strict=True))
 
 
 @cache
-def _failing(groups: tuple[tuple[Channel, ...], ...]) -> Select[Any]:
-    """A count for each group of channels, written once: every page asks it."""
+def failing_counts(groups: tuple[tuple[Channel, ...], ...]) -> tuple[ScalarSelect[int], ...]:
+    """The same as columns of any statement, one for each group of channels; written once, because every page asks."""
     wants = or_(Outbound.state == State.PARKED, and_(Outbound.state == State.WAITING, Outbound.failures > 0))
     few = (select(literal(1)).where(Outbound.channel.in_(one), wants).limit(COUNT_LIMIT).subquery() for one in groups)
-    return select(*(select(func.count()).select_from(one).scalar_subquery() for one in few))
+    return tuple(select(func.count()).select_from(one).scalar_subquery() for one in few)
 
 
 def parked(session: Session, channel: Channel) -> int:

@@ -7,11 +7,12 @@ import hashlib
 import secrets
 import threading
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import ScalarSelect, Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.models import LoginSession, Mention, Role, User
@@ -96,34 +97,31 @@ def sign_in(session: Session, user: User, *, address: str, user_agent: str, now:
     return token
 
 
-def signed_in(session: Session, token: str, *, now: datetime) -> User | None:
-    """Whom a session token belongs to, while it holds."""
-    found = session.execute(_SIGNED_IN, {"token_hash": _hash(token), "now": now}).one_or_none()
+def signed_in(
+    session: Session, token: str, *, now: datetime, beside: tuple[ScalarSelect[int], ...] = ()
+) -> tuple[User, tuple[int, ...]] | None:
+    """Whom a session token belongs to, while it holds; with what is counted `beside` it in the same statement."""
+    found = session.execute(_signed_in(beside), {"token_hash": _hash(token), "now": now}).one_or_none()
     if found is None:
         return None
-    user: User = found.User
-    user.unread_mentions = found.unread
-    return user
+    user, user.unread_mentions, *counted = found
+    return user, tuple(counted)
 
 
-# Written once: every request asks it.
-_SIGNED_IN: Final = (
-    select(
-        User,
-        select(func.count())
-        .where(Mention.user_id == User.id, Mention.read_at.is_(None))
-        .correlate(User)
-        .scalar_subquery()
-        .label("unread"),
+@cache
+def _signed_in(beside: tuple[ScalarSelect[int], ...]) -> Select[Any]:
+    """Written once: every request asks it."""
+    unread = select(func.count()).where(Mention.user_id == User.id, Mention.read_at.is_(None))
+    return (
+        select(User, unread.correlate(User).scalar_subquery(), *beside)
+        .join(LoginSession, LoginSession.user_id == User.id)
+        .where(
+            LoginSession.token_hash == bindparam("token_hash"),
+            LoginSession.revoked_at.is_(None),
+            LoginSession.expires_at > bindparam("now"),
+            User.active.is_(True),
+        )
     )
-    .join(LoginSession, LoginSession.user_id == User.id)
-    .where(
-        LoginSession.token_hash == bindparam("token_hash"),
-        LoginSession.revoked_at.is_(None),
-        LoginSession.expires_at > bindparam("now"),
-        User.active.is_(True),
-    )
-)
 
 
 def sign_out(session: Session, token: str, *, now: datetime) -> None:

@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response
 from dashboard import ledger
 from dashboard.clock import utcnow
 from dashboard.extensions import db, login_manager
-from dashboard.models import Role, User
+from dashboard.models import User
+from dashboard.models.outbound import Channel
 from dashboard.outbound_words import counted_at
-from dashboard.permissions import GRANTED, PUBLIC, allows
+from dashboard.permissions import PUBLIC, Permission, allows
 from dashboard.services import accounts
 
 CONTENT_SECURITY_POLICY: Final = (
@@ -39,16 +40,23 @@ STATIC_HEADERS: Final = {
 # People's data: a shared computer's back button must not show it after signing out.
 PRIVATE_HEADERS: Final = {**HEADERS, "Cache-Control": "no-store"}
 
+_COUNTED: Final[Mapping[str, tuple[Channel, ...]]] = {
+    permission: counted_at(permission) for permission in Permission if counted_at(permission)
+}
+"""Which channels' failing rows each entry of the navigation shows."""
+
 
 class SignedIn(UserMixin):  # type: ignore[misc]
     """The user of this request. `get_id` is the session's token, so that revoking its row signs out."""
 
-    def __init__(self, user: User, token: str) -> None:
+    def __init__(self, user: User, token: str, failing: Mapping[str, int] | None = None) -> None:
         self.id, self.public_id, self.email = user.id, user.public_id, user.email
         self.role, self.role_label = user.role, user.role_label
         self.single_keys = user.single_keys
         self.unread_mentions = user.unread_mentions
         self.token = token
+        self.failing = failing
+        """By permission, what the navigation shows as needing attention; None where nothing was counted."""
 
     def get_id(self) -> str:
         return self.token
@@ -63,8 +71,13 @@ def init_app(app: Flask) -> None:
 
 
 def _signed_in(token: str) -> SignedIn | None:
-    user = accounts.signed_in(db.session(), token, now=utcnow())
-    return SignedIn(user, token) if user else None
+    # What is asked for may be a page, which shows the navigation; what is sent gets none, or counts for itself.
+    counts = ledger.failing_counts(tuple(_COUNTED.values())) if request.method == "GET" else ()
+    found = accounts.signed_in(db.session(), token, now=utcnow(), beside=counts)
+    if found is None:
+        return None
+    user, failing = found
+    return SignedIn(user, token, dict(zip(_COUNTED, failing, strict=True)) if counts else None)
 
 
 def _guard() -> Response | None:
@@ -118,16 +131,12 @@ def _globals() -> dict[str, Any]:
 
 
 class _Badges:
-    """Numbers in the navigation by permission, counted in one statement when a page asks for the first."""
-
-    def __init__(self) -> None:
-        self._counted: Mapping[str, int] | None = None
+    """Numbers in the navigation by permission. They come with who is signed in, or are counted when one is asked."""
 
     def __getitem__(self, permission: str) -> int:
-        if self._counted is None:
-            shown = {one: counted_at(one) for one in GRANTED[Role(current_user.role)]}
-            self._counted = ledger.failing(db.session(), {one: channels for one, channels in shown.items() if channels})
-        return self._counted.get(permission, 0)
+        if current_user.failing is None:
+            current_user.failing = ledger.failing(db.session(), _COUNTED)
+        return int(current_user.failing.get(permission, 0))
 
 
 def _may(permission: str) -> bool:
