@@ -102,5 +102,5 @@ def test_the_map_names_every_room_and_every_file_beside_them():
 def test_the_interface_names_every_address(make_app, sqlite_url):
     told = (ROOT / "docs" / "interface.md").read_text()
     rules = [rule.rule for rule in make_app(sqlite_url).url_map.iter_rules() if rule.endpoint not in ("static", "home")]
-    addresses = {rule.replace("<public_id>", "ID").replace("<token>", "TOKEN") for rule in rules}
+    addresses = {re.sub(r"<\w+_id>", "ID", rule).replace("<token>", "TOKEN") for rule in rules}
     assert sorted(one for one in addresses if not re.search(rf"{re.escape(one)}[`?]", told)) == []
