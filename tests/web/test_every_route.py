@@ -200,6 +200,7 @@ def test_a_recruiter_sees_nothing_of_the_incomplete(stocked, sign_in):
         "/files/none",
         "/files/none/preview",
         "/files/none/picture",
+        "/files/none/preview-part",
         "/incomplete/none",
         "/admin/deliveries/none",
         "/nowhere",
