@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "static" / "vendor"
 LOCK = json.loads((VENDOR / "lock.json").read_text(encoding="utf-8"))
 SVG = "{http://www.w3.org/2000/svg}"
-CSS_LIMIT = 45_000
+CSS_LIMIT = 64_000
 
 
 def locked_files() -> dict[str, str]:
