@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
 from dashboard.services.accounts import SESSION_LIFE
-from dashboard.web import edge, errors, formatting, security, static_files
+from dashboard.web import edge, errors, formatting, fragments, security, static_files
 
 SCREENS: Final = (
     *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "team", "bulk"),
@@ -63,6 +63,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     formatting.register(app)
     static_files.init_app(app)
+    fragments.init_app(app)
     security.init_app(app)
     errors.init_app(app)
     for name in SCREENS:

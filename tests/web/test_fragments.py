@@ -1,0 +1,51 @@
+"""What is written once is written anew as soon as what it shows is another."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.web import fragments
+from tests.factories import event
+
+
+class Macro:
+    """Stands for a template's macro."""
+
+    name = "cells"
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+
+    def __call__(self, *values: object) -> str:
+        self.calls.append(values)
+        return repr(values)
+
+
+@pytest.fixture
+def kept(app):
+    return app.jinja_env.globals["kept"]
+
+
+def test_the_same_values_are_written_once(kept):
+    macro = Macro()
+    assert [kept(macro, "Ann", 1), kept(macro, "Ann", 2), kept(macro, "Ann", 1)] == [
+        "('Ann', 1)",
+        "('Ann', 2)",
+        "('Ann', 1)",
+    ]
+    assert macro.calls == [("Ann", 1), ("Ann", 2)]
+
+
+def test_what_is_kept_is_bounded(kept, monkeypatch):
+    monkeypatch.setattr(fragments, "MOST", 3)
+    macro = Macro()
+    for number in [1, 2, 3, 4, 1]:
+        assert kept(macro, number) == f"({number},)"
+    assert macro.calls == [(1,), (2,), (3,), (4,), (1,)]
+
+
+def test_a_row_of_the_inbox_is_never_an_older_one(sign_in, deliver):
+    client = sign_in("recruiter")
+    for name in ("Ann", "Zelda"):
+        deliver(event(application_id="1", applicant={"firstName": name}))
+        assert f"<bdi>{name} " in client.get("/applications").text
