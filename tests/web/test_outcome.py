@@ -186,7 +186,8 @@ def test_the_second_of_two_is_told_what_happened_meanwhile(page: Page, sign_in: 
     assert "&lt;/textarea&gt; Good &amp; quick.</textarea>" in page.source, "nobody writes a note twice"
     assert '<option value="offer" selected>' in page.source
     assert re.search(
-        r'<details class="confirm" name="outcome" open>\s*<summary class="button" id="move-to" data-key="m">', page.source
+        r'<details class="confirm" name="outcome" open>\s*<summary class="button" id="move-to" data-key="m">',
+        page.source,
     )
     told = "hr-admin@example.com moved it New → Rejected: Withdrew. Look again, then decide."
     assert f"Somebody was faster, so nothing was changed: {told}" in page.text
