@@ -136,7 +136,6 @@ def test_a_row_says_who_is_unread_rated_tagged_held_and_whose(app, recruiter, pe
     assert "Assigned to recruiter@example.com" in words(ann)
     assert ", unread" not in words(ann)
     assert ", unread" in words(bob)
-    assert bob["class"] == ["unread"]
     assert not bob.select(".rating, .worn-tags, .held, .assignee")
 
 
