@@ -7,8 +7,27 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from werkzeug.datastructures import MultiDict
+
+LONGEST: Final = 8_000
+"""Characters of a query that a form brings or a view keeps; none of ours comes near."""
+MOST_FIELDS: Final = 100
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def args_in(query: str) -> MultiDict[str, str] | None:
+    """A query in text, as an address's is read. None for what nobody's list has: to leave a part of it out, or to read
+    none for it, would ask for more people than it does.
+    """
+    if len(query) > LONGEST:
+        return None
+    try:
+        return MultiDict(parse_qsl(query.removeprefix("?"), max_num_fields=MOST_FIELDS, errors="replace"))
+    except ValueError:
+        return None
 
 
 def args_of(asked: Any, **called: str | None) -> dict[str, str]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from sqlalchemy import Integer, String, bindparam, case, cast, func, or_, select
-from werkzeug.datastructures import MultiDict
 
 from dashboard.models import SavedView, User
 
@@ -28,11 +26,6 @@ class ViewLink:
     query: str
     is_own: bool
     is_shared: bool
-
-    @property
-    def args(self) -> MultiDict[str, str]:
-        """Its query, as an address's is read."""
-        return MultiDict(parse_qsl(self.query))
 
 
 def _told() -> Any:

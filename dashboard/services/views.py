@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from dashboard.asking import args_in
 from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import SavedView, User
 from dashboard.services import tagging
@@ -89,15 +90,18 @@ def visible(session: Session, public_id: str, user_id: int) -> SavedView | None:
 
 def kept_query(query: str) -> str:
     """The query of an address without what belongs to one page of it. Raises `BadChange` for none or a too long one."""
-    asked = parse_qsl(clean(query).removeprefix("?"), max_num_fields=100)
-    kept = urlencode([(name, value) for name, value in asked if name not in _OF_A_PAGE and value.strip()])
+    asked = args_in(clean(query))
+    if asked is None:
+        raise BadChange(_TOO_MUCH)
+    kept = urlencode([(n, value) for n, value in asked.items(multi=True) if n not in _OF_A_PAGE and value.strip()])
     if not kept:
         raise BadChange("Choose at least one filter first; without any, the view would be the whole inbox.")
     if len(kept) > MAX_QUERY:
-        raise BadChange("That is more than a view can hold. Take some filters off.")
+        raise BadChange(_TOO_MUCH)
     return kept
 
 
+_TOO_MUCH: Final = "That is more than a view can hold. Take some filters off."
 _TAKEN: Final = "You have a view with that name already. Choose another name, or change that one."
 
 

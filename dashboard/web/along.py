@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from dataclasses import replace
+from functools import lru_cache
+from urllib.parse import urlencode
 
 from flask import Blueprint, request, url_for
 from flask_login import current_user
-from werkzeug.datastructures import MultiDict
 
+from dashboard.asking import args_in
 from dashboard.inbox import Inbox
 from dashboard.web.formatting import viewer_zone
 
-LONGEST: Final = 8_000
-"""Characters of a list's query; none of ours comes near."""
+
+def read(query: str) -> Inbox | None:
+    """The list that a query asks for, of whoever is signed in. None where it cannot be read, which is not everybody."""
+    found = listed(query)
+    return replace(found, zone=viewer_zone(), viewer=current_user.public_id) if found else None
 
 
-def asked() -> Inbox:
-    """The list this application was opened from; everybody, where none came along."""
+@lru_cache(maxsize=2_000)
+def listed(query: str) -> Inbox | None:
+    """The same of nobody in particular, to compare with another list."""
+    args = args_in(query)
+    return None if args is None else Inbox.read(args)
+
+
+def everybody() -> Inbox:
+    """The whole inbox, of whoever is signed in."""
+    return Inbox(zone=viewer_zone(), viewer=current_user.public_id)
+
+
+def asked() -> Inbox | None:
+    """The list this application was opened from: everybody, where none came along; None where it cannot be read."""
     if "queue" in request.form:
-        args = MultiDict(parse_qsl(request.form["queue"][:LONGEST], errors="replace"))
-    else:
-        args = MultiDict(request.args)
-    return Inbox.read(args, viewer_zone(), viewer=current_user.public_id)
+        return read(request.form["queue"])
+    return Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
 
 
 def query() -> str:
     """That list as an address has it, for links and for the field `queue`."""
-    return urlencode(asked().args, doseq=True)
+    found = asked()
+    return urlencode(found.args, doseq=True) if found else ""
 
 
 def page_of(public_id: str) -> str:

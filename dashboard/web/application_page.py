@@ -33,7 +33,7 @@ def page(
 
     `team_typed`: the same of one of the team's forms.
     """
-    asked = along.asked()
+    asked = along.asked() or along.everybody()
     now, keys = utcnow(), reporting.keys(application, reporting_rules())
     found = record.of(reading(), application, now=now, viewer_id=current_user.id, keys=keys)
     return render_template(

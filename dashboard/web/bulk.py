@@ -9,19 +9,17 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, stream_with_context, url_for
 from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from dashboard.choices import current_choices
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.inbox import Inbox, standing
+from dashboard.inbox import standing
 from dashboard.permissions import Permission, needs
 from dashboard.services import activity, bulk, bulk_verbs, bundle
 from dashboard.services import reading as reading_verbs
@@ -31,7 +29,7 @@ from dashboard.services.bulk_verbs import Verb
 from dashboard.services.review import BadChange
 from dashboard.services.teamwork import BEST
 from dashboard.stages import REJECTION_REASONS, Stage
-from dashboard.web import csv
+from dashboard.web import along, csv
 from dashboard.web.edge import (
     file_store,
     let_the_index_catch_up,
@@ -49,7 +47,6 @@ Answer = Response | tuple[str, int]
 
 NAMED: Final = 200
 """How many of those who are meant a confirmation names."""
-MAX_FIELDS: Final = 100
 
 _PARTS: Final = {"stage": ("stage", "reason"), "assign": ("user",), "rate": ("rating",)}
 _ASKS: Final = {
@@ -100,7 +97,7 @@ class Wish:
     @classmethod
     def read(cls, form: Mapping[str, str]) -> Wish:
         verb, *given = form.get("do", "").split(":")
-        fields = {name: form.get(name, "") for name in ("note", "tag", "user")}
+        fields = {name: form.get(name, "") for name in ("note", *(asked for asked, *_ in _ASKS.values()))}
         fields |= {"verb": verb, **dict(zip(_PARTS.get(verb, ()), given, strict=False))}
         if fields["user"] == "me":
             fields["user"] = current_user.public_id
@@ -222,9 +219,14 @@ _KEPT: Final = {"csv": table, "files": files}
 
 
 def _selection() -> Selection | None:
-    """Those picked, or all that match; None where there is nobody."""
+    """Those picked, or all that match; None where there is nobody.
+
+    Nobody matches a list of which anything cannot be read: without it, it would be a list of more people.
+    """
     if request.form.get("all") == "1":
-        asked = _asked()
+        asked = along.read(_queue())
+        if asked is None or asked.problems:
+            return None
         if not asked.query.is_empty:
             let_the_index_catch_up()
         return Selection(asked=asked)
@@ -233,7 +235,10 @@ def _selection() -> Selection | None:
 
 
 def _nobody() -> Response:
-    flash("Nobody is selected. Tick the boxes beside the names first.", "info")
+    if request.form.get("all") == "1":
+        flash("That list cannot be read, so nobody is selected. Open the list again and select there.", "error")
+    else:
+        flash("Nobody is selected. Tick the boxes beside the names first.", "info")
     return redirect(_list_url())
 
 
@@ -254,7 +259,7 @@ def _confirmation(selection: Selection, wish: Wish, problem: str = "") -> Answer
         problem=problem,
         named=shown.applications[:NAMED],
         token=request.form.get("token") or secrets.token_urlsafe(20),
-        queue=request.form.get("queue", ""),
+        queue=_queue(),
         list_url=_list_url(),
         **_choices(wish),
     )
@@ -274,20 +279,16 @@ def _by() -> By:
     return By(current_user.id, remote_address(), utcnow())
 
 
-def _asked() -> Inbox:
+def _queue() -> str:
     """The list somebody selected in: the query of its address, as the form brings it."""
-    query = request.values.get("queue", "").removeprefix("?")
-    try:
-        args = parse_qsl(query, max_num_fields=MAX_FIELDS)
-    except ValueError:
-        args = []
-    return Inbox.read(MultiDict(args), viewer_zone(), viewer=current_user.public_id)
+    return request.values.get("queue", "")
 
 
 def _list_url() -> str:
-    args: dict[str, Any] = _asked().args
+    asked = along.read(_queue())
+    args: dict[str, Any] = asked.args if asked else {}
     return url_for("applications.index", **args)
 
 
 def _result(public_id: str) -> str:
-    return url_for("bulk.show", public_id=public_id, queue=request.values.get("queue") or None)
+    return url_for("bulk.show", public_id=public_id, queue=_queue() or None)

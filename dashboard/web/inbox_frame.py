@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from flask import url_for
 from flask_login import current_user
 from markupsafe import Markup
-from werkzeug.datastructures import MultiDict
 
 from dashboard.choices import Choices, Pairs, Question
 from dashboard.inbox import TABS, Inbox, Standing, standing
 from dashboard.paging import COUNT_LIMIT
 from dashboard.saved_views import SHOWN, ViewLink
+from dashboard.web import along
 from dashboard.web.edge import let_the_index_catch_up, reading
 
 AT_HAND: Final = 100
@@ -108,19 +108,13 @@ def views(asked: Inbox, links: Sequence[ViewLink], counts: Sequence[int] | None 
         ViewWay(
             label=view.name,
             address=f"{url_for('applications.index')}?{view.query}",
-            is_here=listed(view.query) == asked,
+            is_here=along.listed(view.query) == asked,
             count=number,
             public_id=view.public_id,
             is_own=view.is_own,
         )
         for view, number in zip(shown, numbers, strict=True)
     ]
-
-
-@lru_cache(maxsize=2_000)
-def listed(query: str) -> Inbox:
-    """The list that a kept query asks for, to compare with another."""
-    return Inbox.read(MultiDict(parse_qsl(query)))
 
 
 def folded_count(asked: Inbox) -> int:

@@ -177,7 +177,11 @@ def _onward(public_id: str, words: str = "", verb: str = "stage") -> Response:
         name = application.name[:NAME_TOLD]
         told = {"words": words, "name": name, "version": application.stage_version, "verb": verb, "id": public_id}
         flash(told, "decided")  # type: ignore[arg-type]
-    following = review_queue.around(reading(), along.asked(), application).next
+    asked = along.asked()
+    if asked is None:
+        flash("The list you came from cannot be read, so nobody of it follows. This is the whole inbox.", "info")
+        return redirect(along.back())
+    following = review_queue.around(reading(), asked, application).next
     if following:
         return redirect(along.page_of(following))
     flash("That was the last one of this list.", "info")

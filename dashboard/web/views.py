@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from dashboard.choices import Choices, current_choices
@@ -20,7 +18,7 @@ from dashboard.permissions import Permission, needs
 from dashboard.saved_views import SHOWN
 from dashboard.services import views
 from dashboard.services.review import BadChange
-from dashboard.web import inbox_frame
+from dashboard.web import along, inbox_frame
 from dashboard.web.edge import reading, writing
 from dashboard.web.formatting import viewer_zone
 
@@ -154,8 +152,10 @@ def _listed(found: Sequence[SavedView], choices: Choices) -> list[Listed]:
 
 
 def _inbox(query: str) -> Inbox:
-    return Inbox.read(MultiDict(parse_qsl(query)), viewer_zone(), viewer=current_user.public_id)
+    # Views keep no query that cannot be read (`services.views.kept_query`).
+    return along.read(query) or along.everybody()
 
 
 def _words(query: str, choices: Choices) -> list[str]:
-    return inbox_frame.in_words(_inbox(query), choices)
+    asked = along.read(query)
+    return inbox_frame.in_words(asked, choices) if asked else []

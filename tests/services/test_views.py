@@ -65,7 +65,7 @@ def test_the_list_is_kept_and_not_its_page(query: str, kept: str):
     assert views.kept_query(query) == kept
 
 
-@pytest.mark.parametrize("query", ["", "?", "after=abc", "q=", "q=" + "x" * 2_001])
+@pytest.mark.parametrize("query", ["", "?", "after=abc", "q=", "q=" + "x" * 2_001, "&".join(["tag=x"] * 101)])
 def test_a_list_that_is_none_is_refused_in_words(query: str):
     with pytest.raises(BadChange, match=r"\.$"):
         views.kept_query(query)

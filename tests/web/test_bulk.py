@@ -238,6 +238,15 @@ def test_nobody_selected_leads_back_to_the_list_and_says_what_to_do(sqlite_app):
     assert "Tick the boxes" in client.get("/applications").text
 
 
+@pytest.mark.parametrize("queue", ["&".join(["tag=x"] * 101), "q=" + "x" * 8_000, "stage=lost"])
+def test_all_that_match_a_list_that_cannot_be_read_are_nobody(sqlite_app, queue):
+    client, _ = sqlite_app
+    for path in ("", "/csv", "/files"):
+        answer = post(client, path, {"all": "1", "do": "hold", "queue": queue})
+        assert answer.location == "/applications", path
+    assert "That list cannot be read, so nobody is selected." in client.get("/applications").text
+
+
 def test_those_who_are_gone_are_counted_and_nothing_else_is_done(sqlite_app):
     client, ids = sqlite_app
     page = chosen(client, [*ids, "gone"], "hold")
