@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, or_, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, func, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload
 
 from dashboard.models import Application, Attachment, Delivery, Job, PersonLink
@@ -140,7 +140,8 @@ class Deliveries:
 
 def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> Page[Delivery]:
     """One page of deliveries, newest first."""
-    rows, following = rows_after(session, asked.statement(), cursor, None, Delivery.id)
+    shown = asked.statement().options(joinedload(Delivery.application))
+    rows, following = rows_after(session, shown, cursor, None, Delivery.id)
     return Page(rows, following, count(session, asked.statement().with_only_columns(Delivery.id)))
 
 
@@ -155,5 +156,11 @@ def last_delivery(session: Session) -> Delivery | None:
 
 def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
     """How many deliveries need a look, by status, counted to the limit."""
-    found = {status: count(session, select(Delivery.id).where(Delivery.status == status)) for status in statuses}
-    return {status: COUNT_LIMIT if number is None else number for status, number in found.items()}
+    columns = {
+        status: select(func.count()).select_from(
+            select(Delivery.id).where(Delivery.status == status).limit(COUNT_LIMIT).subquery()
+        )
+        for status in statuses
+    }
+    row = session.execute(select(*(column.scalar_subquery() for column in columns.values()))).one()
+    return dict(zip(columns, row, strict=True))

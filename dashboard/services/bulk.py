@@ -6,6 +6,7 @@ What is done is kept (`BulkAction`), so that its result can be read again and Un
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -229,12 +230,21 @@ def undo(session: Session, action: BulkAction, by: By, rules: Rules) -> bool:
 
 def result(session: Session, action: BulkAction) -> Result:
     """What became of an action, read from what was kept of it."""
-    return Result(
-        action,
-        session.scalar(select(func.count()).where(BulkItem.action_id == action.id, BulkItem.skipped.is_(None))) or 0,
-        _left(session, action, "skipped"),
-        _left(session, action, "kept"),
-    )
+    rows = session.execute(
+        select(BulkItem.skipped, BulkItem.kept, func.count())
+        .where(BulkItem.action_id == action.id)
+        .group_by(BulkItem.skipped, BulkItem.kept)
+    ).all()
+    done = sum(number for skipped, _, number in rows if skipped is None)
+    skipped, kept = Counter[str](), Counter[str]()
+    for why_skipped, why_kept, number in rows:
+        skipped[why_skipped or ""] += number
+        kept[why_kept or ""] += number
+    return Result(action, done, _left(session, action, "skipped", skipped), _left(session, action, "kept", kept))
+
+
+def _most_first(numbers: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def latest(session: Session, user_id: int, limit: int = 20) -> Sequence[BulkAction]:
@@ -258,15 +268,14 @@ def _as_seen(application: Application, version: int | None) -> str:
     return str(Picked(application.public_id, application.stage_version if version is None else version))
 
 
-def _left(session: Session, action: BulkAction, why: Literal["skipped", "kept"]) -> tuple[Left, ...]:
+def _left(
+    session: Session, action: BulkAction, why: Literal["skipped", "kept"], numbers: Counter[str]
+) -> tuple[Left, ...]:
     """The reasons of one kind, each with how many and the first of them."""
+    del numbers[""]  # those for whom there is no such reason
+    if not numbers:
+        return ()
     reason = getattr(BulkItem, why)
-    numbers = session.execute(
-        select(reason, func.count())
-        .where(BulkItem.action_id == action.id, reason.is_not(None))
-        .group_by(reason)
-        .order_by(func.count().desc(), reason)
-    ).all()
     named: dict[str, list[Application]] = {}
     rows = session.scalars(
         select(BulkItem)
@@ -277,4 +286,4 @@ def _left(session: Session, action: BulkAction, why: Literal["skipped", "kept"])
     )
     for item in rows:
         named.setdefault(getattr(item, why), []).append(item.application)
-    return tuple(Left(words, number, tuple(named.get(words, ()))) for words, number in numbers)
+    return tuple(Left(words, number, tuple(named.get(words, ()))) for words, number in _most_first(numbers))

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Integer, Select, cast, null, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from dashboard import search
@@ -56,15 +56,14 @@ _WORDS: Final = {
 def likely(session: Session, person: Person, limit: int = SUGGESTED) -> tuple[Suggestion, ...]:
     """Who is likely the same as `person`: the same résumé first, then the most similar names; of each one application.
 
-    In at most three statements.
+    In two statements.
     """
     newest = person.applications[0]
-    similar = [(similarity(newest.name, one.name), one) for one in _called_alike(session, newest)]
+    own = {application.id: application for application in person.applications}
+    same_resume, alike = _found(session, newest, own)
+    similar = [(similarity(newest.name, one.name), one) for one in alike]
     similar.sort(key=lambda pair: (-pair[0], -pair[1].id))
-    candidates = [
-        *_with_the_same_resume(session, person),
-        *((one, newest) for closeness, one in similar if closeness >= SIMILAR),
-    ]
+    candidates = [*same_resume, *((one, newest) for closeness, one in similar if closeness >= SIMILAR)]
     chosen = list(_one_of_each(candidates, person))[:limit]
     resumes = _resumes(session, {one.id for pair in chosen for one in pair})
     return tuple(_suggestion(one, beside, resumes) for one, beside in chosen)
@@ -115,24 +114,36 @@ def similarity(one: str, other: str) -> float:
     return max(SequenceMatcher(None, " ".join(first), " ".join(order), autojunk=False).ratio() for order in orders)
 
 
-def _with_the_same_resume(session: Session, person: Person) -> Sequence[tuple[Application, Application]]:
-    """Some applications with a résumé that one of the person's has as well; each with that one."""
+def _found(
+    session: Session, newest: Application, own: Mapping[int, Application]
+) -> tuple[list[tuple[Application, Application]], list[Application]]:
+    """Some applications with a résumé that one of the person's has as well, each with that one; some of a like name."""
+    called_alike = _called_alike(newest, session.get_bind().dialect.name)
+    pieces = [_with_the_same_resume(list(own)), *([called_alike] if called_alike is not None else [])]
+    lines = union_all(*pieces).subquery("line")
+    rows = session.execute(select(Application, lines.c.own_id).join(lines, lines.c.id == Application.id)).all()
+    city = search.words([newest.city])
+    alike = [one for one, own_id in rows if own_id is None and search.words([one.city]) == city]
+    return [(one, own[own_id]) for one, own_id in rows if own_id is not None], alike
+
+
+def _with_the_same_resume(own_ids: Sequence[int]) -> Select[Any]:
+    """The id of another's application, and that of the person's with the same file."""
     own = aliased(Attachment)
-    mine = {application.id: application for application in person.applications}
-    found = session.execute(
-        select(Application, own.application_id)
+    found = (
+        select(Application.id, own.application_id.label("own_id"))
         .join(Attachment, Attachment.application_id == Application.id)
         .join(own, own.sha256 == Attachment.sha256)
         .where(
-            own.application_id.in_(mine),
+            own.application_id.in_(own_ids),
             own.question_id.is_(None),
             Attachment.question_id.is_(None),
-            Application.id.not_in(mine),
+            Application.id.not_in(own_ids),
             Application.is_finished(),
         )
         .limit(LOOKED_AT)
     )
-    return [(application, mine[own_id]) for application, own_id in found]
+    return select(found.subquery())
 
 
 def _resumes(session: Session, ids: Iterable[int]) -> dict[int, list[str]]:
@@ -151,15 +162,15 @@ def _resumes(session: Session, ids: Iterable[int]) -> dict[int, list[str]]:
     return found
 
 
-def _called_alike(session: Session, application: Application) -> Sequence[Application]:
+def _called_alike(application: Application, dialect: str) -> Select[Any] | None:
     """Some of the newest from the same city whose names begin alike, found by the search index."""
     first, last, city = (
         search.words([text]) for text in (application.first_name, application.last_name, application.city)
     )
     if not (first and last and city):
-        return ()
+        return None
     # Two letters: Jon Smith and John Smyth share no more.
     asked = search.Query(" ".join(city), called=(first[0][:2], last[-1][:2]))
-    newest = search.found(asked, session.get_bind().dialect.name, after=None, limit=LOOKED_AT).subquery("newest")
-    found = select(Application).join(newest, newest.c.number == Application.inbox_no)
-    return [one for one in session.scalars(found) if search.words([one.city]) == city]
+    newest = search.found(asked, dialect, after=None, limit=LOOKED_AT).subquery("newest")
+    columns: tuple[Any, ...] = (Application.id, cast(null(), Integer).label("own_id"))
+    return select(*columns).join(newest, newest.c.number == Application.inbox_no)

@@ -10,23 +10,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select, union
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from dashboard.database import table_of
 from dashboard.models import ActivityKind, Application, PersonLink, StageChange
+from dashboard.services import traces
 from dashboard.services.activity import By, Line, locked, write_down
 from dashboard.services.review import BadChange
-
-MOST: Final = 200
-"""Applications looked at for one person. Who shares an address with more is no one person."""
-ROUNDS: Final = 6
-"""How far a chain of shared addresses, numbers and links is followed."""
+from dashboard.services.traces import MOST
 
 Pair = tuple[int, int]
 
@@ -36,12 +33,14 @@ class Person:
     """All completed applications of one person, newest first. `more`: there were too many to follow every trace.
 
     `said`: what people said of any of them, to be taken back. `outsiders`: of whom they said it is somebody else.
+    `moves`: who moved each of them last, and when, by its id; those never moved have none.
     """
 
     applications: tuple[Application, ...]
     said: tuple[PersonLink, ...]
     more: bool = False
     outsiders: tuple[Application, ...] = ()
+    moves: Mapping[int, StageChange] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -79,7 +78,7 @@ class Person:
         for link in self.said:
             if link.low_id in known and link.high_id in known:
                 breaths[link.at, link.user_id, link.same].append(link)
-        return tuple(_saying(links, known, self.ids) for links in reversed(breaths.values()))
+        return tuple(_said_at_once(links, known, self.ids) for links in reversed(breaths.values()))
 
     def is_not(self, application: Application) -> bool:
         """Whether somebody said that it is not this person's."""
@@ -107,19 +106,33 @@ class Saying:
 
 
 def person(session: Session, application: Application) -> Person:
-    """Whom `application` belongs to, in a bounded number of statements.
+    """Whom `application` belongs to, in two statements.
 
     It is the same for each of the person's applications, except where two that were parted share something with a
     third: each of the two has the third without the other, and the third has both.
     """
-    pool = _gather(session, application)
-    members = pool.joined_to(application.id)
+    found = find(session, application.public_id)
+    if found is None:
+        raise BadChange("This application is not there any more.")
+    return found
+
+
+def find(session: Session, public_id: str) -> Person | None:
+    """Whom the completed application `public_id` belongs to, see `person`; None where there is none."""
+    found = traces.follow(session, public_id)
+    if found is None:
+        return None
+    links, others = _said_of(session, [one.id for one in found.applications])
+    pool = _Pool({one.id: one for one in found.applications}, links)
+    members = pool.joined_to(found.applications[0].id)
     newest_first = sorted(
         (pool.applications[number] for number in members), key=lambda one: (one.arrived_at, one.id), reverse=True
     )
-    said = [link for (low, high), link in pool.links.items() if low in members or high in members]
-    outsiders = _members(session, {number for link in said for number in (link.low_id, link.high_id)} - members)
-    return Person(tuple(newest_first), tuple(sorted(said, key=lambda link: link.at)), pool.is_full, tuple(outsiders))
+    said = [link for (low, high), link in links.items() if low in members or high in members]
+    outside = {number for link in said for number in (link.low_id, link.high_id)} - members
+    outsiders = tuple((pool.applications.get(number) or others[number]) for number in sorted(outside))
+    said.sort(key=lambda link: link.at)
+    return Person(tuple(newest_first), tuple(said), found.more, outsiders, found.moves)
 
 
 def link(session: Session, one_id: int, other_id: int, by: By) -> bool:
@@ -219,13 +232,12 @@ def _both(pairs: Iterable[Pair], words: str) -> Iterator[Line]:
 # --- who belongs to whom --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
 class _Pool:
     """The applications that may belong together, and what was said of them."""
 
-    def __init__(self) -> None:
-        self.applications: dict[int, Application] = {}
-        self.links: dict[Pair, PersonLink] = {}
-        self.is_full = False
+    applications: Mapping[int, Application]
+    links: Mapping[Pair, PersonLink]
 
     def joined_to(self, start: int) -> set[int]:
         """Everybody who can be reached from `start` by what joins two and was not cut, nor from `start`."""
@@ -256,64 +268,26 @@ class _Pool:
         return near & self.applications.keys()
 
 
-def _gather(session: Session, start: Application) -> _Pool:
-    """Follow shared addresses, shared numbers and links, round by round, until nobody new is found or it is enough."""
-    pool = _Pool()
-    pool.applications[start.id] = start
-    asked: set[str] = set()
-    new: Sequence[Application] = [start]
-    for _ in range(ROUNDS):
-        links = _links(session, {one.id for one in new})
-        pool.links |= links
-        linked = {number for pair, link in links.items() if link.same for number in pair}
-        keys = {key for one in new for key in keys_of(one)} - asked
-        asked |= keys
-        new = _sharers(session, keys, linked - pool.applications.keys(), but=pool.applications.keys())
-        if len(new) + len(pool.applications) > MOST:
-            pool.is_full = True
-            new = new[: MOST - len(pool.applications)]
-        pool.applications |= {one.id: one for one in new}
-        if not new or pool.is_full:
-            break
-    else:
-        pool.is_full = True
-    return pool
-
-
-def _sharers(session: Session, keys: set[str], linked: set[int], *, but: Iterable[int]) -> Sequence[Application]:
-    """The newest applications that have one of `keys`, or are `linked`, except those that are known."""
-    emails, phones = (sorted(key[1:] for key in keys if key[0] == kind) for kind in "@#")
-    wanted: list[ColumnElement[bool]] = []
-    if emails:
-        wanted.append(Application.email_key.in_(emails))
-    if phones:
-        wanted.append(Application.phone_key.in_(phones))
-    if linked:
-        wanted.append(Application.id.in_(linked))
-    if not wanted:
-        return ()
-    newest_first = Application.arrived_at.desc(), Application.id.desc()
-    # By their ids first: of ten thousand who share a number, only these are read whole.
-    newest = (
-        select(Application.id)
-        .where(or_(*wanted), Application.is_finished(), Application.id.not_in(list(but)))
-        .order_by(*newest_first)
-        .limit(MOST + 1)
-        .subquery()
-    )
-    return session.scalars(
-        select(Application).where(Application.id.in_(select(newest.c.id))).order_by(*newest_first)
+def _said_of(session: Session, ids: Sequence[int]) -> tuple[dict[Pair, PersonLink], dict[int, Application]]:
+    """What people said of the applications `ids`, and of whom else they said it, by their ids."""
+    sides = (PersonLink.low_id, PersonLink.high_id), (PersonLink.high_id, PersonLink.low_id)
+    # Of each side by itself: asked for either at once, a database may prefer to read every link there is.
+    about = union(*(_pairs(own.in_(ids), other) for own, other in sides)).limit(10 * MOST).subquery("about")
+    columns: tuple[Any, ...] = (PersonLink, Application)
+    rows = session.execute(
+        select(*columns)
+        .select_from(PersonLink)
+        .join(about, and_(about.c.low_id == PersonLink.low_id, about.c.high_id == PersonLink.high_id))
+        .join(Application, Application.id == about.c.other_id)
+        .options(joinedload(PersonLink.user))
     ).all()
+    links = {(link.low_id, link.high_id): link for link, _ in rows}
+    return links, {application.id: application for _, application in rows}
 
 
-def last_moves(session: Session, person: Person) -> dict[int, StageChange]:
-    """Who moved each of the person's applications last, and when, by its id; those never moved have none."""
-    last = (
-        select(func.max(StageChange.id))
-        .where(StageChange.application_id.in_(person.ids), StageChange.from_stage != StageChange.to_stage)
-        .group_by(StageChange.application_id)
-    )
-    return {move.application_id: move for move in session.scalars(select(StageChange).where(StageChange.id.in_(last)))}
+def _pairs(has_one: ColumnElement[bool], other: InstrumentedAttribute[int]) -> Select[Any]:
+    columns: tuple[Any, ...] = (PersonLink.low_id, PersonLink.high_id, other.label("other_id"))
+    return select(*columns).where(has_one)
 
 
 def _members(session: Session, ids: set[int]) -> Sequence[Application]:
@@ -323,10 +297,10 @@ def _members(session: Session, ids: set[int]) -> Sequence[Application]:
 
 
 def _links(session: Session, ids: Iterable[int]) -> dict[Pair, PersonLink]:
-    rows = session.scalars(
+    links = session.scalars(
         select(PersonLink).where(_touches(ids)).options(joinedload(PersonLink.user)).limit(10 * MOST)
     )
-    return {(row.low_id, row.high_id): row for row in rows}
+    return {(link.low_id, link.high_id): link for link in links}
 
 
 def _touches(ids: Iterable[int]) -> ColumnElement[bool]:
@@ -352,7 +326,7 @@ def _distinct(told: Iterable[tuple[str | None, str | None]]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def _saying(links: Sequence[PersonLink], known: Mapping[int, Application], own: frozenset[int]) -> Saying:
+def _said_at_once(links: Sequence[PersonLink], known: Mapping[int, Application], own: frozenset[int]) -> Saying:
     first = links[0]
     numbers = dict.fromkeys(number for link in links for number in (link.low_id, link.high_id))
     outside = [] if first.same else [number for number in numbers if number not in own]

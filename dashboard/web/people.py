@@ -30,14 +30,12 @@ MAX_TYPED: Final = 500
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
     """The person who has the application `public_id`. `?said=ID`: of which it was just said who has it."""
-    application = _find(public_id)
-    person = people.person(reading(), application)
+    person = people.find(reading(), public_id) or abort(404)
     return render_template(
         "people/show.html",
-        application=application,
+        application=next(one for one in person.applications if one.public_id == public_id),
         person=person,
         shown=person.applications[:SHOWN],
-        moves=people.last_moves(reading(), person),
         suggestions=likeness.likely(reading(), person),
         just_said=_just_said(person, request.args.get("said", "")),
     )

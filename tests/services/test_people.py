@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Activity, Application, PersonLink
-from dashboard.services import people, reading
+from dashboard.services import people, reading, traces
 from dashboard.services.review import BadChange
 from tests.colleagues import by, do, told
 from tests.outbox_fixtures import NOON, add_applicant, add_recruiter, all_at_once, move
@@ -144,7 +144,7 @@ def test_who_moved_each_application_last_is_told_but_not_who_wrote_a_note(sessio
     move(session, ada, "reviewed", at=NOON)
     move(session, ada, "interview", user=rita, at=LATER)
     move(session, ada, "interview", note="Called.", at=LATER + timedelta(hours=1))
-    moves = people.last_moves(session, people.person(session, bea))
+    moves = people.person(session, bea).moves
     assert {number: (move.actor, move.to_stage) for number, move in moves.items()} == {
         ada.id: ("rita@example.com", "interview")
     }
@@ -171,11 +171,11 @@ def test_what_cannot_be_linked_is_refused_in_words(session: Session):
 
 def test_an_address_that_half_the_world_shares_is_followed_no_further_than_anybody_reads(session: Session):
     row = {"applied_at": NOON, "arrived_at": NOON, "flags": [], "email_key": "none@none"}
-    session.add_all(Application(talroo_id=f"many-{number}", **row) for number in range(people.MOST + 50))
+    session.add_all(Application(talroo_id=f"many-{number}", **row) for number in range(traces.MOST + 50))
     session.commit()
     one = session.scalars(select(Application).limit(1)).one()
     person = people.person(session, one)
-    assert (len(person.applications), person.more) == (people.MOST, True)
+    assert (len(person.applications), person.more) == (traces.MOST, True)
     assert one in person.applications
 
 

@@ -97,9 +97,8 @@ def asked(session) -> dict[str, tuple[int, Callable[[], Any]]]:
     now = utcnow()
     return {
         "the timeline": (1, lambda: reading.timeline(session, one)),
-        "the person": (4 * people.ROUNDS, lambda: people.person(session, one)),
-        "who is likely": (3, lambda: likeness.likely(session, person)),
-        "who decided": (1, lambda: people.last_moves(session, person)),
+        "the person": (2, lambda: people.person(session, one)),
+        "who is likely": (2, lambda: likeness.likely(session, person)),
         "who looks": (1, lambda: viewing.who_is_looking(session, one.id, now)),
         "unread": (1, lambda: viewing.unread(session, rita.id, page)),
         "tags of a page": (1, lambda: tagging.tags_of(session, page)),

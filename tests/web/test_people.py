@@ -10,7 +10,7 @@ from sqlalchemy import event as on_event
 
 from dashboard.extensions import db
 from dashboard.models import Application, PersonLink
-from dashboard.services import indexing, people
+from dashboard.services import indexing, traces
 from dashboard.web.edge import storing
 from tests.factories import event, file_object
 from tests.outbox_fixtures import NOON
@@ -215,28 +215,45 @@ def test_a_telephone_that_hundreds_share_shows_the_newest_and_says_so(app, clien
         one = db.session.query(Application.public_id).filter_by(inbox_no=300).scalar()
     found = page(client, one)
     assert len(listed(found)) == 50
-    assert f"{people.MOST}+ applications" in words(found.select_one(".person"))
+    assert f"{traces.MOST}+ applications" in words(found.select_one(".person"))
     notice = found.select_one(".notices")
     assert "hardly one person’s" in words(notice)
     assert notice.a["href"] == "/applications?q=5125550101"
 
 
-def test_the_page_takes_as_many_statements_for_many_applications_as_for_few(app, client, applied):
+def test_the_page_takes_five_statements_however_far_the_traces_lead_and_whatever_was_said(app, client, applied):
     def statements():
-        sent = []
         with app.app_context():
             engine = db.engine
-        on_event.listen(engine, "before_cursor_execute", lambda *told: sent.append(told[2]))
-        page(client, one)
-        return len([statement for statement in sent if statement.startswith("SELECT")])
+        sent = []
 
-    one = applied("Ada", phone="5125550101", city="Austin")
-    applied("Ada", phone="5125550101", city="Austin")
-    few = statements()
+        def note(*told):
+            sent.append(told[2])
+
+        on_event.listen(engine, "before_cursor_execute", note)
+        found = page(client, chain[0])
+        on_event.remove(engine, "before_cursor_execute", note)
+        return found, len([statement for statement in sent if not statement.startswith("BEGIN")])
+
+    told = [{"email": f"{n // 2}@x.example", "phone": f"512555{(n + 1) // 2:04}"} for n in range(12)]
+    chain = [applied("Ada", city="Austin", **one) for one in told]
+    applied("Ada", "Quil", city="Austin", resume=file_object(b"I pick.", "resume.txt"))
+    linked, parted = applied("Adah", phone="7375550101", city="Austin"), applied("Bea", phone="7375550101")
+    says(client, chain[5], "same", other=linked)
+    says(client, chain[0], "different", other=parted)
+    says(client, chain[0], "different", other=applied("Zoe"))
+    with app.app_context():
+        indexing.catch_up(storing)
+    found, few = statements()
+    assert "13 applications" in words(found.select_one(".person"))
+    assert len(found.select(".sayings li")) == 3
+    assert len(found.select(".suggestion")) == 1
+    assert few <= 5
     for _ in range(20):
-        applied("Ada", phone="5125550101", city="Austin")
-    assert statements() == few
-    assert few <= 14
+        applied("Ada", phone="5125550000", city="Austin")
+    found, many = statements()
+    assert "33 applications" in words(found.select_one(".person"))
+    assert many <= 5
 
 
 def test_who_does_not_exist_or_has_not_finished_has_no_page(client, deliver):

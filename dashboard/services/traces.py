@@ -1,0 +1,97 @@
+"""Everybody whom the traces of one application lead to, in one statement.
+
+A trace is a shared e-mail address, a shared phone number, or what somebody linked; whoever is found has traces of
+their own. Who of them is the same person is decided in `people`: some were parted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Integer, Select, String, bindparam, func, select, text
+from sqlalchemy.orm import Session
+
+from dashboard.models import Application, StageChange
+
+MOST: Final = 200
+"""Applications looked at for one person. Who shares an address with more is no one person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Whom the traces lead to, the application asked for first, then the newest. `more`: there were too many.
+
+    `moves`: who moved each of them last, by its id; those never moved have none.
+    """
+
+    applications: tuple[Application, ...]
+    moves: dict[int, StageChange]
+    more: bool
+
+
+def follow(session: Session, public_id: str) -> Found | None:
+    """From the completed application `public_id`; None where there is none."""
+    rows = session.execute(_statement(session.get_bind().dialect.name), {"public_id": public_id}).all()
+    rows = sorted(rows, key=lambda row: (row[0].public_id == public_id, row[0].arrived_at, row[0].id), reverse=True)
+    moves = {application.id: move for application, move in rows if move}
+    return Found(tuple(application for application, _ in rows[:MOST]), moves, len(rows) > MOST) if rows else None
+
+
+@cache
+def _statement(dialect: str) -> Select[Any]:
+    walked = text(_WALKS[dialect] + _NODES).bindparams(bindparam("public_id", type_=String)).columns(id=Integer)
+    near = walked.subquery("near")
+    last = select(func.max(StageChange.id)).where(
+        StageChange.application_id == Application.id, StageChange.from_stage != StageChange.to_stage
+    )
+    columns: tuple[Any, ...] = (Application, StageChange)
+    return (
+        select(*columns)
+        .select_from(Application)
+        .outerjoin(StageChange, StageChange.id == last.correlate(Application).scalar_subquery())
+        .where(Application.id.in_(select(near.c.id)), Application.is_finished())
+    )
+
+
+# --- the walk: from an application to its address and number, from those to who else has them ------------------------
+#
+# Each node is walked to once, so that a number which two hundred share is asked for once, not two hundred times.
+# Whoever asks reads no more nodes than make up `MOST` applications and one, and no more are walked to than are read.
+
+_NODES: Final = f" SELECT id FROM (SELECT id FROM walk LIMIT {3 * (MOST + 1)}) AS node WHERE id IS NOT NULL"  # noqa: S608
+_NEWEST: Final = f"ORDER BY arrived_at DESC, id DESC LIMIT {MOST + 1}"
+_WALKS: Final = {
+    # One recursive term, which may look back where it stands.
+    "postgresql": f"""
+        WITH RECURSIVE walk (id, email, phone) AS (
+            SELECT id, CAST(NULL AS varchar), CAST(NULL AS varchar)
+                FROM application WHERE public_id = :public_id AND completed
+            UNION
+            SELECT step.id, step.email, step.phone FROM walk CROSS JOIN LATERAL (
+                SELECT CAST(NULL AS integer) AS id, email_key AS email, NULL AS phone
+                    FROM application WHERE id = walk.id
+                UNION ALL SELECT NULL, NULL, phone_key FROM application WHERE id = walk.id
+                UNION ALL SELECT high_id, NULL, NULL FROM person_link WHERE low_id = walk.id AND same
+                UNION ALL SELECT low_id, NULL, NULL FROM person_link WHERE high_id = walk.id AND same
+                UNION ALL (SELECT id, NULL, NULL FROM application
+                    WHERE email_key = walk.email AND coalesce(completed, false) {_NEWEST})
+                UNION ALL (SELECT id, NULL, NULL FROM application
+                    WHERE phone_key = walk.phone AND coalesce(completed, false) {_NEWEST})
+            ) AS step
+        )""",  # noqa: S608
+    # Several recursive terms, none of which may look back but in a condition.
+    "sqlite": f"""
+        WITH RECURSIVE walk (id, email, phone) AS (
+            SELECT id, NULL, NULL FROM application WHERE public_id = :public_id AND completed
+            UNION SELECT NULL, email_key, NULL FROM walk CROSS JOIN application AS one ON one.id = walk.id
+            UNION SELECT NULL, NULL, phone_key FROM walk CROSS JOIN application AS one ON one.id = walk.id
+            UNION SELECT high_id, NULL, NULL FROM walk CROSS JOIN person_link ON low_id = walk.id AND same
+            UNION SELECT low_id, NULL, NULL FROM walk CROSS JOIN person_link ON high_id = walk.id AND same
+            UNION SELECT one.id, NULL, NULL FROM walk CROSS JOIN application AS one ON one.id IN (
+                SELECT id FROM application WHERE email_key = walk.email AND coalesce(completed, 0) {_NEWEST})
+            UNION SELECT one.id, NULL, NULL FROM walk CROSS JOIN application AS one ON one.id IN (
+                SELECT id FROM application WHERE phone_key = walk.phone AND coalesce(completed, 0) {_NEWEST})
+        )""",  # noqa: S608
+}

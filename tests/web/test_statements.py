@@ -1,0 +1,77 @@
+"""How many statements each page sends to the database, whoever opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from dashboard.extensions import db
+from tests.stocked_site import Stocked
+
+MOST: Final = 5
+"""Statements of one page, with the one that says who asks."""
+
+MORE: Final = {
+    # Pages of few readers, each of whose parts is read by one statement of its own, as many for much as for little.
+    "incomplete.index": 12,  # the list, its choices and totals, what the last pull did and whether one can be wished
+    "incomplete.show": 9,  # the application, its answers, files, messages, reminders and who may be written to
+    "incomplete.pulling": 6,  # what a pull does now, asked for every few seconds while it runs
+    "compose.index": 9,  # the letter, and each rule about whether its people may be written to
+    "messages.index": 6,  # the ledger of reminders, its counts and choices
+    "conversions.index": 7,  # the ledger of hires, its counts and choices
+    "follow_up_jobs.show": 10,  # the job, its cadence, templates, and what it would write
+    "stops.index": 6,  # how far people come, by job and by question
+    "integration.index": 24,  # the health of every part of the integration, each from its own table
+}
+"""Pages that take more, with how many. None of them may take more than that."""
+
+NO_PAGES: Final = {"health.prometheus", "health.readyz"}
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask], sqlite_url: str) -> Flask:
+    return make_app(sqlite_url)
+
+
+@contextmanager
+def statements(app: Flask) -> Iterator[list[str]]:
+    """What is sent to the database meanwhile; that a transaction begins or ends is no statement of anybody's."""
+    with app.app_context():
+        engine = db.engine
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def most(endpoint: str) -> int:
+    return MORE.get(endpoint, MOST)
+
+
+@pytest.mark.parametrize("role", ["recruiter", "hr_admin", "it_admin"])
+def test_no_page_takes_more_statements_than_it_may(stocked: Stocked, sign_in: Callable[..., Any], role: str):
+    client = sign_in(role)
+    wrong = []
+    for endpoint, address in (*stocked.addresses(), *stocked.pages()):
+        if endpoint in NO_PAGES:
+            continue
+        client.get(address, buffered=True)  # what a process keeps from then on is read once
+        with statements(stocked.app) as sent:
+            client.get(address, buffered=True)
+        if len(sent) > most(endpoint):
+            wrong.append(
+                f"{address} ({endpoint}): {len(sent)}\n  " + "\n  ".join(" ".join(one.split()) for one in sent)
+            )
+    assert not wrong, "\n".join(wrong)
