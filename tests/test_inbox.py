@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from config import ROOT
 from dashboard import inbox, search
 from dashboard.choices import current_choices
 from dashboard.clock import utcnow
@@ -21,6 +23,7 @@ from dashboard.inbox import Inbox, inbox_ids, inbox_page, inbox_total
 from dashboard.models import Application, ApplicationTag, Facet, Seen, Tag, User
 from dashboard.services import indexing
 from dashboard.stages import Stage
+from dashboard.web.inbox_frame import FOLDED
 from tests.factories import event, file_object
 
 
@@ -33,7 +36,11 @@ NURSE = [question("Do you hold an RN license?", "yes"), question("Why us?", "I l
 OTHER = [question("Do you hold an RN license?", "no")]
 
 
-def test_every_filter_is_read_from_an_address_stands_in_it_and_narrows_the_list():
+def test_every_filter_is_read_from_an_address_stands_in_it_narrows_the_list_and_is_shown():
+    """A tab and an order are links over the list; all else has a chip and a field."""
+    at_hand, links = {"text", "job"}, {"tab", "sort"}
+    form = (ROOT / "templates/macros/inbox_filters.html").read_text()
+    shown = {found[1] for found in re.finditer(r"""(?:name="|choice\(')(\w+)""", form)}
     day = date(2026, 1, 31)
     filters = {"text": "zoe", "tab": "new", "stage": "new", "applied_from": day, "applied_to": day, "sort": "oldest"}
     filters |= dict.fromkeys(("qualified", "resume", "held"), "no") | {"answers": ("0123456789abcdef",)}
@@ -44,6 +51,9 @@ def test_every_filter_is_read_from_an_address_stands_in_it_and_narrows_the_list(
         assert len(asked.args) == 1, name
         assert Inbox.read(MultiDict(asked.args)) == asked != Inbox(), name
         assert name == "sort" or not asked.query.is_empty, name
+        assert [chip.without for chip in asked.chips({})] == ([] if name in links else [{}]), name
+        assert name in {"text"} | links or shown >= asked.args.keys(), name
+    assert filters.keys() == {*FOLDED, "answers"} | at_hand | links
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 import config
 from config import ROOT
 from dashboard.database import Base
+from dashboard.inbox import TABS
 from dashboard.stages import DECISIVE, Stage
 
 
@@ -46,3 +47,9 @@ def test_a_stage_of_two_words_is_read_as_two_words():
 
 def test_what_takes_a_decision_back_is_a_stage():
     assert set(Stage) >= DECISIVE
+
+
+def test_each_decision_has_its_tab_over_the_inbox_and_words_for_when_it_is_empty():
+    assert set(DECISIVE) <= TABS.keys()
+    empty = (ROOT / "templates/applications/index.html").read_text()
+    assert [tab for tab in TABS if f"'{tab}': (" not in empty] == []

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from dashboard.clock import zone_named
 from dashboard.highlight import marked
+from dashboard.stages import Stage
 
 ZONE_COOKIE: Final = "tz"
 """Set by static/js/app.js to an IANA name such as `America/Chicago`."""
@@ -153,9 +154,14 @@ def initials(name: str | None) -> str:
     return (letters[0] + letters[-1] if len(letters) > 1 else "".join(letters)).upper() or "?"
 
 
+def stage_label(stage: str) -> str:
+    """`interview` as `Interview`."""
+    return Stage(stage).label
+
+
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
     """Add `ago`, `age`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` and
-    `marked` to `app`, and the test `past`.
+    `marked`, `stage_label` to `app`, and the test `past`.
 
     `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; `age` is `ago` for long lists,
     without the exact time, which static/js/app.js tells of what somebody points at; everything else gives text that
@@ -192,6 +198,6 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
         return f"{there.day} {there:%b}" if there.year == today.year else day(there)
 
     plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number}
-    plain |= {"initials": initials, "marked": marked}
+    plain |= {"initials": initials, "marked": marked, "stage_label": stage_label}
     app.jinja_env.tests["past"] = lambda moment: moment <= now()
     app.jinja_env.filters.update(plain, ago=ago, age=age, when=when, exact=exact, date=on_day, short_date=short_day)

@@ -105,7 +105,7 @@ def test_what_will_be_done_and_sent_is_counted_before(session: Session):
         "1 disposition cannot be sent: no application id and no click id.",
     )
     assert set(shown.picked) == {str(picked) for picked in chosen.picked}
-    assert session.scalars(select(StageChange.id)).all(), "only the two moves before"
+    assert len(session.scalars(select(StageChange.id)).all()) == 3, "only the moves before"
 
 
 def test_what_was_counted_is_what_is_sent(session: Session, rita: User):
