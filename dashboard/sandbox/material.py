@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from dashboard.sandbox import attachments
 from dashboard.sandbox.answers import Mood, answered
 from dashboard.sandbox.envelopes import COMPLETED, Filled, Payload, a_while_before, application, event
 from dashboard.sandbox.jobs import JOBS, Job
-from dashboard.sandbox.people import somebody
+from dashboard.sandbox.people import own_phone, somebody
 from dashboard.sandbox.questionnaires import QUESTIONNAIRES
 from dashboard.sandbox.resumes import compose
 from dashboard.sandbox.word import resume_text
@@ -50,7 +50,8 @@ def many(rng: random.Random, count: int, until: datetime) -> Iterator[tuple[Payl
         variant = rng.choice(variants)
         resume, text = rng.choice(variant.resumes) if number % _RESUME_EVERY == 0 else (None, None)
         filled = Filled(
-            person=somebody(rng),
+            # Few fictional numbers there are: of a million people, five hundred would be taken for the same one.
+            person=replace(somebody(rng), phone=own_phone(rng)),
             job=variant.job,
             resume=resume,
             questions=variant.questions,

@@ -1,4 +1,4 @@
-"""Made-up applicants. E-mail only at example.com/.org/.net, phones only 555-01xx: nobody can be reached by mistake."""
+"""Made-up applicants. E-mail at example.com, .org, .net, phones 555-01xx or out of service: nobody can be reached."""
 
 from __future__ import annotations
 
@@ -95,6 +95,16 @@ def somebody(rng: random.Random, *, first: str | None = None, last: str | None =
 def phone(rng: random.Random, town: Town) -> str:
     """A fictional number (555-01xx) written in one of the ways people write them."""
     return rng.choice(_PHONE_FORMS).format(town.area, f"01{rng.randrange(100):02}")
+
+
+def own_phone(rng: random.Random) -> str:
+    """A number that hardly anybody else has, however many people are made up; written in one of the ways.
+
+    Its area code has a nine in the middle: none of these is in service.
+    """
+    area, exchange = rng.randrange(2, 10) * 100 + 90 + rng.randrange(10), rng.randrange(200, 1000)
+    form = rng.choice(_PHONE_FORMS).replace("555", str(exchange))
+    return form.format(area, f"{rng.randrange(10_000):04}")
 
 
 def _email(rng: random.Random, first: str, last: str) -> str:
