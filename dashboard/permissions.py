@@ -40,6 +40,7 @@ FIRST_PAGE: Final = {
     Role.IT_ADMIN: "deliveries.index",
 }
 
+_ROLES: Final = frozenset(Role)
 PUBLIC: Final = "public"
 SIGNED_IN: Final = "signed in"
 
@@ -58,6 +59,6 @@ def allows(role: str | None, permission: str) -> bool:
     """Whether somebody with `role` (None: signed out) may pass; unknown roles and permissions may not."""
     if permission == PUBLIC:
         return True
-    if role is None or role not in set(Role):
+    if role is None or role not in _ROLES:
         return False
     return permission == SIGNED_IN or permission in GRANTED[Role(role)]

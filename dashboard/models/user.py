@@ -37,9 +37,6 @@ class User(Base):
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
     """Whose mornings these are: an IANA name."""
 
-    unread_mentions = 0
-    """How many notes that name the user wait to be read, where signing in has counted."""
-
     @property
     def role_label(self) -> str:
         return Role(self.role).label

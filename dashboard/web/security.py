@@ -12,11 +12,12 @@ from werkzeug.wrappers import Response
 from dashboard import ledger
 from dashboard.clock import utcnow
 from dashboard.extensions import db, login_manager
-from dashboard.models import User
+from dashboard.models import Role, User
 from dashboard.models.outbound import Channel
 from dashboard.outbound_words import counted_at
 from dashboard.permissions import PUBLIC, Permission, allows
 from dashboard.services import accounts
+from dashboard.services.accounts import Caller
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
@@ -49,11 +50,11 @@ _COUNTED: Final[Mapping[str, tuple[Channel, ...]]] = {
 class SignedIn(UserMixin):  # type: ignore[misc]
     """The user of this request. `get_id` is the session's token, so that revoking its row signs out."""
 
-    def __init__(self, user: User, token: str, failing: Mapping[str, int] | None = None) -> None:
+    def __init__(self, user: User | Caller, token: str, failing: Mapping[str, int] | None = None) -> None:
         self.id, self.public_id, self.email = user.id, user.public_id, user.email
-        self.role, self.role_label = user.role, user.role_label
+        self.role, self.role_label = user.role, Role(user.role).label
         self.single_keys = user.single_keys
-        self.unread_mentions = user.unread_mentions
+        self.unread_mentions = user.unread_mentions if isinstance(user, Caller) else 0
         self.token = token
         self.failing = failing
         """By permission, what the navigation shows as needing attention; None where nothing was counted."""
@@ -126,17 +127,15 @@ def _globals() -> dict[str, Any]:
         "may": _may,
         "sandbox": settings.sandbox,
         "sandbox_url": settings.dashboard_sandbox_url,
-        "nav_badges": _Badges(),
+        "nav_badges": _badges,
     }
 
 
-class _Badges:
-    """Numbers in the navigation by permission. They come with who is signed in, or are counted when one is asked."""
-
-    def __getitem__(self, permission: str) -> int:
-        if current_user.failing is None:
-            current_user.failing = ledger.failing(db.session(), _COUNTED)
-        return int(current_user.failing.get(permission, 0))
+def _badges() -> tuple[tuple[str, int], ...]:
+    """Numbers in the navigation by permission. They come with who is signed in, or are counted when asked for."""
+    if current_user.failing is None:
+        current_user.failing = ledger.failing(db.session(), _COUNTED)
+    return tuple(current_user.failing.items())
 
 
 def _may(permission: str) -> bool:
