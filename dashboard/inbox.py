@@ -217,7 +217,9 @@ def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[Inbox
     after = Place.read(cursor) if cursor else None
     if asked.order == "name":
         return _page_by_name(session, asked, after)
-    found = session.execute(*_page_statement(session.get_bind().dialect.name, asked, after)).all()
+    # By the connection: what the session adds is for objects of the models.
+    connection = session.connection()
+    found = connection.execute(*_page_statement(connection.dialect.name, asked, after)).all()
     rows = _in_order((InboxRow._make(row[:-1]) for row in found), asked)
     following = Place(rows[PAGE_SIZE - 1].part, rows[PAGE_SIZE - 1].inbox_no) if len(rows) > PAGE_SIZE else None
     if found:
@@ -378,7 +380,7 @@ class Standing:
 
 def standing(session: Session, user_id: int) -> Standing:
     """One statement, which looks at no more rows for a million applications than for a thousand."""
-    row = session.execute(_STANDING, {"user_id": user_id}).one()
+    row = session.connection().execute(_STANDING, {"user_id": user_id}).one()
     counted: dict[str, int] = dict.fromkeys(TABS, 0)
     for (tab, _), number in zip(_COUNTED, row, strict=False):
         counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)

@@ -5,7 +5,7 @@ Columns, not objects of the models: making fifty applications with their jobs ta
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Integer, Select, bindparam, exists, func, literal_column, not_, select
@@ -15,6 +15,7 @@ from dashboard.database import table_of
 from dashboard.models import Application, ApplicationTag, Job, Seen, Tag, User
 from dashboard.stages import Stage
 
+_A_DAY: Final = timedelta(days=1)
 _BETWEEN_TAGS: Final = "\x1f"
 
 
@@ -79,6 +80,11 @@ class InboxRow(NamedTuple):
     @property
     def resume_label(self) -> str | None:
         return filetypes.by_mime(self.resume_mime).label if self.resume_verdict else None
+
+    @property
+    def was_late_to_arrive(self) -> bool:
+        """Whether it was sent a day or more after somebody applied."""
+        return self.arrived_at - self.applied_at >= _A_DAY
 
     @property
     def tag_names(self) -> list[str]:

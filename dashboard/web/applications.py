@@ -46,7 +46,7 @@ def index() -> Response | str:
         query=inbox_frame.query_of(asked),
         marks=Marks.of(asked.text),
         tabs=list(inbox_frame.tabs(asked, standing)),
-        sorts=list(inbox_frame.sorts(asked)),
+        sorts=inbox_frame.sorts(asked),
         views=inbox_frame.views(asked, standing.views),
         are_more_views=len(standing.views) > SHOWN,
         next_url=following("applications.index", asked.args, page),
@@ -85,7 +85,7 @@ def _choices(asked: Inbox, standing: Standing) -> dict[str, Any]:
         "choices": choices,
         "chips": asked.chips(choices.labels),
         "jobs": choices.jobs_with(asked.job, reading()),
-        "stages": list(Stage),
+        "stages": tuple(Stage),
         "frame": inbox_frame,
     }
 

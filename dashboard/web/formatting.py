@@ -66,6 +66,11 @@ def day(value: date) -> str:
     return f"{value.day} {value:%b %Y}"
 
 
+def short(value: date, *, today: date) -> str:
+    """`21 Nov`, with the year where it is another than today's."""
+    return f"{value.day} {value:%b}" if value.year == today.year else day(value)
+
+
 def iso_day(value: str) -> str:
     """`2026-11-21` as `21 Nov 2026`; what is no such date as it is."""
     try:
@@ -105,6 +110,11 @@ def _time_begun(moment: datetime, zone: tzinfo) -> str:
     """What stays the same of a `<time>`, however long ago it comes to be."""
     instant = moment.astimezone(UTC).isoformat(timespec="seconds")
     return f'<time datetime="{instant}" title="{escape(full_time(moment, zone=zone))}"'
+
+
+def instant(moment: datetime) -> str:
+    """`2026-11-21T12:04:31Z`: for machines, to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def filesize(size: int | None) -> str:
@@ -160,11 +170,10 @@ def stage_label(stage: str) -> str:
 
 
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add `ago`, `age`, `when`, `exact`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` and
+    """Add `ago`, `when`, `exact`, `instant`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` and
     `marked`, `stage_label` to `app`, and the test `past`.
 
-    `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; `age` is `ago` for long lists,
-    without the exact time, which static/js/app.js tells of what somebody points at; everything else gives text that
+    `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
     Jinja escapes.
     """
 
@@ -179,11 +188,6 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
 
     ago = time_filter("ago", lambda moment, zone: span(moment.astimezone(zone), now=now()))
 
-    def age(moment: datetime) -> str:
-        instant = moment.astimezone(UTC).isoformat(timespec="seconds")
-        words = escape(span(moment.astimezone(viewer_zone()), now=now()))
-        return Markup(f'<time datetime="{instant[:19]}Z" data-ago>{words}</time>')  # noqa: S704
-
     when = time_filter("when", lambda moment, zone: clock_time(moment, now=now(), zone=zone))
     exact = time_filter("exact", lambda moment, zone: full_time(moment, zone=zone))
 
@@ -193,11 +197,9 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
         return day(_there(value)) if value else ""
 
     def short_day(value: date) -> str:
-        there = _there(value)
-        today = now().astimezone(viewer_zone())
-        return f"{there.day} {there:%b}" if there.year == today.year else day(there)
+        return short(_there(value), today=now().astimezone(viewer_zone()))
 
-    plain = {"filesize": filesize, "phone": phone, "tel": tel, "number": number}
+    plain = {"instant": instant, "filesize": filesize, "phone": phone, "tel": tel, "number": number}
     plain |= {"initials": initials, "marked": marked, "stage_label": stage_label}
     app.jinja_env.tests["past"] = lambda moment: moment <= now()
-    app.jinja_env.filters.update(plain, ago=ago, age=age, when=when, exact=exact, date=on_day, short_date=short_day)
+    app.jinja_env.filters.update(plain, ago=ago, when=when, exact=exact, date=on_day, short_date=short_day)

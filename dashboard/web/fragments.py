@@ -6,10 +6,13 @@ process has shown of late: it is bounded, never stored, and gone with the proces
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final
 
-from flask import Flask, url_for
+from flask import Flask, current_app, url_for
+from markupsafe import Markup
+
+from dashboard.web.static_files import ENDPOINT
 
 MOST: Final = 2_000
 """Rows of forty pages, some two megabytes."""
@@ -18,21 +21,30 @@ MOST: Final = 2_000
 def init_app(app: Flask) -> None:
     """`kept(macro, …)` for templates: what the macro makes of these values, which must be all that it looks at.
 
-    And an `url_for` that finds the address of a page without values once.
+    `kept_each(macro, rows, …)`: the same of every row and these values, put together.
+
+    And `address_of` as their `url_for`.
     """
     fragments: dict[Hashable, Any] = {}
-    addresses: dict[str, str] = {}
+    app.extensions["addresses"] = {}
 
     def kept(macro: Any, *values: Hashable) -> Any:
         return _kept(fragments, (macro.name, *values), lambda: macro(*values))
 
-    def address_of(endpoint: str, **values: Any) -> str:
-        if endpoint == "static" and values.keys() == {"filename"}:
-            endpoint_and_file = f"static {values['filename']}"
-            return str(_kept(addresses, endpoint_and_file, lambda: url_for("static", **values)))
-        return str(url_for(endpoint, **values))
+    # In one call: a template's fifty calls take longer than finding what is kept.
+    def kept_each(macro: Any, rows: Iterable[Hashable], *values: Hashable) -> Markup:
+        return Markup("\n".join([kept(macro, row, *values) for row in rows]))  # noqa: S704 (macros escape)
 
-    app.jinja_env.globals |= {"kept": kept, "url_for": address_of}
+    app.jinja_env.globals |= {"kept": kept, "kept_each": kept_each, "url_for": address_of}
+
+
+def address_of(endpoint: str, **values: Any) -> str:
+    """Flask's `url_for`; the address of a page without values, or of a file, is put together once."""
+    is_plain = values.keys() == {"filename"} if endpoint == ENDPOINT else not values
+    if not is_plain or endpoint.startswith("."):
+        return str(url_for(endpoint, **values))
+    known = current_app.extensions["addresses"]
+    return str(_kept(known, (endpoint, *values.values()), lambda: url_for(endpoint, **values)))
 
 
 def _kept(known: dict[Any, Any], key: Hashable, make: Callable[[], Any]) -> Any:

@@ -5,22 +5,25 @@ Everything leads somewhere by its address, so all of it works without scripts an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
 
-from flask import url_for
 from flask_login import current_user
 from markupsafe import Markup
 
 from dashboard.choices import Choices, Pairs, Question
+from dashboard.clock import utcnow
 from dashboard.inbox import TABS, Inbox, Standing, standing
+from dashboard.inbox_row import InboxRow
 from dashboard.paging import COUNT_LIMIT
 from dashboard.saved_views import SHOWN, ViewLink
 from dashboard.web import along
 from dashboard.web.edge import let_the_index_catch_up, reading
+from dashboard.web.formatting import short, span, viewer_zone
+from dashboard.web.fragments import address_of
 
 AT_HAND: Final = 100
 """Jobs: more of them would weigh more than the rows, so they are fetched with the other choices."""
@@ -68,9 +71,9 @@ def query_of(asked: Inbox) -> str:
     return urlencode(asked.args, doseq=True)
 
 
-def address_of(asked: Inbox) -> str:
+def list_address(asked: Inbox) -> str:
     query = query_of(asked)
-    return url_for("applications.index") + ("?" + query if query else "")
+    return address_of("applications.index") + ("?" + query if query else "")
 
 
 def tabs(asked: Inbox, standing: Standing) -> Iterator[Way]:
@@ -80,10 +83,17 @@ def tabs(asked: Inbox, standing: Standing) -> Iterator[Way]:
     """
     is_counted = replace(asked, tab="", sort="") == Inbox()
     everybody = min(sum(number for tab, number in standing.tabs.items() if tab != "mine"), COUNT_LIMIT + 1)
-    for tab, label in {"": "All", **TABS}.items():
-        number = standing.tabs[tab] if tab else everybody
-        count = counted(number) if is_counted else ""
-        yield Way(label, address_of(replace(asked, tab=tab)), asked.tab == tab, count)
+    for way, number in zip(_tabs(asked), (everybody, *standing.tabs.values()), strict=True):
+        yield replace(way, count=counted(number)) if is_counted else way
+
+
+@lru_cache(maxsize=500)
+def _tabs(asked: Inbox) -> tuple[Way, ...]:
+    """What of the tabs stays the same until something else is asked for."""
+    return tuple(
+        Way(label, list_address(replace(asked, tab=tab)), asked.tab == tab)
+        for tab, label in {"": "All", **TABS}.items()
+    )
 
 
 def counted(number: int) -> str:
@@ -91,13 +101,15 @@ def counted(number: int) -> str:
     return f"{number:,}" if number <= COUNT_LIMIT else f"{COUNT_LIMIT:,}+"
 
 
-def sorts(asked: Inbox) -> Iterator[Way]:
+@lru_cache(maxsize=500)
+def sorts(asked: Inbox) -> tuple[Way, ...]:
     """The orders to choose from; "best" where words are sought."""
     usual = "best" if asked.text else "newest"
-    for sort, label in _SORTS.items():
-        if sort != "best" or asked.text:
-            wanted = replace(asked, sort="" if sort == usual else sort)
-            yield Way(label, address_of(wanted), asked.order == sort)
+    return tuple(
+        Way(label, list_address(replace(asked, sort="" if sort == usual else sort)), asked.order == sort)
+        for sort, label in _SORTS.items()
+        if sort != "best" or asked.text
+    )
 
 
 def views(asked: Inbox, links: Sequence[ViewLink], counts: Sequence[int] | None = None) -> list[ViewWay]:
@@ -107,13 +119,27 @@ def views(asked: Inbox, links: Sequence[ViewLink], counts: Sequence[int] | None 
     return [
         ViewWay(
             label=view.name,
-            address=f"{url_for('applications.index')}?{view.query}",
+            address=f"{address_of('applications.index')}?{view.query}",
             is_here=along.listed(view.query) == asked,
             count=number,
             public_id=view.public_id,
             is_own=view.is_own,
         )
         for view, number in zip(shown, numbers, strict=True)
+    ]
+
+
+def dated(rows: Iterable[InboxRow]) -> list[tuple[InboxRow, str, str]]:
+    """Rows with what changes by itself of each, in words: how long ago it arrived; if it applied days before, when."""
+    now, zone = utcnow(), viewer_zone()
+    today = now.astimezone(zone)
+    return [
+        (
+            row,
+            span(row.arrived_at.astimezone(zone), now=now),
+            short(row.applied_at.astimezone(zone), today=today) if row.was_late_to_arrive else "",
+        )
+        for row in rows
     ]
 
 

@@ -49,3 +49,17 @@ def test_a_row_of_the_inbox_is_never_an_older_one(sign_in, deliver):
     for name in ("Ann", "Zelda"):
         deliver(event(application_id="1", applicant={"firstName": name}))
         assert f"<bdi>{name} " in client.get("/applications").text
+
+
+def test_many_are_put_together_each_written_once(app):
+    macro = Macro()
+    kept_each = app.jinja_env.globals["kept_each"]
+    assert kept_each(macro, ["Ann", "Zelda", "Ann"], 1) == "('Ann', 1)\n('Zelda', 1)\n('Ann', 1)"
+    assert macro.calls == [("Ann", 1), ("Zelda", 1)]
+
+
+def test_the_address_of_a_page_is_the_same_the_second_time(app):
+    for path in ("/applications", "/deliveries"):
+        with app.test_request_context(path):
+            told = [fragments.address_of("applications.index", **args) for args in ({}, {"q": "x"}, {}, {"q": "y"})]
+        assert told == ["/applications", "/applications?q=x", "/applications", "/applications?q=y"]
