@@ -125,7 +125,7 @@ class Inbox:
         return {name: value for name, value in named.items() if value}
 
     def chips(self, labels: Mapping[str, str]) -> list[Chip]:
-        """What is asked, filter by filter. `labels`: words for values by their term (`labels_of`)."""
+        """What is asked, filter by filter. `labels`: words for values by their term (`Choices.labels`)."""
         return [Chip(label, changed.args) for label, changed in self._chips(labels)]
 
     def _chips(self, labels: Mapping[str, str]) -> Iterator[tuple[str, Inbox]]:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
-from dashboard.models import Application, User
+from dashboard.models import Application, ApplicationTag, Tag, User
 from dashboard.services import reading
 from dashboard.services.activity import By
 from tests.outbox_fixtures import NOON
@@ -34,3 +35,9 @@ def told(session: Session, application: Application) -> list[str]:
     """The texts of the timeline, newest first."""
     session.rollback()
     return [entry.text for entry in reading.timeline(session, application)]
+
+
+def tags_of(session: Session, application_id: int) -> list[str]:
+    """The names of an application's tags."""
+    carried = select(Tag.name).join(ApplicationTag).where(ApplicationTag.application_id == application_id)
+    return list(session.scalars(carried.order_by(Tag.key)))

@@ -216,10 +216,11 @@ def undo(session: Session, action: BulkAction, by: By, rules: Rules) -> bool:
     )
     before: dict[int, Before] = {number: was for number, was in done}  # noqa: C416 - rows are no pairs to mypy
     kept = verb.undo(session, locked(session, before), before, by, rules)
-    for number, why in kept.items():
+    for why in set(kept.values()):
+        numbers = [number for number, reason in kept.items() if reason == why]
         session.execute(
             update(BulkItem)
-            .where(BulkItem.action_id == action.id, BulkItem.application_id == number)
+            .where(BulkItem.action_id == action.id, BulkItem.application_id.in_(numbers))
             .values(kept=why[:200]),
             execution_options={"synchronize_session": False},
         )

@@ -111,7 +111,7 @@ class Assign(_Sets):
 
 @dataclass(frozen=True)
 class Rate(_Sets):
-    """With 1 to 4, or with None not at all."""
+    """With a number up to `teamwork.BEST`, or with None not at all."""
 
     name: ClassVar[str] = "rate"
     column: ClassVar[str] = "rating"
@@ -157,8 +157,8 @@ class Hold(_TellsNobody):
 
 
 @dataclass(frozen=True, slots=True)
-class AddTag(_TellsNobody):
-    """With `on` False, take the tag off."""
+class SetTag(_TellsNobody):
+    """Put a tag on, or with `on` False take it off."""
 
     name: ClassVar[str] = "tag"
     tag: str
@@ -212,11 +212,11 @@ def read(form: Mapping[str, str], session: Session) -> Verb:
     readers: dict[str, Callable[[], Verb]] = {
         "stage": lambda: Move.read(form),
         "assign": lambda: Assign(_user(session, form.get("user", ""))),
-        "rate": lambda: Rate(_rating(form.get("rating", ""))),
+        "rate": lambda: Rate(teamwork.read_rating(form.get("rating", ""))),
         "hold": lambda: Hold(True),
         "unhold": lambda: Hold(False),
-        "tag": lambda: AddTag(tagging.named(form.get("tag", ""))),
-        "untag": lambda: AddTag(tagging.named(form.get("tag", "")), on=False),
+        "tag": lambda: SetTag(tagging.named(form.get("tag", ""))),
+        "untag": lambda: SetTag(tagging.named(form.get("tag", "")), on=False),
     }
     reader = readers.get(form.get("verb", ""))
     if reader is None:
@@ -228,7 +228,7 @@ def again(name: str, arguments: Mapping[str, Any]) -> Verb:
     """The verb that was kept as its name and arguments."""
     if name == Move.name:
         return Move(**{**arguments, "to": Stage(arguments["to"])})
-    kinds: dict[str, type[Assign | Rate | Hold | AddTag]] = {kind.name: kind for kind in (Assign, Rate, Hold, AddTag)}
+    kinds: dict[str, type[Assign | Rate | Hold | SetTag]] = {kind.name: kind for kind in (Assign, Rate, Hold, SetTag)}
     return kinds[name](**arguments)
 
 
@@ -239,12 +239,6 @@ def _user(session: Session, public_id: str) -> int | None:
     if found is None:
         raise BadChange("Choose whom to assign them to.")
     return found
-
-
-def _rating(typed: str) -> int | None:
-    if typed and typed not in {"1", "2", "3", "4"}:
-        raise BadChange(f"A rating is a number from 1 to {teamwork.BEST}.")
-    return int(typed) if typed else None
 
 
 def _ids(wanted: Iterable[Wanted]) -> list[int]:

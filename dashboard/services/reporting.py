@@ -33,14 +33,33 @@ class Rules:
     hold: timedelta
 
 
-def in_words(application: Application, stage: Stage, rules: Rules, concerned: Iterable[Outbound]) -> str:
-    """What moving `application` to `stage` will send: "conversion event 2 for click 9e21…; disposition: none…".
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What moving somebody to a stage tells Talroo, in words: "conversion event 2 for click 9e21…", "disposition: …".
 
-    `concerned`: what was queued before, see `concerning`.
+    None where no such report is configured for the stage.
     """
+
+    conversion: str | None
+    disposition: str | None
+
+    @property
+    def all(self) -> str:
+        """Both, and of neither that it is not."""
+        return f"{self.conversion or 'no conversion configured'}; {self.disposition or 'disposition: none configured'}"
+
+    @property
+    def told(self) -> str:
+        """What is told, without what is not."""
+        return "; ".join(filter(None, (self.conversion, self.disposition)))
+
+
+def in_words(application: Application, stage: Stage, rules: Rules, concerned: Iterable[Outbound]) -> Telling:
+    """What moving `application` to `stage` will send. `concerned`: what was queued before, see `concerning`."""
     known = {row.business_key: row.state for row in concerned}
-    conversion = _conversion_in_words(application, stage, rules, known)
-    return f"{conversion}; disposition: {_disposition_in_words(application, stage, rules, known)}"
+    return Telling(
+        _conversion_in_words(application, stage, rules, known), _disposition_in_words(application, stage, rules, known)
+    )
 
 
 def report(
@@ -194,23 +213,23 @@ def conversion_of(application: Application, concerned: Iterable[Outbound], rules
 # --- in words -------------------------------------------------------------------------------------------------------
 
 
-def _conversion_in_words(application: Application, stage: Stage, rules: Rules, known: Mapping[str, str]) -> str:
+def _conversion_in_words(application: Application, stage: Stage, rules: Rules, known: Mapping[str, str]) -> str | None:
     event = rules.conversions.get(stage)
     if event is None:
-        return "no conversion configured"
+        return None
     if not valid_click_id(application.tlr_sid):
         return f"conversion event {event} cannot be sent: no click id"
     click = f"conversion event {event} for click {(application.tlr_sid or '')[:4]}…"
     return click + _known_words(known, conversion_key(application.tlr_sid, event, application.id))
 
 
-def _disposition_in_words(application: Application, stage: Stage, rules: Rules, known: Mapping[str, str]) -> str:
+def _disposition_in_words(application: Application, stage: Stage, rules: Rules, known: Mapping[str, str]) -> str | None:
     name = rules.dispositions.get(stage)
     if name is None:
-        return "none configured"
+        return None
     if not (application.tlr_application_id or valid_click_id(application.tlr_sid)):
-        return f"“{name}” cannot be sent: no application id and no click id"
-    return f"“{name}”{_known_words(known, disposition_key(application, name))}"
+        return f"disposition: “{name}” cannot be sent: no application id and no click id"
+    return f"disposition: “{name}”{_known_words(known, disposition_key(application, name))}"
 
 
 def _known_words(known: Mapping[str, str], business_key: str) -> str:

@@ -86,20 +86,6 @@ def find(session: Session, name: str) -> Tag | None:
     return by_name or session.scalar(select(Tag).where(Tag.public_id == name))
 
 
-def tags_of(session: Session, ids: Iterable[int]) -> dict[int, list[Tag]]:
-    """The tags of many applications in one statement, by application id; those without any are left out."""
-    found: dict[int, list[Tag]] = {}
-    rows = session.execute(
-        select(ApplicationTag.application_id, Tag)
-        .join(Tag, Tag.id == ApplicationTag.tag_id)
-        .where(ApplicationTag.application_id.in_(set(ids)))
-        .order_by(Tag.key)
-    )
-    for application_id, tag in rows:
-        found.setdefault(application_id, []).append(tag)
-    return found
-
-
 def choices(session: Session, limit: int = 200) -> Sequence[Tag]:
     """The tags in use, by name."""
     in_use = select(ApplicationTag.tag_id).where(ApplicationTag.tag_id == Tag.id).exists()

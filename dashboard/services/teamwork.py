@@ -13,18 +13,26 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import ActivityKind, Application, User
 from dashboard.services import indexing
-from dashboard.services.activity import By, Done, Line, locked, may_see_applications, write_down
+from dashboard.services.activity import HELD, By, Done, Line, locked, may_see_applications, write_down
 from dashboard.services.review import BadChange
 
 BEST: Final = 4
+_NO_RATING: Final = f"A rating is a number from 1 to {BEST}."
 
 Words = tuple[str | None, str | None]
 
 
+def read_rating(typed: str) -> int | None:
+    """What a form says; empty is none. Raises `BadChange` for what is no rating."""
+    if typed and typed not in map(str, range(1, BEST + 1)):
+        raise BadChange(_NO_RATING)
+    return int(typed) if typed else None
+
+
 def rate(session: Session, ids: Iterable[int], rating: int | None, by: By) -> Done:
-    """Give 1 to 4, the best, or None for no rating. Raises `BadChange` for any other number."""
+    """Give 1 to `BEST`, or None for no rating. Raises `BadChange` for any other number."""
     if rating is not None and not 1 <= rating <= BEST:
-        raise BadChange(f"A rating is a number from 1 to {BEST}.")
+        raise BadChange(_NO_RATING)
 
     def change(application: Application) -> Words | None:
         if application.rating == rating:
@@ -65,7 +73,7 @@ def hold(session: Session, ids: Iterable[int], by: By) -> Done:
         if application.held_at is not None:
             return None
         application.held_at = by.at
-        return None, "held"
+        return None, HELD
 
     return _each(session, ids, ActivityKind.HELD, by, change, "Held already")
 
@@ -77,7 +85,7 @@ def unhold(session: Session, ids: Iterable[int], by: By) -> Done:
         if application.held_at is None:
             return None
         application.held_at = None
-        return "held", None
+        return HELD, None
 
     return _each(session, ids, ActivityKind.HELD, by, change, "Not held")
 

@@ -10,6 +10,8 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
+from dashboard.paging import COUNT_LIMIT
+from dashboard.services import bulk, teamwork
 from dashboard.services.accounts import SESSION_LIFE
 from dashboard.web import edge, errors, formatting, fragments, security, static_files
 
@@ -19,6 +21,9 @@ SCREENS: Final = (
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
     *("conversions", "dispositions", "deliveries", "integration", "health"),
 )
+
+LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}
+"""Numbers that templates say."""
 
 
 def flask_settings(config: Config) -> dict[str, Any]:
@@ -61,6 +66,7 @@ def init_app(app: Flask) -> None:
     app.url_map.merge_slashes = False
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals |= LIMITS
     formatting.register(app)
     static_files.init_app(app)
     fragments.init_app(app)

@@ -86,19 +86,14 @@ def context(
         "onward": Stage(application.stage).next,
         "now": now,
         "typed": typed,
-        "tells": [(stage, _told(words[stage])) for stage in reporting_stages],
-        "will_send": words[Stage.HIRED],
+        "tells": [(stage, words[stage].told) for stage in reporting_stages],
+        "will_send": words[Stage.HIRED].all,
         "report": report if report and _concerns(report, application) else None,
         "taken_back": bool(report and report.stage and not still_true(Stage(report.stage), Stage(application.stage))),
         "is_reported": application.stage in rules.conversions,
         "rejection_reasons": REJECTION_REASONS,
         "seconds_left": max(0, math.ceil((report.due_at - now).total_seconds())) if report else 0,
     }
-
-
-def _told(words: str) -> str:
-    """What a move tells Talroo, without what it does not."""
-    return words.removeprefix("no conversion configured; ").removesuffix("; disposition: none configured")
 
 
 def _concerns(report: Outbound, application: Application) -> bool:

@@ -35,10 +35,9 @@ NOTHING_SEEN: Final = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height=
 @needs(Permission.APPLICATIONS)
 def rate(public_id: str) -> Answer:
     """`rating`: 1 to 4; empty takes it away."""
-    typed = request.form.get("rating", "")
     session, application = _begin(public_id)
     try:
-        teamwork.rate(session, [application.id], _number(typed) if typed else None, _by())
+        teamwork.rate(session, [application.id], teamwork.read_rating(request.form.get("rating", "")), _by())
     except BadChange as problem:
         return _refused(public_id, problem)
     return _done(session, public_id)
@@ -167,13 +166,10 @@ def _by() -> By:
     return By(current_user.id, remote_address(), utcnow())
 
 
-def _number(typed: str) -> int:
-    """A number, or one that no rating and no edition is."""
-    return int(typed) if re.fullmatch(r"[0-9]{1,9}", typed, re.ASCII) else -1
-
-
 def _seen() -> int:
-    return _number(request.form.get("edits", ""))
+    """The edition a note was changed over, or a number that none has."""
+    typed = request.form.get("edits", "")
+    return int(typed) if re.fullmatch(r"[0-9]{1,9}", typed, re.ASCII) else -1
 
 
 def _whom(session: Session, typed: str) -> int | None:

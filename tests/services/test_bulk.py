@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, event, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.inbox import Inbox
@@ -18,7 +18,7 @@ from dashboard.services.bulk import Selection
 from dashboard.services.bulk_verbs import Verb
 from dashboard.services.reporting import Rules
 from dashboard.services.review import BadChange
-from tests.colleagues import by, do, told
+from tests.colleagues import by, do, tags_of, told
 from tests.outbox_fixtures import HOLD, NOON, RULES, add_applicant, add_recruiter, all_at_once, conversions, move
 
 TELLS_BOTH = Rules({"hired": 2}, {"hired": "hired", "rejected": "declined"}, HOLD)
@@ -209,11 +209,27 @@ def test_undo_takes_a_tag_off_those_that_got_it(session: Session, rita: User):
     assert night is not None
     do(session, tagging.untag, [lost.id], night, by(rita))
     undo(session, action, rita)
-    assert set(tagging.tags_of(session, [had.id, got.id, lost.id])) == {had.id}
+    assert [tags_of(session, one.id) for one in (had, got, lost)] == [["night"], [], []]
     assert left(bulk.result(session, action).kept) == {"Does not have the tag": ["Cleo"]}
     action = act(session, these(had, got), verb(session, "untag", tag="night"), rita)
     undo(session, action, rita)
-    assert set(tagging.tags_of(session, [had.id, got.id])) == {had.id}
+    assert [tags_of(session, one.id) for one in (had, got)] == [["night"], []]
+
+
+def test_what_stays_is_noted_once_for_each_reason(engine: Engine, session: Session, rita: User):
+    people = [add_applicant(session) for _ in range(3)]
+    action = act(session, these(*people), verb(session, "rate", rating="3"), rita)
+    do(session, teamwork.rate, [one.id for one in people], 1, by(rita))
+    noted: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        noted.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    undo(session, action, rita)
+    event.remove(engine, "before_cursor_execute", note)
+    assert len([statement for statement in noted if statement.startswith("UPDATE bulk_item")]) == 1
+    assert [part.number for part in bulk.result(session, action).kept] == [3]
 
 
 def test_a_confirmation_sent_twice_is_one_action_and_undo_pressed_twice_one_undo(session: Session, rita: User):

@@ -41,7 +41,7 @@ def shown_of(session: Session, application: Application, chosen: reporting.Rules
 def told_of(session: Session, application: Application, chosen: reporting.Rules) -> str:
     """What the page says a hire will send."""
     concerned = reporting.concerning(session, application, chosen)
-    return reporting.in_words(application, Stage.HIRED, chosen, concerned)
+    return reporting.in_words(application, Stage.HIRED, chosen, concerned).all
 
 
 def set_state(session: Session, state: State) -> None:

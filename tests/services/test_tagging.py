@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from dashboard.models import Application, Tag
 from dashboard.services import tagging
 from dashboard.services.review import BadChange
-from tests.colleagues import by, do, told
+from tests.colleagues import by, do, tags_of, told
 from tests.outbox_fixtures import add_applicant, add_recruiter, all_at_once
 
 
 def names(session: Session, application: Application) -> list[str]:
     session.rollback()
-    return [tag.name for tag in tagging.tags_of(session, [application.id]).get(application.id, [])]
+    return tags_of(session, application.id)
 
 
 def test_a_tag_is_put_on_many_and_taken_off_again_and_the_timelines_tell(session: Session):
@@ -85,4 +85,4 @@ def test_the_same_new_tag_from_two_at_the_same_moment_is_one(engine: Engine, ses
     all_at_once(lambda: tag("Night", ids), lambda: tag("night", ids[::-1]))
     session.rollback()
     assert session.query(Tag).count() == 1
-    assert {len(tags) for tags in tagging.tags_of(session, ids).values()} == {1}
+    assert {len(tags_of(session, number)) for number in ids} == {1}

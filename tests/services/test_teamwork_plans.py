@@ -101,7 +101,6 @@ def asked(session) -> dict[str, tuple[int, Callable[[], Any]]]:
         "who is likely": (2, lambda: likeness.likely(session, person)),
         "who looks": (1, lambda: viewing.who_is_looking(session, one.id, now)),
         "unread": (1, lambda: viewing.unread(session, rita.id, page)),
-        "tags of a page": (1, lambda: tagging.tags_of(session, page)),
         "tags to choose": (1, lambda: tagging.choices(session)),
         "mentions": (1, lambda: notes.unread_mentions(session, rita.id)),
         "views": (1, lambda: views.views_for(session, rita.id)),
