@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Activity, ActivityKind, Application, User
 from dashboard.permissions import Permission, allows
+
+HELD: Final = "held"
+"""What `Line`s say of somebody who is put aside for later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class Move:
                 "start_date": application.start_date,
                 "reason": reasons.get(application.id),
                 "version": application.stage_version + 1,
+                "held": application.held_at is not None,
             }
             for application in applications
         }
@@ -70,9 +71,9 @@ class Move:
     def do(self, session: Session, wanted: Sequence[Wanted], by: By, rules: Rules) -> Done:
         change = Change(self.to, by.user_id, by.remote_addr, by.at, reason=self.reason, note=self.note)
         moved = review.move(session, wanted, change, rules)
-        there = self.to.label
+        there, what = self.to.label, "what you wrote" if self.note else "the reason"
         skipped = [(number, f"At {there} already") for number in moved.unchanged]
-        skipped += [(number, f"At {there} already; what you wrote is in its history") for number in moved.noted]
+        skipped += [(number, f"At {there} already; {what} is in its history") for number in moved.noted]
         stages = select(Application.id, Application.stage).where(Application.id.in_(moved.overtaken))
         skipped += [
             (number, f"Changed by somebody since you looked; it is at {Stage(stage).label} now")
@@ -90,11 +91,11 @@ class Move:
             if application.stage_version != was["version"]:
                 kept[application.id] = f"{CHANGED_SINCE}; it is at {application.stage_label} now"
                 continue
-            back = (was["stage"], was["reason"], was["start_date"])
+            back = (was["stage"], was["reason"], was["start_date"], was.get("held", False))
             ready.setdefault(back, []).append(Wanted(application.id, application.stage_version))
-        for (stage, reason, start_date), wanted in ready.items():
-            change = Change(Stage(stage), by.user_id, by.remote_addr, by.at, reason=reason, start_date=start_date)
-            review.move(session, wanted, change, rules)
+        for (stage, reason, start_date, held), wanted in ready.items():
+            told = {"reason": reason, "start_date": start_date, "holds": held}
+            review.move(session, wanted, Change(Stage(stage), by.user_id, by.remote_addr, by.at, **told), rules)
         return kept
 
 

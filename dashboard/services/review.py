@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.models import Application, StageChange
+from dashboard.models import Activity, ActivityKind, Application, StageChange
 from dashboard.services import indexing, reporting
+from dashboard.services.activity import HELD, By, Line, write_down
 from dashboard.services.reporting import Rules
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo.wire import clean
@@ -35,7 +36,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Where to, by whom, from where, when, and why. `start_date` belongs to a hire, `reason` to a rejection."""
+    """Where to, by whom, from where, when, and why. `start_date` belongs to a hire, `reason` to a rejection.
+
+    Whoever is moved is taken up again; `holds` puts them aside as before, for a move that takes another one back.
+    """
 
     to: Stage
     user_id: int | None
@@ -44,6 +48,7 @@ class Change:
     reason: str | None = None
     note: str | None = None
     start_date: str | None = None
+    holds: bool = False
 
     @property
     def says_something(self) -> bool:
@@ -121,6 +126,7 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
             changed.append(application.id)
         else:
             overtaken.append(application.id)
+    _tell_of_holding(session, [one for one in found if one.id in set(changed)], change)
     indexing.restate(session, changed)
     session.expire_all()
     return Moved(tuple(changed), tuple(unchanged), tuple(overtaken), tuple(noted))
@@ -149,6 +155,25 @@ def stage_before(session: Session, application_id: int) -> Stage:
     return Stage(last) if last else Stage.NEW
 
 
+def was_held(session: Session, application_id: int) -> bool:
+    """Whether the last move took up somebody who was held."""
+    last = select(func.max(StageChange.at)).where(StageChange.application_id == application_id).scalar_subquery()
+    taken_up = select(Activity.id).where(
+        Activity.application_id == application_id, Activity.kind == ActivityKind.HELD, Activity.at == last
+    )
+    return session.scalar(taken_up.where(Activity.after.is_(None)).limit(1)) is not None
+
+
+def _tell_of_holding(session: Session, moved: Sequence[Application], change: Change) -> None:
+    """A line for each who is held no more, or again. `moved`: as they were before."""
+    by = By(change.user_id, change.remote_addr, change.at)
+    if change.holds:
+        lines = [Line(one.id, None, HELD) for one in moved if one.held_at is None]
+    else:
+        lines = [Line(one.id, HELD, None) for one in moved if one.held_at is not None]
+    write_down(session, ActivityKind.HELD, by, lines)
+
+
 def _move_one(session: Session, application: Application, change: Change, seen_version: int | None) -> bool:
     version = application.stage_version if seen_version is None else seen_version
     # The first day of a hire that is taken back stays, to be offered when the person is hired again.
@@ -156,7 +181,12 @@ def _move_one(session: Session, application: Application, change: Change, seen_v
     updated = session.execute(
         update(Application)
         .where(Application.id == application.id, Application.stage_version == version)
-        .values(stage=change.to.value, stage_version=version + 1, **start_date)
+        .values(
+            stage=change.to.value,
+            stage_version=version + 1,
+            held_at=change.at if change.holds else None,
+            **start_date,
+        )
         .execution_options(synchronize_session=False)
     )
     if not updated.rowcount:  # type: ignore[attr-defined]

@@ -6,9 +6,10 @@ A form says in `then` whether the `next` application of the list opens, and in `
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import Final
 
-from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask import Blueprint, abort, flash, redirect, render_template, request, session
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -41,6 +42,34 @@ HOLDING: Final = {
     "unhold": (teamwork.unhold, "Taken up again"),
 }
 OPPOSITE: Final = {"hold": "unhold", "unhold": "hold"}
+TAKEN_BACK: Final = {"hold": "is no longer held", "unhold": "is held again"}
+
+LAST: Final = "decided"
+"""Where the browser's session keeps its last decision: id, version, verb, words; no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The last decision of somebody, which they may still take back. `name`: None where looking it up costs too much."""
+
+    id: str
+    version: int
+    verb: str
+    words: str
+    name: str | None
+
+
+@bp.app_template_global("last_decision")
+def last_decision(queue: review_queue.Queue) -> Decision | None:
+    """What was decided last in this browser's session, until the next decision or until it is taken back."""
+    if LAST not in session:
+        return None
+    public_id, version, verb, words = session[LAST]
+    name = next((row.name for row in queue.rows if row.public_id == public_id), None)
+    if name is None and queue.asked.order != "name":  # whose page has one statement more already
+        decided = queries.application(reading(), public_id)
+        name = decided.name if decided else None
+    return Decision(public_id, version, verb, words, name)
 
 
 @bp.post("/stage")
@@ -63,6 +92,7 @@ def unhire(public_id: str) -> Response:
     if _find(public_id).stage != Stage.HIRED:
         flash("This person is not marked hired. Nothing was changed.", "info")
     else:
+        session.pop(LAST, None)
         _take_back(public_id)
     return redirect(along.page_of(public_id))
 
@@ -85,13 +115,15 @@ def unhold(public_id: str) -> Response:
 @needs(Permission.APPLICATIONS)
 def undo(public_id: str) -> Answer:
     """Take the decision back that led to `version`, or a `verb` of `HOLDING`, and open that application again."""
+    session.pop(LAST, None)
     verb = request.form.get("verb", "")
     if verb in OPPOSITE:
-        return _hold(public_id, OPPOSITE[verb])
+        return _hold(public_id, OPPOSITE[verb], undone=verb)
     moved = _take_back(public_id)
     if moved and moved.changed:
         application = _find(public_id)
         flash(f"Taken back: {application.name[:NAME_TOLD]} is {application.stage_label} again.", "success")
+        return _onward(public_id)
     return _answer(public_id, moved)
 
 
@@ -102,7 +134,7 @@ def show(public_id: str) -> str:
     return render_template("applications/_outcome.html", **application_page.context(_find(public_id)))
 
 
-def _move(public_id: str, stage: str) -> Moved | None:
+def _move(public_id: str, stage: str, *, holds: bool = False) -> Moved | None:
     """Move one application as the form says, and tell whoever asked what they could not have known. None: refused."""
     form = request.form
     version = form.get("version", "")
@@ -120,9 +152,9 @@ def _move(public_id: str, stage: str) -> Moved | None:
     except BadChange as problem:
         flash(str(problem), "error")
         return None
-    session = writing()
+    writer = writing()
     application = _find(public_id)
-    moved = review.move(session, [Wanted(application.id, seen)], change, reporting_rules())
+    moved = review.move(writer, [Wanted(application.id, seen)], replace(change, holds=holds), reporting_rules())
     if moved.overtaken:
         _say_what_happened(application.id, seen or 0)
     if moved.unchanged:
@@ -140,20 +172,25 @@ def _take_back(public_id: str) -> Moved | None:
     if application.stage == Stage.HIRED or application.stage in rules.conversions:
         report = reporting.conversion_of(application, reporting.concerning(reading(), application, rules), rules)
     report_id = report.id if report else None
-    moved = _move(public_id, review.stage_before(reading(), application.id))
+    held = review.was_held(reading(), application.id)
+    moved = _move(public_id, review.stage_before(reading(), application.id), holds=held)
     if moved and moved.changed and report_id is not None:
         _say_what_was_sent(reading().get_one(Outbound, report_id))
     return moved
 
 
-def _hold(public_id: str, verb: str) -> Response:
+def _hold(public_id: str, verb: str, undone: str = "") -> Response:
+    """Hold or take up again; `undone`: the verb which that takes back, if any."""
     do, words = HOLDING[verb]
-    session = writing()
+    writer = writing()
     application = _find(public_id)
-    done = do(session, [application.id], By(current_user.id, remote_address(), utcnow()))
+    done = do(writer, [application.id], By(current_user.id, remote_address(), utcnow()))
     db.session.commit()
     if not done.changed:
         flash(f"{done.skipped[0][1]}. Nothing was changed.", "info")
+        return _onward(public_id)
+    if undone:
+        flash(f"Taken back: {application.name[:NAME_TOLD]} {TAKEN_BACK[undone]}.", "success")
         return _onward(public_id)
     return _onward(public_id, words, verb)
 
@@ -170,9 +207,11 @@ def _onward(public_id: str, words: str = "", verb: str = "stage") -> Response:
 
     Else back to the page; from the last one to the list, which shows whoever is left.
     """
+    application = _find(public_id)
+    if words:
+        session[LAST] = [public_id, application.stage_version, verb, words]
     if request.form.get("then") != "next":
         return redirect(along.page_of(public_id))
-    application = _find(public_id)
     if words:
         name = application.name[:NAME_TOLD]
         told = {"words": words, "name": name, "version": application.stage_version, "verb": verb, "id": public_id}

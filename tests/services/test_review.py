@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
 from dashboard.models import Application, Outbound, StageChange
-from dashboard.services import reading, review
+from dashboard.services import reading, review, teamwork
 from dashboard.services.review import BadChange, Change, Wanted
 from dashboard.stages import Stage, still_true
+from tests.colleagues import by, do, told
 from tests.outbox_fixtures import NOON, RULES, add_applicant, add_recruiter, all_at_once, conversions, move, rules
 
 
@@ -237,3 +238,15 @@ def test_the_stage_before_is_where_a_hire_taken_back_goes(session: Session):
 )
 def test_progress_stays_true_and_what_was_left_or_gone_back_from_does_not(reached: str, now_at: str, true: bool):
     assert still_true(Stage(reached), Stage(now_at)) is true
+
+
+def test_whoever_is_moved_is_taken_up_again_and_taking_the_move_back_holds_them_as_before(session: Session):
+    rita, ada = add_recruiter(session), add_applicant(session)
+    do(session, teamwork.hold, [ada.id], by(rita))
+    move(session, ada, "reviewed", user=rita, at=NOON + timedelta(minutes=1))
+    assert session.get_one(Application, ada.id).held_at is None
+    assert told(session, ada)[:2] == ["New → Reviewed", "No longer held"]
+    assert review.was_held(session, ada.id)
+    move(session, ada, "new", user=rita, at=NOON + timedelta(minutes=2), holds=True)
+    assert session.get_one(Application, ada.id).held_at is not None
+    assert not review.was_held(session, ada.id)
