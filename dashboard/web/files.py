@@ -135,9 +135,20 @@ def chosen(attachments: Sequence[Attachment]) -> Attachment | None:
 def address(attachment: Attachment) -> str:
     """The application's page with this file shown, and its list as it was."""
     screen = "applications.show" if attachment.application.completed else "incomplete.show"
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "file"]
     page = url_for(screen, public_id=attachment.application.public_id)
-    return f"{page}?{urlencode([*kept, ('file', attachment.public_id)])}#viewer"
+    return f"{page}?{urlencode([*_along(), ('file', attachment.public_id)])}#viewer"
+
+
+@bp.app_template_global("preview_address")
+def preview_address(attachment: Attachment) -> str:
+    """The file on a page of its own, whose way back still knows the list."""
+    page = url_for("files.preview", public_id=attachment.public_id)
+    return f"{page}?{urlencode(_along())}" if _along() else page
+
+
+def _along() -> list[tuple[str, str]]:
+    """What the address says of the list."""
+    return [(name, value) for name, value in request.args.items(multi=True) if name != "file"]
 
 
 def _of(attachment: Attachment, found: Extraction) -> Shown:

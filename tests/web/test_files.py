@@ -276,6 +276,16 @@ def test_a_page_opened_before_the_worker_read_the_file_fetches_it_by_itself(app,
     assert "Drives a <mark>fork</mark>lift" in recruiter.get(part).text
 
 
+def test_a_files_own_page_takes_the_list_along_and_brings_it_back(recruiter, sent):
+    found = sent(b"Drives a forklift")
+    row = re.search(r"/applications/([\w-]{22})", recruiter.get("/applications").text)
+    assert row
+    opened = recruiter.get(f"/applications/{row[1]}?q=ada&tab=new&file={found}").text
+    assert f'href="/files/{found}/preview?q=ada&amp;tab=new"' in opened
+    page = recruiter.get(f"/files/{found}/preview?q=ada&tab=new").text
+    assert f'href="/applications/{row[1]}?q=ada&amp;tab=new&amp;file={found}#viewer"' in page
+
+
 def test_the_resume_is_shown_and_another_file_where_the_address_names_it(app, recruiter, deliver):
     applicant = {"resume": file_object(b"my life", "cv.txt")}
     licence = {
