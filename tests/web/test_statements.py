@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from dashboard.extensions import db
-from tests.stocked_site import Stocked
+from tests.stocked_site import Stocked, token_of
 
 MOST: Final = 5
 """Statements of one page, with the one that says who asks."""
@@ -75,3 +75,18 @@ def test_no_page_takes_more_statements_than_it_may(stocked: Stocked, sign_in: Ca
                 f"{address} ({endpoint}): {len(sent)}\n  " + "\n  ".join(" ".join(one.split()) for one in sent)
             )
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("verb", ["rate:3", "stage:reviewed"])
+def test_the_confirmation_of_what_is_done_to_many_takes_no_more(
+    stocked: Stocked, sign_in: Callable[..., Any], verb: str
+):
+    client = sign_in("recruiter")
+    token = token_of(client.get("/applications").text)
+    with statements(stocked.app) as sent:
+        page = client.post(
+            "/applications/bulk",
+            data={"csrf_token": token, "application": stocked.ids["applications"], "do": verb},
+        )
+    assert page.status_code == 200
+    assert len(sent) <= MOST, "\n".join(sent)
