@@ -7,8 +7,6 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
-from dashboard.models.application import Application
-from dashboard.models.job import Job
 from dashboard.models.outbound import Outbound
 from dashboard.models.user import User
 
@@ -50,8 +48,6 @@ class Reminder(Base):
     """Written by the job's cadence, so quiet hours hold for it."""
 
     outbound: Mapped[Outbound] = relationship(back_populates="reminder")
-    application: Mapped[Application] = relationship()
-    template: Mapped[ReminderTemplate | None] = relationship()
 
 
 class OptOut(Base):
@@ -80,5 +76,4 @@ class JobFollowUp(Base):
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
 
-    job: Mapped[Job] = relationship()
     updated_by: Mapped[User | None] = relationship()
