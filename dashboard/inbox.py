@@ -82,6 +82,9 @@ class Inbox:
     def read(cls, args: Mapping[str, str], zone: tzinfo = UTC, *, viewer: str = "") -> Inbox:
         """From an address's query. What cannot be read is left out and named in `problems`, in words."""
         problems: list[str] = []
+        since, until = day(args, "from", problems), day(args, "to", problems)
+        if since and until and until < since:
+            problems.append("“Applied until” is before “Applied from”, so nobody matches.")
         return cls(
             text=words(args, "q", 200),
             tab=one_of(args, "tab", set(TABS), problems),
@@ -89,8 +92,8 @@ class Inbox:
             **{name: words(args, name, 255) for name in _NAMES},
             **{name: one_of(args, name, {"yes", "no"}, problems) for name in ("qualified", "resume", "held")},
             answers=_answers(args, problems),
-            applied_from=day(args, "from", problems),
-            applied_to=day(args, "to", problems),
+            applied_from=since,
+            applied_to=until,
             sort=one_of(args, "sort", set(SORTS), problems),
             zone=zone,
             viewer=viewer,
@@ -133,14 +136,14 @@ class Inbox:
             value = getattr(self, name)
             if value:
                 known = labels.get(search.term(name, value), _VALUES.get(value, value))
-                yield words_of.format(known), self._without(name)
+                yield _YES_OR_NO.get((name, value)) or words_of.format(known), self._without(name)
         for answer in self.answers:
             rest = tuple(one for one in self.answers if one != answer)
             yield labels.get(_answer_term(answer), "An answer nobody gave"), replace(self, answers=rest)
         if self.applied_from:
-            yield f"Applied from {self.applied_from.isoformat()}", replace(self, applied_from=None)
+            yield f"Applied from {_day(self.applied_from)}", replace(self, applied_from=None)
         if self.applied_to:
-            yield f"Applied until {self.applied_to.isoformat()}", replace(self, applied_to=None)
+            yield f"Applied until {_day(self.applied_to)}", replace(self, applied_to=None)
 
     def _without(self, name: str) -> Inbox:
         changes: dict[str, Any] = {name: ""}
@@ -189,7 +192,19 @@ _CHIPS: Final = {
     "tag": "Tag: {}",
     "held": "Held: {}",
 }
+_YES_OR_NO: Final = {
+    ("qualified", "yes"): "Qualified",
+    ("qualified", "no"): "Not qualified",
+    ("resume", "yes"): "With résumé",
+    ("resume", "no"): "Without résumé",
+    ("held", "yes"): "Held",
+    ("held", "no"): "Not held",
+}
 _VALUES: Final = {stage.value: stage.label for stage in Stage}
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
 
 
 def _answers(args: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:

@@ -97,9 +97,9 @@ def _who(facts: Application | Facts) -> Iterator[str | None]:
 
 
 def phone_forms(phone: str | None) -> tuple[str, ...]:
-    """A phone number as people look for it: all its digits, without the country code, and its last seven."""
+    """A phone number as people look for it: all its digits, without the country code, its last seven, its last four."""
     digits = "".join(character for character in anyascii(phone or "") if character.isdigit())
-    return tuple(dict.fromkeys(form for form in (digits, digits[-10:], digits[-7:]) if form))
+    return tuple(dict.fromkeys(form for form in (digits, digits[-10:], digits[-7:], digits[-4:]) if form))
 
 
 @lru_cache(maxsize=20_000)

@@ -328,10 +328,16 @@ def test_chips_name_what_is_asked_and_lead_to_the_rest(session, people):
         "“ann”",
         "Stage: New",
         "Do you hold an RN license?: Yes",
-        "Applied from 2026-01-31",
+        "Applied from 31 Jan 2026",
     ]
     assert chips[2].without == {"q": "ann", "stage": "new", "from": "2026-01-31", "sort": "oldest"}
     assert Inbox.read(MultiDict(wanted.args)) == wanted
+
+
+def test_days_the_wrong_way_round_are_told():
+    backwards = Inbox.read(MultiDict([("from", "2026-02-01"), ("to", "2026-01-31")]))
+    assert backwards.problems == ("“Applied until” is before “Applied from”, so nobody matches.",)
+    assert Inbox.read(MultiDict([("from", "2026-01-31"), ("to", "2026-01-31")])).problems == ()
 
 
 def test_what_cannot_be_read_is_left_out_and_said():
