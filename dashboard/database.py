@@ -69,6 +69,14 @@ def start_writing(session: Session) -> None:
     session.connection(execution_options={"for_writing": True})
 
 
+def let_go(session: Session) -> None:
+    """Give the connection back and keep what was read, as it is: whoever waits, or downloads slowly, keeps nobody from
+    the database. Whatever was not loaded cannot be any more.
+    """
+    session.expunge_all()
+    session.rollback()
+
+
 def table_of(model: type[Base]) -> Table:
     """The table of a model, for statements that need not go through the mapped class."""
     return cast("Table", model.__table__)

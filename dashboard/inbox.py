@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from dashboard import saved_views, search
 from dashboard.asking import day, one_of, words
-from dashboard.database import table_of
+from dashboard.database import let_go, table_of
 from dashboard.inbox_row import InboxRow, rows_at
 from dashboard.models import Application, Facet, Job, Tag, User
 from dashboard.paging import COUNT_LIMIT, PAGE_SIZE, Page, Place
@@ -260,16 +260,19 @@ def _page_of_everybody(*, is_oldest: bool, begins: bool) -> Select[Any]:
 
 
 def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
-    """All applications asked for in batches, for a download; by age, whatever order was asked for."""
+    """All applications asked for in batches, for a download; by age, whatever order was asked for.
+
+    Between two of them the session holds no connection.
+    """
     asked = replace(asked, sort="oldest" if asked.order == "oldest" else "newest")
     after: Place | None = None
     while True:
         numbers = _numbers(asked, session.get_bind().dialect.name, after, size)
         found = _by_age(session.scalars(_whole(numbers)), asked)
+        let_go(session)
         if found:
-            yield found
             after = Place(0, found[-1].inbox_no or 0)
-        session.expunge_all()
+            yield found
         if len(found) < size:
             return
 

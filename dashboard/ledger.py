@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, 
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from dashboard.asking import args_of, day, one_of, words
+from dashboard.database import let_go
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.outbound_words import WORDS
@@ -137,13 +138,16 @@ def ledger_page(session: Session, asked: Ledger, cursor: str | None, *, now: dat
 
 
 def ledger_batches(session: Session, asked: Ledger, *, now: datetime, size: int = 500) -> Iterator[Sequence[Outbound]]:
-    """All rows asked for, newest first, in batches, for a download."""
+    """All rows asked for, newest first, in batches, for a download.
+
+    Between two of them the session holds no connection.
+    """
     loaded = _with_people(asked, now)
     cursor: str | None = None
     while True:
         rows, cursor = rows_after(session, loaded, cursor, None, Outbound.id, size)
+        let_go(session)
         yield rows
-        session.expunge_all()
         if cursor is None:
             return
 

@@ -251,7 +251,7 @@ class Query:
     def typed_words(self) -> list[str]:
         if _PHONE.fullmatch(self.typed.strip()):
             digits = "".join(character for character in self.typed if character.isdigit())
-            return [digits[1:] if len(digits) == 11 and digits[0] == "1" else digits]
+            return [digits[1:] if len(digits) == 11 and digits[0] == "1" else digits[:MAX_WORD]]
         return words([self.typed])[:MAX_TERMS]
 
 

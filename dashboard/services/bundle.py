@@ -19,6 +19,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from sqlalchemy import Executable, func, select
 from sqlalchemy.orm import Session
 
+from dashboard.database import let_go
 from dashboard.models import Application, Attachment, Delivery
 from dashboard.services import reading
 from dashboard.services.files import FileMissing, FileStore
@@ -220,8 +221,7 @@ def _member(path: str, at: datetime | None = None) -> ZipInfo:
 def _read(session: Session, statement: Executable) -> Sequence[Any]:
     """The rows, with the connection given back: whoever downloads slowly must not keep others from the database."""
     rows = session.execute(statement).all()
-    session.expunge_all()
-    session.rollback()
+    let_go(session)
     return rows
 
 

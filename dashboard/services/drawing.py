@@ -1,4 +1,4 @@
-"""Pictures of files for people to look at: a few drawn at once, and the newest kept in memory."""
+"""Pictures and words of files for people to look at: a few made at once, and the newest pictures kept in memory."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from threading import BoundedSemaphore, Lock
 from typing import Final
 
-from dashboard.documents import Rendering, problems, render_picture
+from dashboard.documents import Extraction, Rendering, extract_text, problems, render_picture
 from dashboard.filetypes import FileType
 
 WIDTH: Final = 1_200
 """Pixels: sharp on a fine screen, and still readable twice as large."""
 AT_ONCE: Final = 2
-"""Processes drawing for one web process: people who open pages must not wait for the pictures of others."""
+"""Processes for one web process that draw or read: whoever opens pages must not wait for the pictures of others."""
 PATIENCE: Final = 20.0
 KEPT_BYTES: Final = 16 * 1024 * 1024
 _OVERHEAD: Final = 1_000
@@ -49,6 +49,15 @@ class Drawings:
         try:
             # Somebody may have had it drawn while this one waited: pages are fetched ahead, and then opened.
             return self._look_up(key) or self._drawn(key, file_type, content())
+        finally:
+            self._turns.release()
+
+    def read(self, file_type: FileType, content: Callable[[], bytes]) -> Extraction:
+        """The words of a file, in turn with what is drawn. Raises what `content` raises."""
+        if not self._turns.acquire(timeout=self._patience):
+            return Extraction(problem=problems.sentence(problems.BUSY, file_type.label), temporary=True)
+        try:
+            return extract_text(content(), file_type)
         finally:
             self._turns.release()
 

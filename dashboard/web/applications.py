@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from dashboard import queries
 from dashboard.choices import current_choices
+from dashboard.database import let_go
 from dashboard.highlight import Marks
 from dashboard.inbox import Inbox, Standing, inbox_batches, inbox_page
 from dashboard.models import Application
@@ -114,6 +115,7 @@ def _csv(asked: Inbox) -> Response:
         for batch in inbox_batches(session, asked):
             trails.clear()
             trails.update(reading_verbs.trails(session, batch))
+            let_go(session)
             yield from batch
 
     return csv.download("applications.csv", csv.application_columns(trails), rows())

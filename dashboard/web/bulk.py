@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from dashboard.choices import current_choices
 from dashboard.clock import utcnow
+from dashboard.database import let_go
 from dashboard.extensions import db
 from dashboard.inbox import standing
 from dashboard.permissions import Permission, needs
@@ -187,7 +188,9 @@ def table() -> Response:
         args: dict[str, Any] = selection.asked.args
         return redirect(url_for("applications.csv", **args))
     people = bulk.choose(reading(), selection).applications
-    return csv.download("applications.csv", csv.application_columns(reading_verbs.trails(reading(), people)), people)
+    trails = reading_verbs.trails(reading(), people)
+    let_go(reading())
+    return csv.download("applications.csv", csv.application_columns(trails), people)
 
 
 @bp.post("/files")

@@ -12,7 +12,9 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard import filetypes, queries
-from dashboard.documents import Extraction, Limits, extract_text
+from dashboard.asking import words
+from dashboard.database import let_go
+from dashboard.documents import Extraction, Limits
 from dashboard.highlight import Marks
 from dashboard.models import Attachment
 from dashboard.permissions import Permission, allows, needs
@@ -67,6 +69,7 @@ def picture(public_id: str) -> Response:
     known = attachment.content and attachment.content.pages
     if not attachment.has_preview or (known and page > known) or attachment.sha256 is None:
         abort(404)
+    let_go(reading())  # whoever waits for a picture, and its drawing, needs no database
     drawn = drawings().draw(attachment.sha256, page, attachment.file_type, lambda: _content(attachment))
     if drawn.pages and page > drawn.pages:
         abort(404)
@@ -117,10 +120,10 @@ def shown(attachment: Attachment) -> Shown | None:
     stored = attachment.content
     if stored is None or stored.read_at is None:
         return None
-    words = stored.text or ""
+    text = stored.text or ""
     sizes = tuple((across, down) for across, down in stored.sheets or ())
-    is_cut = len(words.encode()) > _NEARLY_ALL
-    return _of(attachment, Extraction(words, stored.pages, stored.problem, is_cut, sheets=sizes))
+    is_cut = len(text.encode()) > _NEARLY_ALL
+    return _of(attachment, Extraction(text, stored.pages, stored.problem, is_cut, sheets=sizes))
 
 
 @bp.app_template_global("file_chosen")
@@ -177,8 +180,11 @@ def _why_not(attachment: Attachment) -> str:
 def _shown(template: str, public_id: str) -> str:
     """A page about one file. What nobody has read yet is read now."""
     attachment = _find(public_id)
-    found = shown(attachment) or _of(attachment, extract_text(_content(attachment), attachment.file_type))
-    return render_template(template, attachment=attachment, shown=found, marks=Marks.of(request.args.get("q")))
+    found = shown(attachment)
+    if found is None:
+        let_go(reading())
+        found = _of(attachment, drawings().read(attachment.file_type, lambda: _content(attachment)))
+    return render_template(template, attachment=attachment, shown=found, marks=Marks.of(words(request.args, "q", 200)))
 
 
 def _page() -> int:

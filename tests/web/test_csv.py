@@ -6,6 +6,7 @@ import csv as standard_csv
 import io
 
 import pytest
+from sqlalchemy import insert
 
 from dashboard.spreadsheet import cell
 from tests.factories import event
@@ -67,6 +68,29 @@ def test_every_application_is_in_it_also_beyond_one_batch(app, sign_in):
         db.session.commit()
     rows = table(sign_in("recruiter").get("/applications.csv"))
     assert [row["first name"] for row in rows] == [str(n) for n in range(1_202, -1, -1)]
+
+
+def test_whoever_downloads_slowly_keeps_nobody_from_the_database(app, sign_in):
+    from dashboard.clock import utcnow
+    from dashboard.extensions import db
+    from dashboard.models import Application
+
+    with app.app_context():
+        now = utcnow()
+        rows = [
+            {"talroo_id": f"t{n}", "public_id": f"p{n}", "applied_at": now, "arrived_at": now, "inbox_no": n + 1}
+            for n in range(501)
+        ]
+        db.session.execute(insert(Application), [row | {"flags": []} for row in rows])
+        db.session.commit()
+        pool = db.engine.pool
+    client = sign_in("recruiter")
+    app.config["WTF_CSRF_ENABLED"] = False
+    many = {"application": [f"p{n}:0" for n in range(501)], "do": "csv"}
+    for ask in (lambda: client.get("/applications.csv"), lambda: client.post("/applications/bulk", data=many)):
+        held = [pool.checkedout() for _ in ask().iter_encoded()]
+        assert len(held) > 2
+        assert not any(held), "between two pieces, however slowly they are taken, no connection is kept"
 
 
 def test_an_empty_table_has_its_header(app, sign_in):

@@ -131,16 +131,44 @@ def test_a_preview_shows_the_words_before_and_after_the_worker_read_them(app, re
     found = sent("Picked & packed für zwei Jahre.".encode())
     before = recruiter.get(f"/files/{found}/preview").text
     Worker.of(app).once()
-    monkeypatch.setattr(files, "extract_text", None)  # what was read is not read again
+    monkeypatch.setattr(drawing, "extract_text", None)  # what was read is not read again
     after = recruiter.get(f"/files/{found}/preview").text
     for page in (before, after):
         assert "Picked &amp; packed für zwei Jahre." in page
 
 
+@pytest.mark.parametrize(("work", "view"), [("extract_text", "preview"), ("render_picture", "picture")])
+def test_nobody_waits_for_the_database_while_a_file_is_opened(recruiter, sent, monkeypatch, work, view):
+    found, held = sent(PDF, "cv.pdf"), []
+
+    def look(*_, **__):
+        held.append(db.session().in_transaction())
+        return Extraction("words") if work == "extract_text" else Rendering(png=b"\x89PNG\r\n\x1a\n")
+
+    monkeypatch.setattr(drawing, work, look)
+    assert recruiter.get(f"/files/{found}/{view}").status_code == 200
+    assert held == [False]
+
+
+def test_a_preview_of_a_file_nobody_has_read_waits_for_its_turn(app, recruiter, sent, monkeypatch):
+    started = []
+    monkeypatch.setattr(drawing, "extract_text", lambda *_: started.append(1))
+    monkeypatch.setitem(app.extensions, "drawings", drawing.Drawings(at_once=0, patience=0))
+    page = recruiter.get(f"/files/{sent(PDF, 'cv.pdf')}/preview")
+    assert "could not be opened just now" in page.text
+    assert not started
+
+
+def test_however_much_is_asked_to_be_marked_a_preview_is_shown(recruiter, sent, monkeypatch):
+    monkeypatch.setattr(drawing, "extract_text", lambda *_: Extraction("12345"))
+    page = recruiter.get(f"/files/{sent(PDF, 'cv.pdf')}/preview", query_string={"q": "12345" * 1_000})
+    assert page.status_code == 200
+
+
 @pytest.mark.parametrize("temporary", [False, True])
 def test_a_problem_is_told_in_words(recruiter, sent, monkeypatch, temporary):
     problem = Extraction(problem="This file could not be opened just now.", temporary=temporary)
-    monkeypatch.setattr(files, "extract_text", lambda *_: problem)
+    monkeypatch.setattr(drawing, "extract_text", lambda *_: problem)
     page = recruiter.get(f"/files/{sent(PDF, 'cv.pdf')}/preview")
     assert page.status_code == 200
     assert "could not be opened just now" in page.text
@@ -267,7 +295,7 @@ def test_a_page_opened_before_the_worker_read_the_file_fetches_it_by_itself(app,
     found = sent(b"Drives a forklift")
     with app.test_request_context("/?q=fork"):
         file = db.session.scalar(select(Attachment).where(Attachment.public_id == found))
-        monkeypatch.setattr(files, "extract_text", None)  # the page itself must not wait for it
+        monkeypatch.setattr(drawing, "extract_text", None)  # the page itself must not wait for it
         viewer = app.jinja_env.get_template("files/_viewer.html").make_module({"request": request}).viewer([file])
     part = f"/files/{found}/preview-part?q=fork"
     assert f'hx-get="{part}"' in viewer
