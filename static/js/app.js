@@ -148,7 +148,7 @@
     write(document.getElementById("outcome-said"), outcome.querySelector(".report")?.textContent.trim() ?? "");
   });
 
-  // The worklist: how pulling goes is said once for each new state, and how many are chosen stands on the button.
+  // The worklist: how pulling goes is said once for each new state.
   let pulling = document.getElementById("pulling")?.dataset.sync;
   document.addEventListener("htmx:afterSettle", () => {
     const now = document.getElementById("pulling");
@@ -156,25 +156,6 @@
     pulling = now.dataset.sync;
     write(document.getElementById("pulling-said"), now.querySelector(".pulling-words").textContent.replace(/\s+/g, " ").trim());
   });
-  function tellChosen() {
-    const form = document.querySelector("form.picking");
-    if (!form) return;
-    const chosen = form.querySelectorAll("[name=application]:checked").length;
-    write(form.querySelector("[data-picked]"), chosen ? `${chosen} chosen` : "");
-    write(form.querySelector(".button-main span"), chosen ? `Write to ${chosen}` : "Write to the chosen");
-  }
-  function choose(all) {
-    for (const box of document.querySelectorAll("form.picking [name=application]")) box.checked = all;
-    tellChosen();
-  }
-  document.addEventListener("change", (event) => { if (event.target.matches("form.picking [name=application]")) tellChosen(); });
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("[data-pick-page], [data-pick-none]");
-    if (!link) return;
-    event.preventDefault();
-    choose("pickPage" in link.dataset);
-  });
-  for (const moment of ["pageshow", "htmx:afterSettle"]) addEventListener(moment, tellChosen);
 
   // Back to a list as it was left, with its filters and its page; an application's own link knows its list.
   const back = document.querySelector("a.back");

@@ -30,7 +30,7 @@ def boxes(page: Page):
 
 
 def selected(page: Page):
-    return page.locator("[data-selected]")
+    return page.locator(".bulk [role=status]")
 
 
 def confirmed(page: Page) -> str:

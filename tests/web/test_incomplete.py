@@ -162,11 +162,11 @@ def test_the_chosen_are_handed_to_the_page_that_writes(client, begin):
 def test_everybody_on_a_page_is_chosen_by_an_address_that_keeps_the_filters(client, begin):
     begin("Ada")
     begin("Bea")
-    link = page(client, "/incomplete?contacted=no").select_one("[data-pick-page]")
+    link = page(client, "/incomplete?contacted=no").select_one("[data-select=page]")
     chosen = page(client, link["href"])
     assert len(chosen.select("input[name=application][checked]")) == 2
     assert chosen.select_one("#filter-contacted option[selected]")["value"] == "no"
-    assert "select" not in chosen.select_one("[data-pick-none]")["href"]
+    assert "select" not in chosen.select_one("[data-select=none]")["href"]
 
 
 def test_filters_narrow_the_list_and_stay_in_the_form(client, begin):

@@ -1,32 +1,35 @@
-/* Selecting many in a list: ranges, the whole page, all that match; counted as one goes. The list works without this file. */
+/* Selecting many in a list: ranges, the whole page, all that match; counted as one goes. The list works without this file.
+   form[data-selecting] is the list's, its boxes are called "application", wherever they stand. What has data-count says how many: {} is the number. */
 (() => {
   "use strict";
 
-  const boxes = () => [...document.querySelectorAll(".pickable [name=application]")];
-  const all = () => document.querySelector("#bulk [name=all]");
-  const whole = () => document.querySelector("[data-select-page]");
+  const list = () => document.querySelector("form[data-selecting]");
+  const isBox = (one) => one.name === "application" && Boolean(one.form?.matches("[data-selecting]"));
+  const boxes = () => [...(list()?.elements ?? [])].filter(isBox);
   let last = null;
 
   function tell() {
-    const form = document.getElementById("bulk");
+    const form = list();
     if (!form) return;
     const rows = boxes();
     const chosen = rows.filter((box) => box.checked).length;
     const complete = chosen > 0 && chosen === rows.length;
-    const every = all();
+    const every = form.querySelector("[name=all]");
     if (every) {
       every.checked &&= complete;
       every.closest(".bulk-all").hidden = !complete; // offered once the page itself is selected
     }
-    const head = whole();
+    const head = document.querySelector("[data-select-page]");
     if (head) {
       head.closest("label").hidden = false;
       head.checked = complete;
       head.indeterminate = chosen > 0 && !complete;
     }
-    const words = every?.checked ? "All selected" : chosen ? `${chosen} selected` : "";
-    const said = form.querySelector("[data-selected]");
-    if (said.textContent !== words) said.textContent = words;
+    for (const said of form.querySelectorAll("[data-count]")) {
+      const { count, none = "", all } = said.dataset;
+      const words = every?.checked ? all : chosen ? count.replace("{}", chosen) : none;
+      if (said.textContent !== words) said.textContent = words;
+    }
   }
 
   function select(rows, checked) {
@@ -47,14 +50,14 @@
       event.preventDefault();
       return select(boxes(), link.dataset.select === "page");
     }
-    if (!event.target.matches(".pickable [name=application]")) return undefined;
+    if (!isBox(event.target)) return undefined;
     if (event.shiftKey && last) range(event.target);
     last = event.target;
     return undefined;
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-select-page]")) select(boxes(), event.target.checked);
-    else if (event.target.matches(".pickable [name=application], #bulk [name=all]")) tell();
+    else if (isBox(event.target) || event.target.matches("[data-selecting] [name=all]")) tell();
   });
   // A choice made stays on the page that was left; coming back, the count is told anew.
   for (const moment of ["pageshow", "htmx:afterSettle"]) addEventListener(moment, tell);
