@@ -20,6 +20,8 @@ from dashboard.services.people import Person
 
 SIMILAR: Final = 0.82
 """From here on two names may be one's: "Jon Smith" and "John Smyth" are at 0.84, "John" and "Jane Smith" at 0.8."""
+COMPARED: Final = 80
+"""Letters of a name, folded: comparing takes the square of them, and whoever applies can send thousands."""
 LOOKED_AT: Final = 100
 SUGGESTED: Final = 5
 
@@ -61,7 +63,7 @@ def likely(session: Session, person: Person, limit: int = SUGGESTED) -> tuple[Su
     newest = person.applications[0]
     own = {application.id: application for application in person.applications}
     same_resume, alike = _found(session, newest, own)
-    similar = [(similarity(newest.name, one.name), one) for one in alike]
+    similar = [(similarity(newest.name, one.name), one) for one in alike if one.id not in own]
     similar.sort(key=lambda pair: (-pair[0], -pair[1].id))
     candidates = [*same_resume, *((one, newest) for closeness, one in similar if closeness >= SIMILAR)]
     chosen = list(_one_of_each(candidates, person))[:limit]
@@ -107,7 +109,7 @@ def _before_the_at(application: Application) -> str:
 
 def similarity(one: str, other: str) -> float:
     """How alike two names are, from 0 to 1, whatever their case, accents, script and which part stands first."""
-    first, second = search.words([one]), search.words([other])
+    first, second = (" ".join(search.words([name[:COMPARED]]))[:COMPARED].split() for name in (one, other))
     if not first or not second:
         return 0.0
     orders = (second, [second[-1], *second[:-1]], [*second[1:], second[0]])

@@ -132,3 +132,24 @@ def test_few_are_suggested_and_those_without_name_or_city_get_no_guess(session: 
 def test_names_are_alike_whatever_their_writing(one: str, other: str, alike: bool):
     assert (likeness.similarity(one, other) >= likeness.SIMILAR) is alike
     assert likeness.similarity(one, other) == pytest.approx(likeness.similarity(other, one), abs=0.1)
+
+
+def test_however_long_a_name_is_it_is_compared_at_once(monkeypatch: pytest.MonkeyPatch):
+    compared: list[int] = []
+
+    class Noted(likeness.SequenceMatcher):  # type: ignore[type-arg]
+        def __init__(self, *sides: object, **more: object) -> None:
+            compared.extend(len(side) for side in sides if isinstance(side, str))
+            super().__init__(*sides, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(likeness, "SequenceMatcher", Noted)
+    assert likeness.similarity("Jon Smith" + " 林" * 50_000, "Jon Smith" + " x" * 50_000) < 1
+    assert likeness.similarity("Jon Smith", "Smith Jon") == 1
+    assert compared
+    assert max(compared) <= likeness.COMPARED
+
+
+def test_somebodys_own_applications_are_not_compared(session: Session, monkeypatch: pytest.MonkeyPatch):
+    own = [applicant(session, "John", "Smith", email="john@example.com", email_key="john@example.com") for _ in "ab"]
+    monkeypatch.setattr(likeness, "similarity", lambda *_: pytest.fail("compared"))
+    assert suggested(session, own[0]) == {}
