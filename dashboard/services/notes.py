@@ -30,9 +30,13 @@ _NAMED: Final = re.compile(r"(?<![\w.+%-])@([\w.+%'-]{1,64}(?:@[\w.-]{1,255})?)"
 
 @dataclass(frozen=True, slots=True)
 class Written(Done):
-    """`changed`: the applications the note was written on. `told`: the e-mail addresses of who is told of it."""
+    """`changed`: the applications the note was written on. `told`: the e-mail addresses of who is told of it.
+
+    `strangers`: the names in it that nobody has, as they were written.
+    """
 
     told: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
 
 def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str = "") -> Written:
@@ -43,7 +47,8 @@ def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str
     """
     body = _body(body)
     token = token[:32] or public_id()
-    people = [user for user in mentioned(session, body) if user.id != by.user_id]
+    named = mentioned(session, body)
+    people = [user for user in named if user.id != by.user_id]
     statement = insert_or_ignore(session, Note, "application_id", "token")
     written: list[int] = []
     skipped: list[tuple[int, str]] = []
@@ -65,7 +70,8 @@ def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str
             _tell(session, note_id, people)
             written.append(application.id)
     told = tuple(user.email for user in people) if written else ()
-    return Written(tuple(written), tuple(skipped), told)
+    strangers = tuple(f"@{name}" for name in _names(body) if not any(_is_called(user, name) for user in named))
+    return Written(tuple(written), tuple(skipped), told, strangers)
 
 
 def edit(session: Session, note: Note, body: str, by: By, *, seen: int) -> bool:
@@ -110,7 +116,7 @@ def mentioned(session: Session, body: str) -> Sequence[User]:
 
     Only who may see applications; names nobody has stay text.
     """
-    names = list(dict.fromkeys(name.rstrip(".-'").lower() for name in _NAMED.findall(body)))[:MAX_NAMES]
+    names = _names(body)
     if not names:
         return ()
     called = [
@@ -118,6 +124,15 @@ def mentioned(session: Session, body: str) -> Sequence[User]:
     ]
     found = session.scalars(select(User).where(or_(*called)).order_by(User.email).limit(5 * MAX_NAMES))
     return [user for user in found if may_see_applications(user)]
+
+
+def _names(body: str) -> list[str]:
+    """What is named with @, each once, without it."""
+    return list(dict.fromkeys(name.rstrip(".-'").lower() for name in _NAMED.findall(body)))[:MAX_NAMES]
+
+
+def _is_called(user: User, name: str) -> bool:
+    return user.email == name if "@" in name else user.email.startswith(f"{name}@")
 
 
 def unread_mentions(session: Session, user_id: int, limit: int = 50) -> Sequence[Note]:

@@ -50,7 +50,7 @@ LAST: Final = "decided"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The last decision of somebody, which they may still take back. `name`: None where looking it up costs too much."""
+    """Somebody's last decision, which they may take back. `name`: None where looking it up costs too much."""
 
     id: str
     version: int

@@ -1,6 +1,7 @@
 """What colleagues say and do on an application's page: rate, assign, tag, note; and who is looking at it.
 
-Every form goes back to the page it stands on; sent by htmx, it gets that part of the page anew.
+Every form goes back to the page it stands on; sent by htmx, it gets that part of the page anew. Rating, assigning,
+tagging and noting are one form, so that what somebody has typed in the other fields stands there still.
 """
 
 from __future__ import annotations
@@ -46,10 +47,11 @@ def rate(public_id: str) -> Answer:
 @bp.post("/assign")
 @needs(Permission.APPLICATIONS)
 def assign(public_id: str) -> Answer:
-    """`assigned`: "me", "none", or a user's public id."""
+    """`assigned`: "me", "none", or a user's public id; of two, the button's, which comes after what is chosen."""
+    chosen = (request.form.getlist("assigned") or [""])[-1]
     session, application = _begin(public_id)
     try:
-        teamwork.assign(session, [application.id], _whom(session, request.form.get("assigned", "")), _by())
+        teamwork.assign(session, [application.id], _whom(session, chosen), _by())
     except BadChange as problem:
         return _refused(public_id, problem)
     return _done(session, public_id)
@@ -66,18 +68,18 @@ def tag(public_id: str) -> Answer:
         return _refused(public_id, problem)
     for _, why in done.skipped:
         flash(f"{why}. Nothing was changed.", "info")
-    return _done(session, public_id)
+    return _done(session, public_id, "tag")
 
 
 @bp.post("/tags/remove")
 @needs(Permission.APPLICATIONS)
 def untag(public_id: str) -> Answer:
-    """`tag`: its public id, or its name. Taken off by somebody else before, it stays off."""
+    """`off`, or `tag`: its public id, or its name. Taken off by somebody else before, it stays off."""
     session, application = _begin(public_id)
-    found = tagging.find(session, request.form.get("tag", ""))
+    found = tagging.find(session, request.form.get("off") or request.form.get("tag", ""))
     if found is not None:
         tagging.untag(session, [application.id], found, _by())
-    return _done(session, public_id)
+    return _done(session, public_id, "tag")
 
 
 @bp.post("/notes")
@@ -91,8 +93,8 @@ def write(public_id: str) -> Answer:
         )
     except BadChange as problem:
         return _refused(public_id, problem)
-    _say_who_is_told(written.told)
-    return _done(session, public_id)
+    _say_who_is_told(written)
+    return _done(session, public_id, "body")
 
 
 @bp.post("/notes/<note_id>")
@@ -106,7 +108,7 @@ def edit(public_id: str, note_id: str) -> Answer:
     except BadChange as problem:
         return _refused(public_id, problem, {"body": body, "note": note_id})
     if changed:
-        return _done(session, public_id)
+        return _done(session, public_id, "body")
     if note.removed_at is None:
         flash("This note was changed meanwhile, so nothing was overwritten. Look at both, then save again.", "error")
         return _page(public_id, {"body": body, "note": note_id}, 409)
@@ -124,7 +126,7 @@ def remove(public_id: str, note_id: str) -> Answer:
     except BadChange as problem:
         return _refused(public_id, problem)
     if removed:
-        return _done(session, public_id)
+        return _done(session, public_id, "body")
     flash("This note was changed meanwhile, so it was not removed. Read it again, then decide.", "error")
     return _page(public_id, {}, 409)
 
@@ -179,9 +181,18 @@ def _whom(session: Session, typed: str) -> int | None:
     return user.id if user else -1
 
 
-def _say_who_is_told(told: tuple[str, ...]) -> None:
-    if told:
-        flash(f"The note is written. Told of it: {', '.join(told[:5])}{', …' if len(told) > 5 else ''}.", "success")
+def _say_who_is_told(written: notes.Written) -> None:
+    said = ["The note is written."]
+    if written.told:
+        said.append(f"Told of it: {_some(written.told)}.")
+    if written.strangers:
+        said.append(f"Nobody is called {_some(written.strangers)}.")
+    if len(said) > 1:
+        flash(" ".join(said), "info" if written.strangers else "success")
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:5])}{', …' if len(names) > 5 else ''}"
 
 
 def _note(session: Session, application: Application, note_id: str) -> Note:
@@ -189,9 +200,11 @@ def _note(session: Session, application: Application, note_id: str) -> Note:
     return note if note is not None and note.application_id == application.id else abort(404)
 
 
-def _done(session: Session, public_id: str) -> Answer:
+def _done(session: Session, public_id: str, *sent: str) -> Answer:
+    """Back; with what is typed and was not `sent` still in its field."""
     session.commit()
-    return _page(public_id, {}, 200)
+    beside = {name: request.form.get(name, "") for name in ("body", "tag") if name not in sent}
+    return _page(public_id, {name: typed for name, typed in beside.items() if typed.strip()}, 200)
 
 
 def _refused(public_id: str, problem: BadChange, typed: Mapping[str, str] | None = None) -> Answer:
@@ -201,10 +214,10 @@ def _refused(public_id: str, problem: BadChange, typed: Mapping[str, str] | None
 
 
 def _page(public_id: str, typed: Mapping[str, Any], status: int) -> Answer:
-    """Back to the page; the page itself where `typed` still has to be shown; to htmx, the part of it that changed."""
+    """Back to the page; the page itself where something `typed` has to be shown; to htmx, the part that changed."""
     if "HX-Request" in request.headers:
         return application_page.team_part(_read(public_id), typed)
-    if status == 200:
+    if status == 200 and not typed:
         return redirect(f"{along.page_of(public_id)}#team")
     return application_page.page(_read(public_id), team_typed=typed), status
 

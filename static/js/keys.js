@@ -32,6 +32,16 @@
     return true;
   }
 
+  function undo() {
+    if (press("u") || !(isReviewing() || rowLinks().length)) return true;
+    document.querySelector(".nothing-done")?.remove();
+    const message = Object.assign(document.createElement("div"), { className: "flash decided nothing-done", textContent: "Nothing to take back here." });
+    message.setAttribute("role", "status");
+    document.getElementById("main").prepend(message);
+    setTimeout(() => message.remove(), 4000);
+    return true;
+  }
+
   // Lists.
   const rowLinks = () => [...document.querySelectorAll("main .rows tbody .row-link")];
 
@@ -50,6 +60,26 @@
     box?.click();
     return Boolean(box);
   }
+  function firstRow(field) {
+    if (document.activeElement === field || document.activeElement === document.body) step(1);
+  }
+  // From the search field into what it finds. The list may come twice: for what was typed, and for Enter.
+  let searched = null;
+  document.addEventListener("htmx:afterSettle", () => { if (searched) firstRow(searched); });
+  function leaveSearch(event) {
+    const field = event.target;
+    if (event.key === "Escape") field.blur(); // and keeps its words: the list shows what they find
+    if (event.key === "ArrowDown") firstRow(field);
+    if (event.key === "Enter") searched = field;
+    if (event.key !== "Enter") event.preventDefault();
+  }
+  // Back from somebody's page: their row, where they are still in the list.
+  function rowLeft() {
+    const [, left] = /^#row-([\w-]+)$/.exec(location.hash) ?? [];
+    const link = left && document.querySelector(`main tr[data-application="${CSS.escape(left)}"] .row-link`);
+    link?.focus({ preventScroll: true });
+    link?.closest("tr").scrollIntoView({ block: "center" });
+  }
   const isReviewing = () => document.querySelector("main [data-step], main .queue") !== null;
   // Arrows scroll, unless the keyboard is in a row, or nowhere in particular with a list on the page.
   function arrowRow(by) {
@@ -67,7 +97,7 @@
     field?.focus();
     field?.select();
     const back = document.querySelector("a.back");
-    if (!field && back) location.assign(`${back.href}#q`);
+    if (!field && back) location.assign(Object.assign(new URL(back), { hash: "q" }));
     return Boolean(field ?? back);
   }
   function inbox() {
@@ -85,6 +115,7 @@
     select,
     search,
     inbox,
+    undo,
     show: showDialog,
   };
   const REPEATS = ["forward", "back", "rows"]; // holding any other key down must not decide about a dozen people
@@ -107,14 +138,31 @@
     return isPair ? pair : event.key;
   }
 
+  // Whoever types on while a page is being replaced meant none of it as keys: nothing acts before they pause.
+  const PAUSE = 800; // milliseconds
+  let strayAt = -Infinity;
+  function isStray(event, does) {
+    const isWaiting = document.getElementById("main").inert;
+    if (!isWaiting && event.timeStamp - strayAt >= PAUSE) return false;
+    if (!REPEATS.includes(does)) strayAt = event.timeStamp;
+    return true;
+  }
+
+  function escape(event) {
+    if (closeConfirm(document.querySelector("details.confirm[open]"))) event.preventDefault();
+    else if (event.target.matches?.("textarea")) event.target.blur();
+  }
+
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
-    if (event.key === "Escape" && event.target.matches?.("[data-search]")) return event.target.blur();
-    if (event.key === "Escape" && closeConfirm(document.querySelector("details.confirm[open]"))) return event.preventDefault();
+    searched = null;
+    if (event.target.matches?.("[data-search]") && ["Escape", "Enter", "ArrowDown"].includes(event.key)) return leaveSearch(event);
+    if (event.key === "Escape") return escape(event);
     if (typing || areOff() || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return undefined;
     const key = keyOf(event);
-    if (!KEYS.has(key)) return undefined;
     const does = KEYS.get(key);
+    if (event.key.length === 1 && isStray(event, does)) return event.preventDefault();
+    if (!KEYS.has(key)) return undefined;
     if (event.repeat && !REPEATS.includes(does)) return event.preventDefault();
     if (does ? DOES[does](key) : press(key)) event.preventDefault();
     return undefined;
@@ -128,4 +176,5 @@
     const open = document.querySelector("details.confirm[open]");
     if (open && !open.contains(event.target)) open.open = false;
   });
+  rowLeft();
 })();

@@ -1,14 +1,16 @@
 /* Going through people without waiting. The pages of the next and the previous one are fetched ahead, kept in this page's memory for a minute and nowhere
-   else, and put in place of what is shown; a decision shows the next one at once and is sent meanwhile. Whatever is in doubt is loaded as any page is. */
+   else, and put in place of what is shown; a decision shows the next one at once and is sent meanwhile. Whatever is in doubt is loaded as any page is.
+   A page under somebody's fingers is never replaced: where its successor has to be waited for, it is inert until then. */
 (() => {
   "use strict";
 
   const FRESH = 60_000; // milliseconds
-  const pages = new Map(); // address → { at, page: once it is there }
+  const PATIENCE = 15_000;
+  const pages = new Map(); // address → { at, page: once it is there, coming: the promise of it, isOld: must be fetched again }
   const main = document.getElementById("main");
   const here = () => location.pathname + location.search;
   let shown = here();
-  let sending = null; // a decision on its way
+  let sending = null; // the last decision on its way; each waits for the one before
 
   const link = (name) => main.querySelector(`[data-step="${name}"][href]`)?.getAttribute("href");
 
@@ -18,35 +20,47 @@
   }
 
   // Ahead.
-  async function fetchAhead(address) {
+  const isFresh = (entry) => entry && performance.now() - entry.at < FRESH;
+  async function load(address) {
+    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    const page = answer.ok && !answer.redirected ? parsed(await answer.text()) : null;
+    if (!page) throw new Error("no page");
+    // Messages were meant for the page that was open.
+    page.querySelectorAll("#main > .flash").forEach((flash) => flash.remove());
+    const picture = page.querySelector(".review-files img")?.getAttribute("src");
+    if (picture) new Image().src = picture; // drawn ahead
+    return page;
+  }
+  // Resolves once it is there, or is known not to come. What is out of date serves until then.
+  function fetchAhead(address) {
     const kept = pages.get(address);
-    if (!address || (kept && performance.now() - kept.at < FRESH)) return;
-    const entry = { at: performance.now(), page: null };
+    if (isFresh(kept) && !kept.isOld) return kept.coming;
+    const entry = { at: performance.now(), page: isFresh(kept) ? kept.page : null };
+    entry.coming = load(address).then((page) => { entry.page = page; }, () => { if (pages.get(address) === entry) pages.delete(address); });
     pages.set(address, entry);
-    try {
-      const answer = await fetch(address, { headers: { Accept: "text/html" } });
-      if (!answer.ok || answer.redirected) throw new Error("no page");
-      entry.page = parsed(await answer.text());
-      // Messages were meant for the page that was open.
-      entry.page?.querySelectorAll("#main > .flash").forEach((flash) => flash.remove());
-      const picture = entry.page?.querySelector(".review-files img")?.getAttribute("src");
-      if (picture) new Image().src = picture; // drawn ahead
-    } catch {
-      pages.delete(address);
-    }
+    return entry.coming;
   }
   async function ahead() {
-    if (navigator.connection?.saveData || sending) return;
-    for (const [address, { at }] of pages) if (performance.now() - at >= FRESH) pages.delete(address);
-    for (const name of ["next", "previous"]) {
+    if (navigator.connection?.saveData) return;
+    for (const [address, entry] of pages) if (!isFresh(entry)) pages.delete(address);
+    // While a decision is on its way, the previous one may be whom it is about.
+    for (const name of sending ? ["next"] : ["next", "previous"]) {
       const address = link(name);
-      await fetchAhead(address);
+      if (address) await fetchAhead(address);
       if (ready(address)) main.querySelector(`[data-step="${name}"]`)?.setAttribute("data-ready", "");
     }
   }
   function ready(address) {
     const entry = pages.get(address);
-    return entry?.page && performance.now() - entry.at < FRESH ? entry.page : null;
+    return isFresh(entry) ? entry.page : null;
+  }
+  // After a decision: the page it is about is wrong, and on the others the list is.
+  function outdate(action) {
+    const about = action.slice(0, action.lastIndexOf("/"));
+    for (const [address, entry] of pages) {
+      if (address.split("?")[0] === about) pages.delete(address);
+      else entry.isOld = true;
+    }
   }
 
   // Showing.
@@ -55,55 +69,114 @@
     const list = current?.closest(".queue-rows");
     if (list) list.scrollTop = current.offsetTop - list.clientHeight / 3;
   }
-  function show(page, address, how) {
+  const lastDecision = (page) => page.querySelector(".last-decision");
+  // isAhead: it was fetched before the last decision, which the page that is left knows.
+  function show(page, address, how, isAhead = false) {
     pages.delete(address);
     const fresh = page.getElementById("main");
+    if (isAhead) lastDecision(fresh).replaceWith(lastDecision(main));
+    const undone = main.querySelectorAll(":scope > .not-done"); // must be seen, however fast somebody is
     for (const { name } of [...main.attributes]) if (name.startsWith("data-")) main.removeAttribute(name);
     for (const { name, value } of [...fresh.attributes]) main.setAttribute(name, value);
-    main.replaceChildren(...fresh.childNodes);
+    main.replaceChildren(...undone, ...fresh.childNodes);
     document.title = page.title;
     if (how) history[how](null, "", address);
     shown = here();
+    leaving = null;
     window.htmx?.process(main);
     document.dispatchEvent(new CustomEvent("page:shown"));
+    wait(false);
     window.scrollTo(0, 0);
     showCurrent();
     main.querySelector("h1").focus({ preventScroll: true });
     ahead();
   }
-  const hasUnsent = (except) => [...main.querySelectorAll("textarea")].some((text) => text.value !== text.defaultValue && !except?.contains(text));
-  const mayLeave = (form) => !hasUnsent(form) || window.confirm("What you have written here is not saved yet. Leave it?");
+  // Nothing is pressed or written on a page that is about to be replaced; static/js/keys.js looks at this, too.
+  function wait(is) {
+    main.inert = is;
+    main.ariaBusy = is ? "true" : null;
+  }
 
+  // What is written and not sent yet.
+  let leaving = null; // what may be lost: a form that is being sent, or all, with consent
+  const isUnsent = (field) => field.value !== field.defaultValue || ("unsent" in field.dataset && field.value !== "");
+  const hasUnsent = (except) => [...main.querySelectorAll("textarea, #tag")].some((field) => isUnsent(field) && !except?.contains(field));
+  function mayLeave(form) {
+    if (!hasUnsent(form)) return true;
+    const may = window.confirm("What you have written here is not saved yet. Leave it?");
+    if (may) leaving = main;
+    return may;
+  }
+  addEventListener("beforeunload", (event) => { if (hasUnsent(leaving)) event.preventDefault(); });
+  addEventListener("pageshow", () => wait(false));
+  // The team's part is put anew after each of its forms: what has been written there since it was sent stays.
+  let written = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.target.id !== "team") return;
+    const { value } = main.querySelector("#team-note");
+    const isSent = detail.pathInfo.requestPath.endsWith("/notes") && detail.requestConfig.formData.get("body") === value;
+    written = isSent ? null : value;
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    const note = main.querySelector("#team-note");
+    if (written !== null && note && note.value !== written) note.value = written;
+    written = null;
+  });
+
+  async function go(address) {
+    wait(true);
+    await fetchAhead(address);
+    const page = ready(address);
+    if (page) show(page, address, "pushState", true);
+    else location.assign(address);
+  }
   document.addEventListener("click", (event) => {
     const anchor = event.target.closest("a[data-step], .queue-rows a");
     if (!anchor || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (!mayLeave()) return;
     const address = anchor.getAttribute("href");
     const page = ready(address);
-    if (!mayLeave()) return void event.preventDefault();
-    if (!page) return;
-    event.preventDefault();
-    show(page, address, "pushState");
+    if (page) show(page, address, "pushState", true);
+    else go(address);
   });
   addEventListener("popstate", () => {
     if (here() === shown) return; // a place within the page
+    if (!mayLeave()) return void history.pushState(null, "", shown);
     const page = ready(here());
-    if (page) show(page, here(), "");
+    if (page) show(page, here(), "", true);
     else location.reload();
   });
 
   // Deciding.
-  function tell(words) {
-    main.querySelectorAll(":scope > .decided").forEach((one) => one.remove());
+  let sent = 0; // how many decisions were, from this page
+  let wantsUndo = false; // of one that is not there yet
+  let isTouched = false; // since the last decision
+  for (const touch of ["keydown", "pointerdown"]) addEventListener(touch, () => { isTouched = true; }, true);
+
+  function flash(kind, words) {
     const message = document.createElement("div");
-    message.className = "flash flash-success decided";
-    message.setAttribute("role", "status");
-    message.textContent = words;
+    message.className = `flash ${kind}`;
+    message.setAttribute("role", kind.includes("error") ? "alert" : "status");
+    message.append(words);
     main.prepend(message);
+    return message;
+  }
+  // Before the answer is there. Its Undo waits for it.
+  function tell(words) {
+    lastDecision(main).replaceChildren();
+    const undo = document.createElement("button");
+    undo.className = "button button-small";
+    undo.dataset.key = "u";
+    undo.textContent = "Undo";
+    undo.addEventListener("click", () => { wantsUndo = true; wait(true); });
+    flash("flash-success decided", words).append(undo);
   }
   function takeOver(page) {
     const told = [...page.querySelectorAll("#main > .flash")];
-    main.querySelectorAll(":scope > .flash").forEach((one) => one.remove());
+    main.querySelectorAll(":scope > .flash:not(.not-done)").forEach((one) => one.remove());
     main.prepend(...told);
+    lastDecision(main).replaceWith(lastDecision(page));
     window.htmx?.process(main);
   }
   function takeOverQueue(page) {
@@ -112,6 +185,15 @@
     const scrolled = old.querySelector(".queue-rows").scrollTop;
     old.replaceWith(fresh);
     fresh.querySelector(".queue-rows").scrollTop = scrolled;
+  }
+  // Nothing was done, and somebody is at work on the next page already: it stays.
+  function tellNotDone(page, address) {
+    const why = [...page.querySelectorAll("#main > .flash")].map((one) => one.textContent.trim()).join(" ");
+    const person = document.createElement("a");
+    person.href = address;
+    person.textContent = page.querySelector("h1").textContent;
+    flash("flash-error not-done", person).append(`: ${why || "nothing was changed."}`);
+    main.querySelectorAll(":scope > .decided").forEach((one) => one.remove());
   }
   // As the browser would have sent it: it shows whatever comes of it. Twice does no harm, the version sees to that.
   function sendPlainly(action, fields) {
@@ -129,47 +211,67 @@
     document.body.append(form);
     form.submit();
   }
-  function settle(answer, page, guessed) {
+  function settle(answer, page, { guessed, number }) {
     const url = new URL(answer.url);
     const address = answer.redirected ? url.pathname + url.search : page.getElementById("main").dataset.address;
-    if (guessed && answer.redirected && (address === shown || shown !== guessed)) {
-      takeOver(page); // already there; or gone on meanwhile
-      if (address === shown) takeOverQueue(page);
-      return;
+    const isLast = number === sent;
+    const open = () => show(page, address, address === shown ? "replaceState" : "pushState");
+    if (!guessed) return open();
+    if (answer.redirected && (address === shown || shown !== guessed)) {
+      if (isLast) takeOver(page); // already there; or gone on meanwhile
+      if (isLast && address === shown) takeOverQueue(page);
+      return undefined;
     }
-    show(page, address, address === shown ? "replaceState" : "pushState");
+    if (isLast && shown === guessed && !isTouched && !hasUnsent()) return open();
+    return tellNotDone(page, address);
   }
-  async function send(action, fields, guessed) {
+  function undoIfWanted() {
+    if (!wantsUndo || sending) return;
+    wantsUndo = false;
+    wait(false);
+    main.querySelector(":scope > .decided form [data-key=u]")?.click();
+  }
+  async function send(decision, before) {
+    await before;
     let answer;
     let page;
     try {
-      answer = await fetch(action, { method: "POST", body: new URLSearchParams(fields), headers: { Accept: "text/html" }, keepalive: true });
+      const body = new URLSearchParams(decision.fields);
+      answer = await fetch(decision.action, { method: "POST", body, headers: { Accept: "text/html" }, keepalive: true, signal: AbortSignal.timeout(PATIENCE) });
       page = parsed(await answer.text());
     } catch {
       page = null;
     }
-    pages.clear(); // what stands there may be out of date
-    sending = null;
-    if (!page) return sendPlainly(action, fields);
-    settle(answer, page, guessed);
-    return ahead();
+    if (decision.number === sent) sending = null;
+    if (!page) {
+      leaving = main;
+      return answer?.redirected ? location.assign(answer.url) : sendPlainly(decision.action, decision.fields);
+    }
+    settle(answer, page, decision);
+    undoIfWanted();
+    ahead();
+    return undefined;
   }
-  document.addEventListener("submit", async (event) => {
+  document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!form.matches("[data-decide]") || event.defaultPrevented) return;
+    if (event.defaultPrevented || !main.contains(form)) return;
+    if (!form.matches("[data-decide]")) { leaving = form; return; }
     const fields = [...new FormData(form, event.submitter)];
-    const next = fields.some(([name, value]) => name === "then" && value === "next") ? link("next") : null;
-    const isUndo = form.closest(".decided");
+    const goesOn = fields.some(([name, value]) => name === "then" && value === "next");
+    const next = goesOn ? link("next") : null;
+    if (!mayLeave(form)) { form.dataset.once = ""; event.preventDefault(); return; }
+    leaving ??= form;
     // At the end of a list the list comes next, which is a page of its own.
-    if (!next && !isUndo && fields.some(([name, value]) => name === "then" && value === "next")) return;
+    if (goesOn && !next) { wait(true); setTimeout(wait, PATIENCE, false); return; }
     event.preventDefault();
-    if (!mayLeave(form)) { form.dataset.once = ""; return; }
-    await sending;
-    if (!form.isConnected) return;
     const page = next && !form.querySelector("textarea")?.value && ready(next);
-    sending = send(form.getAttribute("action"), fields, page ? next : null);
-    if (!page) return;
-    show(page, next, "pushState");
+    const action = form.getAttribute("action");
+    outdate(action);
+    sent += 1;
+    isTouched = false;
+    sending = send({ action, fields, number: sent, guessed: page ? next : null }, sending);
+    if (!page) return wait(true);
+    show(page, next, "pushState", true);
     tell(form.dataset.doing);
   });
 

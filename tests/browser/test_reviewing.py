@@ -7,7 +7,7 @@ import statistics
 from itertools import count
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.inhabited import Inhabited
 
@@ -204,3 +204,84 @@ def test_nothing_moves_while_people_come_and_go(width, open_as, inhabited):
     expect(page.locator(".decided")).to_contain_text("Undo")
     prefetched(page)
     assert page.evaluate("window.shifted") < 0.02
+
+
+TYPED_ON = """() => {
+    const options = {bubbles: true, cancelable: true};
+    const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", {key, ...options}));
+    const goOn = () => { press("n"); setTimeout(() => ["a", "h", "r"].forEach(press)); };
+    document.addEventListener("page:shown", goOn, {once: true});
+}"""
+"""Somebody types a note while the page is replaced under their fingers, and goes on."""
+
+
+def test_what_is_typed_while_a_page_is_waited_for_decides_nothing(open_as, inhabited):
+    queue = Queue(inhabited, 3)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}")
+    prefetched(page)
+    posts: list[str] = []
+    page.on("request", lambda sent: posts.append(sent.url.rsplit("/", 1)[1]) if sent.method == "POST" else None)
+    page.keyboard.press("a")
+    queue.at(page, 1)
+    expect(page.locator(".decided form")).to_have_count(1)
+    page.keyboard.press("k")
+    expect(page.locator(".last-decision")).to_contain_text("Reviewed: ")
+    waiting: list[Route] = []
+    page.route("**/undo", waiting.append)
+    page.evaluate(TYPED_ON)
+    page.keyboard.press("u")
+    expect(page.locator("main[inert]")).to_have_count(1)
+    page.keyboard.type("na")
+    waiting.pop().continue_()
+    expect(page.locator(".flash")).to_contain_text("Taken back: ")
+    queue.at(page, 0)
+    expect(page.locator("main")).to_have_attribute("data-stage", "new")
+    assert [one for one in posts if one != "looking"] == ["stage", "undo"]
+    expect(page.locator("details.confirm[open]")).to_have_count(0)
+    page.locator("#team-note").fill("Half a sen")
+    page.locator("#rating-3").click()
+    expect(page.locator("#rating-3")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#team-note")).to_have_value("Half a sen")
+    page.locator("#team-note").press("Escape")
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.locator("a.back").click()
+    assert asked == ["beforeunload"]
+    page.locator("#team-note").fill("")
+    page.locator("a.back").click()
+    expect(page.locator(f'tr[data-application="{queue.ids[0]}"] .row-link')).to_be_focused()
+
+
+def test_the_search_leads_into_its_list_and_keeps_its_words(open_as, inhabited):
+    queue = Queue(inhabited, 2)
+    page = open_as("recruiter", "/applications")
+    page.keyboard.press("/")
+    page.keyboard.type(queue.title)
+    page.keyboard.press("Enter")
+    first = page.locator(f'tr[data-application="{queue.ids[0]}"] .row-link')
+    expect(first).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    expect(page.locator("#q")).to_have_value(queue.title)
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    expect(first).to_be_focused()
+
+
+def test_nothing_lies_over_an_opened_sheet_and_next_stays_under_the_pointer(open_as, inhabited):
+    queue = Queue(inhabited, 2)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}", width=390, has_touch=True)
+    page.locator("#hold").tap()
+    expect(page.locator(".decided form")).to_have_count(1)
+    page.locator("#reject").tap()
+    page.locator("#reject-note").tap()
+    expect(page.locator("#reject-note")).to_be_focused()
+    queue.at(page, 1)
+    desk = open_as("recruiter", "/applications")
+    places = set()
+    for public_id in inhabited.applications.values():
+        desk.goto(f"/applications/{public_id}")
+        box = desk.locator(".queue-head .button").last.bounding_box()
+        places.add(round(box["y"]))
+        assert box["height"] >= 32
+    assert len(places) == 1

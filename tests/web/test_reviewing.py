@@ -37,7 +37,8 @@ class Review:
 
     def undo(self):
         """Send the form of the message that stands on the page."""
-        found = re.search(r'<form method="post" action="([^"]+/undo)" data-decide>(.*?)</form>', self.source, re.DOTALL)
+        form = r'<form[^>]* method="post" action="([^"]+/undo)" data-decide>(.*?)</form>'
+        found = re.search(form, self.source, re.DOTALL)
         fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', html.unescape(found[2])))
         return self._shown(self.client.post(found[1], data=fields, follow_redirects=True))
 
@@ -70,7 +71,7 @@ def test_an_application_knows_its_place_in_the_list_it_was_opened_from(review):
     assert "2 of 4" in review.open(1).text
     assert f'/applications/{review.people[0]}?q=picker&amp;tab=new" data-step="previous"' in review.source
     assert f'/applications/{review.people[2]}?q=picker&amp;tab=new" data-step="next"' in review.source
-    assert 'class="back" href="/applications?q=picker&amp;tab=new"' in review.source
+    assert f'class="back" href="/applications?q=picker&amp;tab=new#row-{review.people[1]}"' in review.source
     assert "1 of 4" in review.open(0, query="").text
 
 
@@ -96,6 +97,25 @@ def test_a_decision_opens_the_next_one_with_an_undo_that_opens_the_same_again(re
     review.undo()
     assert (review.at, stands()) == (1, ("new", False))
     assert review.address.endswith("?q=picker&tab=new")
+
+
+def test_the_last_decision_can_be_taken_back_from_wherever_one_has_gone_until_the_next_one(review):
+    """Its name is not in the cookie: it is looked up."""
+    review.press(1, "hold")
+    for number in (3, 0, 3):
+        assert "Held for later: Bo Quill Undo" in review.open(number).text
+    assert "Held for later" not in review.press(0, "stage", stage="rejected").open(3).text
+    assert "Rejected: Ann Quill Undo" in review.text
+    assert "Undo" not in review.open(0).text.partition("Take the rejection back")[0]  # which is there anyhow
+    review.open(3).undo()
+    assert (review.at, "Taken back: Ann Quill is New again." in review.text) == (0, True)
+    assert "last-decision-form" not in review.open(3).source
+
+
+def test_an_undone_hold_says_so_both_ways(review):
+    assert "Taken back: Ann Quill is no longer held." in review.press(0, "hold").undo().text
+    review.press(0, "hold", then="stay").press(0, "unhold", then="stay")
+    assert "Taken back: Ann Quill is held again." in review.undo().text
 
 
 def test_an_undone_hire_is_not_reported(review, app):
@@ -131,7 +151,7 @@ def test_without_a_wish_for_the_next_one_stays(review):
     review.press(1, "stage", then="", stage="reviewed")
     assert review.at == 1
     assert review.address.endswith("?q=picker&tab=new")
-    assert "Undo" not in review.text.partition("Keyboard shortcuts")[0]
+    assert 'class="flash flash-success decided"' not in review.source
 
 
 def test_who_is_held_can_be_taken_up_again_once(review, app):

@@ -33,7 +33,8 @@ class Desk:
 
     def fields(self, verb: str) -> dict[str, str]:
         """What a form of the page sends as it stands there."""
-        form = self.page.select_one(f'form[action="{self.address}/{verb}"]')
+        at = f"{self.address}/{verb}"
+        form = self.page.select_one(f'form[action="{at}"], form:has([formaction="{at}"])')
         assert form is not None, verb
         sent = {one["name"]: one.get("value", "") for one in form.select("input[type=hidden]")}
         return sent | {one["name"]: one.text.lstrip("\n") for one in form.select("textarea[name]")}
@@ -109,7 +110,7 @@ def test_a_tag_is_put_on_offered_to_others_and_taken_off(rita: Desk):
     assert rita.text(".chip-tag bdi") == "Night Shift"
     assert [one["value"] for one in rita.page.select("#tag-names option")] == ["Night Shift"]
     off = rita.page.select_one(".chip-tag button")["value"]
-    rita.press("tags/remove", tag=off)
+    rita.press("tags/remove", off=off)
     assert rita.page.select_one(".chip-tag") is None
     # A second press, or a colleague's who was slower.
     assert rita.client.post(f"{rita.address}/tags/remove", data=rita.fields("tags") | {"tag": off}).status_code == 302
@@ -159,6 +160,34 @@ def test_a_note_tells_whom_it_names_until_they_open_the_page(app: Flask, rita: D
 
 def token(desk: Desk) -> str:
     return str(desk.page.select_one("#looking [name=csrf_token]")["value"])
+
+
+@pytest.mark.parametrize(
+    ("verb", "typed"),
+    [
+        ("rating", {"rating": "2"}),
+        ("assign", {"assigned": "me"}),
+        ("tags", {"tag": "night"}),
+        ("tags/remove", {"off": "?"}),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["plain", "htmx"])
+def test_a_note_that_is_being_written_stands_there_whatever_else_is_pressed(rita: Desk, verb, typed, headers):
+    if verb == "tags/remove":
+        rita.press("tags", tag="day")
+    rita.show(rita.send(verb, headers, body="Half a sen", **typed))
+    assert (rita.status, rita.fields("notes")["body"]) == (200, "Half a sen")
+    assert rita.page.select_one("#team-note[data-unsent]")
+    rita.press("notes", body="Half a sentence")
+    assert rita.fields("notes")["body"] == ""
+
+
+def test_who_is_named_and_is_not_there_is_told_to_who_wrote(rita: Desk, dana: Desk):
+    rita.press("notes", body="@nobody and @recruiter2, @recruiter says hello")
+    headers = {"HX-Request": "true"}
+    rita.show(rita.send("notes", headers, body="@hr-admin, @nobody and @recruiter2, @recruiter says hello"))
+    told = "The note is written. Told of it: hr-admin@example.com. Nobody is called @nobody, @recruiter2."
+    assert told in " ".join(flash.get_text() for flash in rita.page.select("#team .flash"))
 
 
 def test_a_note_sent_twice_is_one_note(app: Flask, rita: Desk):
