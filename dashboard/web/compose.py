@@ -178,7 +178,7 @@ def _page(letter: Letter, problems: Mapping[str, str] = NOTHING_WRONG, status: i
         left_out=[copy for copy in people if copy.why_not is not None],
         asleep=[copy for copy in people if copy.why_not is None and not daytime.is_day(now, *copy.application.states)],
         templates=reminder_templates.offered(reading()),
-        kept=request.form.get("do") == "template" and letter.template != letter.begun_with,
+        words_kept=request.form.get("do") == "template" and letter.template != letter.begun_with,
         fields=FIELDS,
         rules=rules,
         most=MAX_MESSAGES,
