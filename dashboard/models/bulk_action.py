@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
@@ -15,11 +15,12 @@ class BulkAction(Base):
     """One thing done to many applications at once, kept so that it can be looked at and taken back."""
 
     __tablename__ = "bulk_action"
+    __table_args__ = (UniqueConstraint("user_id", "token"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(PublicId, default=public_id, unique=True)
-    token: Mapped[str] = mapped_column(String(32), unique=True)
-    """Made with the confirmation: sent twice, it is the same action."""
+    token: Mapped[str] = mapped_column(String(32))
+    """Made with the confirmation: sent twice by the same user, it is the same action."""
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     at: Mapped[datetime] = mapped_column(UTCDateTime)
     verb: Mapped[str] = mapped_column(String(20))

@@ -23,7 +23,7 @@ from dashboard.services.bulk_move import Before
 from dashboard.services.bulk_verbs import Verb
 from dashboard.services.forecast import counted
 from dashboard.services.reporting import Rules
-from dashboard.services.review import Wanted
+from dashboard.services.review import BadChange, Wanted
 
 MOST: Final = 1_000
 """Applications an action can take. On SQLite deliveries wait while it is written: a second or two, of their five."""
@@ -162,7 +162,8 @@ def preview(session: Session, selection: Selection, verb: Verb | None, rules: Ru
 
 def act(session: Session, selection: Selection, verb: Verb, by: By, rules: Rules, *, token: str) -> BulkAction:
     """Do it. The caller has begun to write, and commits. `token`: made with the confirmation; the second time, what
-    was done the first time is returned. Raises `BadChange`, having done nothing, where the verb cannot be done at all.
+    was done the first time is returned. Raises `BadChange`, having done nothing, where the verb cannot be done at all,
+    or where the token was used for something else.
     """
     fresh = {
         "public_id": public_id(),
@@ -174,9 +175,9 @@ def act(session: Session, selection: Selection, verb: Verb, by: By, rules: Rules
         "words": verb.words(session)[:400],
         "missing": 0,
     }
-    made = session.execute(insert_or_ignore(session, BulkAction, "token"), fresh).scalar()
+    made = session.execute(insert_or_ignore(session, BulkAction, "user_id", "token"), fresh).scalar()
     if made is None:
-        return session.scalars(select(BulkAction).where(BulkAction.token == fresh["token"])).one()
+        return _done_before(session, selection, verb, by, str(fresh["token"]))
     action = session.get_one(BulkAction, made)
     chosen = choose(session, selection)
     applications = locked(session, (application.id for application in chosen.applications))
@@ -192,6 +193,19 @@ def act(session: Session, selection: Selection, verb: Verb, by: By, rules: Rules
     if rows:
         session.execute(insert(BulkItem), rows)
     session.flush()
+    return action
+
+
+def _done_before(session: Session, selection: Selection, verb: Verb, by: By, token: str) -> BulkAction:
+    mine = select(BulkAction).where(BulkAction.user_id == by.user_id, BulkAction.token == token)
+    action = session.scalars(mine).one()
+    concerned = set(session.scalars(select(BulkItem.application_id).where(BulkItem.action_id == action.id)))
+    asked = {one.id for one in choose(session, selection).applications}
+    if (action.verb, action.arguments, concerned) != (verb.name, verb.arguments, asked):
+        raise BadChange(
+            f"This page was used before, for something else ({action.words}), so nothing was done now. "
+            "Press the button again if this is what you want."
+        )
     return action
 
 

@@ -41,7 +41,7 @@ def upgrade():
     sa.ForeignKeyConstraint(['user_id'], ['user_account.id'], name=op.f('fk_bulk_action_user_id_user_account')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_bulk_action')),
     sa.UniqueConstraint('public_id', name=op.f('uq_bulk_action_public_id')),
-    sa.UniqueConstraint('token', name=op.f('uq_bulk_action_token'))
+    sa.UniqueConstraint('user_id', 'token', name=op.f('uq_bulk_action_user_id_token'))
     )
     op.create_table('saved_view',
     sa.Column('id', sa.Integer(), nullable=False),

@@ -347,3 +347,14 @@ def test_a_kept_verb_is_the_same_again(session: Session, rita: User):
     for form in forms:
         what = bulk_verbs.read(form, session)
         assert bulk_verbs.again(what.name, what.arguments) == what
+
+
+def test_a_token_is_its_users_and_for_what_it_was_made_alone(session: Session, rita: User):
+    ada, bea, dana = add_applicant(session), add_applicant(session), add_recruiter(session, "dana@example.com")
+    act(session, these(ada), bulk_verbs.Hold(), rita, token="made with the form")
+    for chosen, what in ((these(ada), bulk_verbs.Rate(3)), (these(ada, bea), bulk_verbs.Hold())):
+        with pytest.raises(BadChange, match="nothing was done now"):
+            act(session, chosen, what, rita, token="made with the form")
+    hers = act(session, these(bea), bulk_verbs.Hold(), dana, token="made with the form")
+    assert hers.user_id == dana.id
+    assert bulk.result(session, hers).done == 1
