@@ -15,12 +15,15 @@ from sqlalchemy import Engine, Row, String, cast, literal, null, select, union_a
 from sqlalchemy.orm import Session
 
 from dashboard import queries, search
-from dashboard.models import Facet, Job, Tag, User
+from dashboard.models import Facet, Job, Role, Tag, User
+from dashboard.permissions import Permission, allows
 
 MOST: Final = 500
 """Of each kind, those met most often."""
 KEPT_FOR: Final = 60.0
 """Seconds. What is added is known at once; in which order things stand is not worth looking up again and again."""
+_REVIEWERS: Final = [role.value for role in Role if allows(role, Permission.APPLICATIONS)]
+"""Roles whose people can be assigned to."""
 KINDS: Final = ("company", "campaign", "state", "city", "answer")
 
 Pairs = tuple[tuple[str, str], ...]
@@ -109,7 +112,9 @@ _OTHERS: Final = {
         Job.title, Job.company, Job.city, Job.id
     ),
     "tag": _table("tag", Tag.key, Tag.name).order_by(Tag.key),
-    "user": _table("user", User.public_id, User.email).where(User.active.is_(True)).order_by(User.email),
+    "user": _table("user", User.public_id, User.email)
+    .where(User.active.is_(True), User.role.in_(_REVIEWERS))
+    .order_by(User.email),
 }
 # Each limited by itself, which a union's parts can only be as tables of their own.
 _PARTS: Final = [part.subquery() for part in (*map(_facets, KINDS), *_OTHERS.values())]

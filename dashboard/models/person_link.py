@@ -12,7 +12,7 @@ from dashboard.models.user import User
 class PersonLink(Base):
     """What somebody said of two applications: the same person's, or not, whatever else speaks for it.
 
-    Deleting the row takes it back; nothing else knows of it.
+    Taken back, the row is gone or says again what it said before; nothing else knows of it.
     """
 
     __tablename__ = "person_link"
@@ -24,6 +24,8 @@ class PersonLink(Base):
     low_id: Mapped[int] = mapped_column(ForeignKey("application.id"), primary_key=True)
     high_id: Mapped[int] = mapped_column(ForeignKey("application.id"), primary_key=True)
     same: Mapped[bool] = mapped_column()
+    replaced: Mapped[bool | None] = mapped_column()
+    """What was said of the two before, which stands again when this is taken back; None where nothing was."""
     at: Mapped[datetime] = mapped_column(UTCDateTime)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
 

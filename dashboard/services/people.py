@@ -174,11 +174,14 @@ def tell_apart(session: Session, application: Application, other: Application, b
     return _say(session, [_pair(application.id, other.id)], by, same=False) > 0
 
 
-def take_back(session: Session, one_id: int, other_id: int, by: By) -> bool:
-    """Take back what was said of two applications, with what was said in the same breath. False where nothing was."""
+def take_back(session: Session, one_id: int, other_id: int, by: By, *, same: bool | None = None) -> bool:
+    """Take back what was said of two applications, with what was said in the same breath. False where nothing was.
+
+    What it took the place of stands again. `same`: only if it says so, for whoever presses twice.
+    """
     pair = _pair(one_id, other_id)
     said = session.get(PersonLink, pair)
-    if said is None:
+    if said is None or same not in (None, said.same):
         return False
     breath = (PersonLink.at == said.at, PersonLink.user_id.is_not_distinct_from(said.user_id))
     links = session.scalars(
@@ -193,10 +196,18 @@ def take_back(session: Session, one_id: int, other_id: int, by: By) -> bool:
         return False
     words = _WORDS[said.same]
     for link in links:
-        session.delete(link)
+        _forget(session, link, by)
     session.flush()
     write_down(session, ActivityKind.UNLINKED, by, _both(pairs, words))
     return True
+
+
+def _forget(session: Session, link: PersonLink, by: By) -> None:
+    """What it took the place of stands again."""
+    if link.replaced is None:
+        session.delete(link)
+    else:
+        link.same, link.replaced, link.at, link.user_id = link.replaced, None, by.at, by.user_id
 
 
 _WORDS: Final = {True: "the same person as another application", False: "somebody else than another application"}
@@ -219,7 +230,7 @@ def _say(session: Session, pairs: Sequence[Pair], by: By, *, same: bool) -> int:
 def _put(session: Session, row: Mapping[str, object]) -> None:
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = insert(table_of(PersonLink)).values(**row)
-    said = {name: row[name] for name in ("same", "at", "user_id")}
+    said = {name: row[name] for name in ("same", "at", "user_id")} | {"replaced": table_of(PersonLink).c.same}
     session.execute(statement.on_conflict_do_update(index_elements=["low_id", "high_id"], set_=said))
 
 

@@ -74,7 +74,8 @@ def take_back(public_id: str) -> Response:
     """What was said of the applications `one` and `other`, with what was said in the same breath."""
     session = writing()
     one, other = (queries.application(session, request.form.get(name, "")[:MAX_TYPED]) for name in ("one", "other"))
-    if one and other and people.take_back(session, one.id, other.id, _by()):
+    same = {"yes": True, "no": False}.get(request.form.get("same", ""))
+    if one and other and people.take_back(session, one.id, other.id, _by(), same=same):
         db.session.commit()
         flash("Taken back. Who has which application is worked out anew.", "success")
     else:

@@ -129,6 +129,7 @@ def upgrade():
     sa.Column('low_id', sa.Integer(), nullable=False),
     sa.Column('high_id', sa.Integer(), nullable=False),
     sa.Column('same', sa.Boolean(), nullable=False),
+    sa.Column('replaced', sa.Boolean(), nullable=True),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=True),
     sa.CheckConstraint('low_id < high_id', name=op.f('ck_person_link_low_id_first')),

@@ -212,3 +212,15 @@ def test_two_who_take_back_what_was_said_in_one_breath_at_the_same_moment_do_it_
     session.rollback()
     assert session.query(PersonLink).count() == 0
     assert session.query(Activity).count() == 2 * 2 * 2, "two pairs, both sides of each, said and taken back"
+
+
+def test_taking_back_a_parting_brings_the_link_by_hand_back_that_it_took_the_place_of(session: Session):
+    one, other = add_applicant(session, phone=None), add_applicant(session, "Bo", phone=None)
+    rita = add_recruiter(session)
+    do(session, people.link, one.id, other.id, by(rita))
+    do(session, people.part, one, [other.id], by(rita, NOON + timedelta(minutes=1)))
+    assert people.person(session, one).ids == {one.id}
+    assert do(session, people.take_back, one.id, other.id, by(rita, NOON + timedelta(minutes=2)))
+    assert people.person(session, one).ids == {one.id, other.id}
+    assert do(session, people.take_back, one.id, other.id, by(rita, NOON + timedelta(minutes=3)))
+    assert people.person(session, one).ids == {one.id}

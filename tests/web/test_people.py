@@ -196,8 +196,8 @@ def test_pressing_twice_says_it_once(app, client, applied):
         assert "Nothing was changed" in message(says(client, ada, verb, other=bea))
         with app.app_context():
             assert db.session.query(PersonLink).count() == 1
-    says(client, ada, "take-back", one=ada, other=bea)
-    again = says(client, ada, "take-back", one=bea, other=ada)
+    says(client, ada, "take-back", one=ada, other=bea, same="yes")
+    again = says(client, ada, "take-back", one=bea, other=ada, same="yes")
     assert message(again) == "That was taken back before. Nothing was changed."
 
 
