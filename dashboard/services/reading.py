@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -12,7 +12,19 @@ from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
 from dashboard.ledger import PARITY_WORDS
-from dashboard.models import Activity, Application, Delivery, FollowUp, LinkKey, Note, Outbound, StageChange
+from dashboard.models import (
+    Activity,
+    Application,
+    ApplicationTag,
+    Delivery,
+    FollowUp,
+    LinkKey,
+    Note,
+    Outbound,
+    StageChange,
+    Tag,
+    User,
+)
 from dashboard.models.outbound import Channel
 from dashboard.outbound_words import WORDS
 from dashboard.services import record
@@ -44,11 +56,15 @@ class Entry:
 
 @dataclass(slots=True)
 class Trail:
-    """What the steps of one application come to: when it last moved, why it was rejected, the last note."""
+    """What was done with one application, for a table: when it last moved, why it was rejected, the last note; whose it
+    is, and its tags by name.
+    """
 
     moved_at: datetime | None = None
     reason: str = ""
     note: str = ""
+    assigned_to: str = ""
+    tags: list[str] = field(default_factory=list)
 
 
 def answers(application: Application) -> AnswerSheet:
@@ -98,8 +114,23 @@ def history(application: Application, found: Record, *, now: datetime | None = N
 
 
 def trails(session: Session, applications: Iterable[Application]) -> dict[int, Trail]:
-    """The trails of many applications in one statement, by application id; those without any step have none."""
+    """The trails of many applications in three statements, by application id."""
     wanted = [application.id for application in applications]
+    found = {number: Trail() for number in wanted}
+    _lead(session, found)
+    assigned = select(Application.id, User.email).join(User, User.id == Application.assigned_to_id)
+    for application_id, email in session.execute(assigned.where(Application.id.in_(wanted))):
+        found[application_id].assigned_to = email
+    tagged = select(ApplicationTag.application_id, Tag.name).join(Tag, Tag.id == ApplicationTag.tag_id)
+    for application_id, name in session.execute(
+        tagged.where(ApplicationTag.application_id.in_(wanted)).order_by(Tag.key)
+    ):
+        found[application_id].tags.append(name)
+    return found
+
+
+def _lead(session: Session, found: Mapping[int, Trail]) -> None:
+    """Fill in where the steps of these applications led."""
     steps = session.execute(
         select(
             StageChange.application_id,
@@ -109,17 +140,15 @@ def trails(session: Session, applications: Iterable[Application]) -> dict[int, T
             StageChange.reason,
             StageChange.note,
         )
-        .where(StageChange.application_id.in_(wanted))
+        .where(StageChange.application_id.in_(found))
         .order_by(StageChange.id)
     )
-    found: dict[int, Trail] = {}
     for application_id, before, after, at, reason, note in steps:
-        trail = found.setdefault(application_id, Trail())
+        trail = found[application_id]
         if before != after:
             trail.moved_at, trail.reason = at, ""
         trail.reason = REJECTION_REASONS.get(reason, reason) if reason else trail.reason
         trail.note = note or trail.note
-    return found
 
 
 def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator[Entry]:

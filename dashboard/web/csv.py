@@ -54,6 +54,10 @@ def application_columns(trails: Mapping[int, Trail]) -> Columns:
         "last note": lambda row: trails.get(row.id, none).note,
         "first day of work": lambda row: row.start_date if row.stage == Stage.HIRED else None,
         "last moved (UTC)": lambda row: trails.get(row.id, none).moved_at,
+        "held": lambda row: "yes" if row.held_at else "no",
+        "rating": lambda row: row.rating,
+        "assigned to": lambda row: trails.get(row.id, none).assigned_to,
+        "tags": lambda row: ", ".join(trails.get(row.id, none).tags),
     }
 
 

@@ -122,6 +122,10 @@ def test_an_empty_table_has_its_header(app, sign_in):
         "last note",
         "first day of work",
         "last moved (UTC)",
+        "held",
+        "rating",
+        "assigned to",
+        "tags",
     ]
 
 
@@ -148,3 +152,13 @@ def test_what_was_decided_is_in_it(app, deliver, sign_in):
     assert moved(stage="offer") == ["offer", "", "'=Twice.", ""]
     (row,) = table(recruiter.get("/applications.csv"))
     assert row["last moved (UTC)"].startswith("20")
+    for verb, form in (
+        ("rating", {"rating": "3"}),
+        ("tags", {"tag": "=nights"}),
+        ("hold", {}),
+        ("assign", {"assigned": "me"}),
+    ):
+        assert recruiter.post(f"/applications/{public_id}/{verb}", data=form).status_code == 302
+    (row,) = table(recruiter.get("/applications.csv"))
+    told = [row[name] for name in ("held", "rating", "assigned to", "tags")]
+    assert told == ["yes", "3", "recruiter@example.com", "'=nights"]
