@@ -16,7 +16,7 @@ _LOOK_AGAIN: Final = 0.05
 
 @contextmanager
 def alone(engine: Engine, what: str, patience: float) -> Iterator[bool]:
-    """Whether it is one's turn to do `what`, until the end of the block; False where it is not after `patience` seconds.
+    """Whether it is one's turn to do `what`, until the end of the block; False where it is not in `patience` seconds.
 
     On SQLite, among all threads and processes by a lock on a file beside the database; a process that dies gives it
     back. On PostgreSQL, where writers do not wait for each other, it is always one's turn.

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, stream_with_context, url_for
@@ -21,6 +23,7 @@ from dashboard.clock import utcnow
 from dashboard.database import let_go
 from dashboard.extensions import db
 from dashboard.inbox import standing
+from dashboard.one_at_a_time import alone
 from dashboard.permissions import Permission, needs
 from dashboard.services import activity, bulk, bulk_verbs, bundle
 from dashboard.services import reading as reading_verbs
@@ -48,6 +51,14 @@ Answer = Response | tuple[str, int]
 
 NAMED: Final = 200
 """How many of those who are meant a confirmation names."""
+
+PATIENCE: Final = 4.0
+"""Seconds somebody waits while another does something to many."""
+_BUSY: Final = (
+    "Something else is being done to many applications just now, so nothing was done. Press the button again."
+)
+_ARCHIVES: Final = BoundedSemaphore(2)
+"""Packed at once by a process: each keeps a thread and much of a processor busy until it is sent."""
 
 _PARTS: Final = {"stage": ("stage", "reason"), "assign": ("user",), "rate": ("rating",)}
 _ASKS: Final = {
@@ -145,16 +156,19 @@ def do() -> Answer:
     selection, wish = Selection.read(request.form.getlist("application")), Wish.read(request.form)
     if not selection.picked:
         return _nobody()
-    session = writing()
-    try:
-        verb = wish.verb(session)
-        token = request.form.get("token", "")
-        action = bulk.act(session, selection, verb, _by(), reporting_rules(), token=token)
-    except BadChange as problem:
-        session.rollback()
-        return _confirmation(selection, wish, str(problem))
-    db.session.commit()
-    return redirect(_result(action.public_id))
+    with _alone() as may:
+        try:
+            if not may:
+                raise BadChange(_BUSY)
+            session = writing()
+            verb = wish.verb(session)
+            token = request.form.get("token", "")
+            action = bulk.act(session, selection, verb, _by(), reporting_rules(), token=token)
+        except BadChange as problem:
+            db.session.rollback()
+            return _confirmation(selection, wish, str(problem))
+        db.session.commit()
+        return redirect(_result(action.public_id))
 
 
 @bp.get("/<public_id>")
@@ -168,10 +182,14 @@ def show(public_id: str) -> str:
 @bp.post("/<public_id>/undo")
 @needs(Permission.APPLICATIONS)
 def undo(public_id: str) -> Response:
-    session = writing()
-    action = bulk.find(session, public_id, current_user.id) or abort(404)
-    was_first = bulk.undo(session, action, _by(), reporting_rules())
-    db.session.commit()
+    with _alone() as may:
+        if not may:
+            flash(_BUSY, "error")
+            return redirect(_result(public_id))
+        session = writing()
+        action = bulk.find(session, public_id, current_user.id) or abort(404)
+        was_first = bulk.undo(session, action, _by(), reporting_rules())
+        db.session.commit()
     if not was_first:
         flash("This was taken back before. Nothing was changed.", "info")
     return redirect(_result(public_id))
@@ -188,6 +206,8 @@ def table() -> Response:
         args: dict[str, Any] = selection.asked.args
         return redirect(url_for("applications.csv", **args))
     people = bulk.choose(reading(), selection).applications
+    if not people:
+        return _nobody()
     trails = reading_verbs.trails(reading(), people)
     let_go(reading())
     return csv.download("applications.csv", csv.application_columns(trails), people)
@@ -202,6 +222,8 @@ def files() -> Response:
         return _nobody()
     chosen = bulk.choose(reading(), selection)
     numbers = [one.id for one in chosen.applications]
+    if not numbers:
+        return _nobody()
     if chosen.more or bundle.size(reading(), numbers) > bundle.MOST_BYTES:
         flash(
             f"That is too much for one download: it holds {bulk.MOST:,} applications and "
@@ -210,8 +232,12 @@ def files() -> Response:
         )
         return redirect(_list_url())
     address = f"{settings().public_url}/applications/{{}}".format
+    if not _ARCHIVES.acquire(blocking=False):
+        flash("Two archives are being downloaded just now, which is as many as there can be. Try again soon.", "error")
+        return redirect(_list_url())
     pieces = bundle.pieces(reading(), numbers, file_store(), address)
     response = Response(stream_with_context(pieces), mimetype="application/zip")
+    response.call_on_close(_ARCHIVES.release)
     name = f"applications-{utcnow().astimezone(viewer_zone()):%Y-%m-%d}.zip"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -219,6 +245,15 @@ def files() -> Response:
 
 _KEPT: Final = {"csv": table, "files": files}
 """What is downloaded rather than done: a choice like the others, where there is no room for buttons."""
+
+
+def _alone() -> AbstractContextManager[bool]:
+    """Whether nobody else is doing something to many; who waits for that holds no connection.
+
+    On SQLite two in the writers' queue would keep deliveries waiting for longer than they can.
+    """
+    reading().rollback()
+    return alone(db.engine, "many", PATIENCE)
 
 
 def _selection() -> Selection | None:
@@ -238,7 +273,9 @@ def _selection() -> Selection | None:
 
 
 def _nobody() -> Response:
-    if request.form.get("all") == "1":
+    if _selection() is not None:
+        flash("Nobody of those selected is in the list any more, so there is nothing to download.", "info")
+    elif request.form.get("all") == "1":
         flash("That list cannot be read, so nobody is selected. Open the list again and select there.", "error")
     else:
         flash("Nobody is selected. Tick the boxes beside the names first.", "info")
@@ -248,11 +285,11 @@ def _nobody() -> Response:
 def _confirmation(selection: Selection, wish: Wish, problem: str = "") -> Answer:
     """The page that asks once more. `problem`: why it was refused; everything typed is still there."""
     verb = None
-    if wish.do and not wish.lacks and not problem:
+    if wish.do and not wish.lacks:
         try:
             verb = wish.verb(reading())
         except BadChange as refused:
-            problem = str(refused)
+            problem = problem or str(refused)
     shown = bulk.preview(reading(), selection, verb, reporting_rules())
     page = render_template(
         "bulk/confirm.html",
@@ -261,7 +298,8 @@ def _confirmation(selection: Selection, wish: Wish, problem: str = "") -> Answer
         asks=_ASKS.get(wish.do, ("",))[0],
         problem=problem,
         named=shown.applications[:NAMED],
-        token=request.form.get("token") or secrets.token_urlsafe(20),
+        # What was refused was not done: pressed again, it is another action.
+        token=(not problem and request.form.get("token")) or secrets.token_urlsafe(20),
         queue=_queue(),
         list_url=_list_url(),
         **_choices(wish),

@@ -7,6 +7,8 @@ import io
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
+from threading import BoundedSemaphore
 from zipfile import ZipFile
 
 import pytest
@@ -17,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.extensions import db
 from dashboard.models import Application, ApplicationTag, BulkAction, Outbound, StageChange
+from dashboard.one_at_a_time import alone
 from dashboard.services import bulk, bundle
 from tests.factories import event, file_object
 
@@ -313,3 +316,37 @@ def test_whoever_arrived_a_moment_ago_is_among_all_that_match(deliver, people, s
     assert words(post(client, "", {"all": "1", "queue": "q=many", "do": "hold"}))[0].startswith("3 ")
     deliver(arrival("Fresh"))
     assert words(post(client, "", {"all": "1", "queue": "q=many", "do": "hold"}))[0].startswith("4 ")
+
+
+def test_while_something_is_done_to_many_the_next_one_is_told_and_can_do_it_after(sqlite_app, monkeypatch):
+    client, ids = sqlite_app
+    monkeypatch.setattr(import_module("dashboard.web.bulk"), "PATIENCE", 0.0)
+    asked = chosen(client, ids, "hold")
+    with client.application.app_context():
+        engine = db.engine
+    with alone(engine, "many", 0) as may:
+        assert may
+        refused = confirm(client, asked)
+    assert refused.status_code == 400
+    assert "nothing was done" in text(refused)
+    assert "1 done" in text(client.get(confirm(client, refused).location))
+
+
+def test_as_many_archives_as_there_can_be_at_once_and_another_is_told_so(sqlite_app, monkeypatch):
+    client, ids = sqlite_app
+    room = BoundedSemaphore(1)
+    monkeypatch.setattr(import_module("dashboard.web.bulk"), "_ARCHIVES", room)
+    with room:
+        refused = chosen(client, ids, "files")
+    assert "as many as there can be" in text(client.get(refused.location))
+    for _ in range(2):  # what was sent makes room for the next
+        with chosen(client, ids, "files") as sent:
+            assert sent.mimetype == "application/zip"
+            assert sent.data
+
+
+@pytest.mark.parametrize("do", ["csv", "files"])
+def test_a_download_of_nobody_is_told_in_words(sqlite_app, do):
+    client, _ = sqlite_app
+    answer = client.get(chosen(client, ["gone"], do).location)
+    assert "there is nothing to download" in text(answer)
