@@ -208,3 +208,11 @@ def test_fifty_rows_stay_light_and_few_statements_with_views_over_them(app, recr
     assert page.count("data-application=") == 50
     assert page.count('class="view"') == 2
     assert len(page.encode()) < 60_000
+
+
+def test_where_several_answers_find_nobody_it_is_said_that_all_must_hold(sign_in, deliver):
+    deliver(event())
+    recruiter = sign_in("recruiter")
+    one, two = "0123456789abcdef", "fedcba9876543210"
+    assert "must hold together" in recruiter.get(f"/applications?answer={one}&answer={two}").text
+    assert "must hold together" not in recruiter.get(f"/applications?answer={one}").text
