@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Row, String, cast, literal, null, select, union_all
+from sqlalchemy import Engine, Row, String, cast, exists, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
 from dashboard import queries, search
-from dashboard.models import Facet, Job, Role, Tag, User
+from dashboard.models import ApplicationTag, Facet, Job, Role, Tag, User
 from dashboard.permissions import Permission, allows
 
 MOST: Final = 500
@@ -111,7 +111,7 @@ _OTHERS: Final = {
     "job": _table("job", Job.public_id, Job.title, Job.company, Job.reference, Job.city).order_by(
         Job.title, Job.company, Job.city, Job.id
     ),
-    "tag": _table("tag", Tag.key, Tag.name).order_by(Tag.key),
+    "tag": _table("tag", Tag.key, Tag.name).where(exists().where(ApplicationTag.tag_id == Tag.id)).order_by(Tag.key),
     "user": _table("user", User.public_id, User.email)
     .where(User.active.is_(True), User.role.in_(_REVIEWERS))
     .order_by(User.email),

@@ -24,6 +24,8 @@ MAX_VIEWS: Final = 50
 """A user can have."""
 MAX_SHARED: Final = 100
 """A list shows."""
+MAX_SHARED_BY_ONE: Final = 10
+"""Views of one user that all colleagues see over their lists."""
 
 _OF_A_PAGE: Final = frozenset({"after", "before", "view", "csrf_token"})
 """What stands in an address and says nothing of which applications are asked for."""
@@ -37,6 +39,8 @@ def save(session: Session, owner_id: int, name: str, query: str, *, shared: bool
     row = {"owner_id": owner_id, **_named(name), "query": kept_query(query), "shared": shared, "updated_at": now}
     if (session.scalar(select(func.count()).where(SavedView.owner_id == owner_id)) or 0) >= MAX_VIEWS:
         raise BadChange(f"You have {MAX_VIEWS} views already. Delete one first.")
+    if shared:
+        _has_room_to_share(session, owner_id)
     statement = insert_or_ignore(session, SavedView, "owner_id", "key")
     made = session.execute(statement, row | {"public_id": public_id()}).scalar()
     if made is None:
@@ -47,12 +51,22 @@ def save(session: Session, owner_id: int, name: str, query: str, *, shared: bool
 def change(session: Session, view: SavedView, *, name: str, query: str, shared: bool, now: datetime) -> None:
     """Give one's view another name or list, or another audience. Raises `BadChange` as `save` does."""
     values = {**_named(name), "query": kept_query(query), "shared": shared, "updated_at": now}
+    if shared and not view.shared:
+        _has_room_to_share(session, view.owner_id)
     try:
         with session.begin_nested():
             session.execute(update(SavedView).where(SavedView.id == view.id).values(**values))
     except IntegrityError as problem:
         raise BadChange(_TAKEN) from problem
     session.expire(view)
+
+
+def _has_room_to_share(session: Session, owner_id: int) -> None:
+    own = select(func.count()).where(SavedView.owner_id == owner_id, SavedView.shared.is_(True))
+    if (session.scalar(own) or 0) >= MAX_SHARED_BY_ONE:
+        raise BadChange(
+            f"You share {MAX_SHARED_BY_ONE} views already. Stop sharing one first, or keep this one to yourself."
+        )
 
 
 def remove(session: Session, view: SavedView) -> None:

@@ -35,9 +35,9 @@ def index() -> Response | str:
     """The inbox: newest first, with the filters of the address (interface.md, `GET /applications`)."""
     if "view" in request.args:
         return _view(request.args["view"])
-    asked = _asked()
     if request.accept_mimetypes.best_match(["text/html", "text/csv"], default="text/html") == "text/csv":
-        return _csv(asked)
+        return _csv(_read())
+    asked = _asked()
     standing = how_it_stands(asks_index=not asked.query.is_empty)
     page = inbox_page(reading(), asked, request.args.get("after"))
     return render_template(
@@ -70,7 +70,7 @@ def filters() -> str:
 @needs(Permission.APPLICATIONS)
 def as_csv() -> Response:
     """The same selection as a table."""
-    return _csv(_asked())
+    return _csv(_read())
 
 
 @bp.get("/applications/<public_id>")
@@ -99,8 +99,13 @@ def _view(public_id: str) -> Response:
     return redirect(url_for("applications.index") + (f"?{view.query}" if view else ""))
 
 
+def _read() -> Inbox:
+    return Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
+
+
 def _asked() -> Inbox:
-    asked = Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
+    """The same, with what cannot be read said on the page."""
+    asked = _read()
     for problem in asked.problems:
         flash(problem, "info")
     return asked

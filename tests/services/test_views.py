@@ -91,6 +91,18 @@ def test_a_user_has_room_for_so_many(session: Session, monkeypatch: pytest.Monke
         save(session, rita, "Second")
 
 
+def test_a_user_shares_so_many(session: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(views, "MAX_SHARED_BY_ONE", 1)
+    rita = add_recruiter(session)
+    first, own = save(session, rita, "First", shared=True), save(session, rita, "Own")
+    with pytest.raises(BadChange, match="Stop sharing one first"):
+        save(session, rita, "Second", shared=True)
+    with pytest.raises(BadChange, match="Stop sharing one first"):
+        views.change(session, own, name="Own", query=own.query, shared=True, now=NOON)
+    views.change(session, first, name="Renamed", query=first.query, shared=True, now=NOON)
+    assert first.name == "Renamed"
+
+
 def test_two_windows_that_save_the_same_name_at_the_same_moment_keep_one(engine: Engine, session: Session):
     rita = add_recruiter(session).id
     refused: list[str] = []
