@@ -33,7 +33,7 @@ from dashboard.services.bulk_verbs import Verb
 from dashboard.services.review import BadChange
 from dashboard.services.teamwork import BEST
 from dashboard.stages import REJECTION_REASONS, Stage
-from dashboard.web import along, csv
+from dashboard.web import along, csv, inbox_frame
 from dashboard.web.edge import (
     file_store,
     let_the_index_catch_up,
@@ -302,9 +302,18 @@ def _confirmation(selection: Selection, wish: Wish, problem: str = "") -> Answer
         token=(not problem and request.form.get("token")) or secrets.token_urlsafe(20),
         queue=_queue(),
         list_url=_list_url(),
+        asked_for=_in_words(selection),
         **_choices(wish),
     )
     return page, 400 if problem else 200
+
+
+def _in_words(selection: Selection) -> list[str]:
+    """The list of which all are meant, filter by filter."""
+    if selection.asked is None:
+        return []
+    choices = current_choices(reading(), standing(reading(), current_user.id).version)
+    return inbox_frame.in_words(selection.asked, choices)
 
 
 def _choices(wish: Wish) -> dict[str, Any]:

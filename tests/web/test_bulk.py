@@ -136,6 +136,7 @@ def test_what_somebody_changed_since_stays_when_the_rest_is_taken_back(app, peop
 def test_all_that_match_are_exactly_those_who_were_looked_at(app, deliver, people, sign_in):
     client = sign_in()
     asked = post(client, "", {"all": "1", "queue": "q=many", "do": "hold"})
+    assert "All of the list: “many”" in text(asked)
     assert words(asked)[0] == "3 applications will be changed."
     deliver(arrival("Later"))
     page = client.get(confirm(client, asked).location)
