@@ -268,6 +268,8 @@ def test_the_search_leads_into_its_list_and_keeps_its_words(open_as, inhabited):
     page.keyboard.press("/")
     page.keyboard.press("ArrowDown")
     expect(first).to_be_focused()
+    page.keyboard.press("u")
+    expect(page.get_by_text("Nothing to take back here.")).to_be_visible()
 
 
 def test_nothing_lies_over_an_opened_sheet_and_next_stays_under_the_pointer(open_as, inhabited):
