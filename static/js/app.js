@@ -161,7 +161,11 @@
   const back = document.querySelector("a.back");
   try {
     const left = sessionStorage;
-    if (location.pathname === "/login") left.clear(); // the next person's lists are their own
+    // The next person's lists are their own; other windows learn that somebody signed out and show nothing from memory.
+    if (location.pathname === "/login") {
+      left.clear();
+      localStorage.setItem("signed-out", String(Date.now()));
+    } else addEventListener("storage", (event) => { if (event.key === "signed-out") location.reload(); });
     if (back && !back.search) back.search = left.getItem(`list ${back.pathname}`) ?? "";
     addEventListener("pagehide", () => {
       if (document.querySelector(".filters")) left.setItem(`list ${location.pathname}`, location.search);

@@ -63,6 +63,9 @@
     }
   }
 
+  // Signed out in another window: what is kept is no longer theirs to see (static/js/app.js loads the page again).
+  addEventListener("storage", (event) => { if (event.key === "signed-out") pages.clear(); });
+
   // Showing.
   function showCurrent() {
     const current = main.querySelector(".queue-rows [aria-current]");

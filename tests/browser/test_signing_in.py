@@ -35,3 +35,18 @@ def test_after_signing_out_the_back_button_shows_no_applicant(new_page, inhabite
     expect(page.get_by_text("You are signed out.")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_signing_out_in_one_window_leaves_nobody_to_be_seen_in_another(new_page, inhabited):
+    page = new_page(base_url=inhabited.url)
+    page.goto("/login")
+    page.get_by_label("E-mail").fill("colleague@example.com")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{inhabited.url}/applications")
+    page.goto(f"/applications/{inhabited.applications['paged']}")
+    other = page.context.new_page()
+    other.goto("/applications")
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_text("You are signed out.")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
