@@ -103,7 +103,7 @@ def folder_name(last: str | None, first: str | None, public_id: str) -> str:
     So it is never a path, hidden, or a name that Windows keeps; letters of every script stay.
     """
     parts = [part for part in (_safe(last or ""), _safe(first or "")) if part]
-    return "_".join((*(parts or ["No_name"]), _safe(public_id)[:_MAX_ID] or "0"))
+    return "_".join((*(parts or ["No_name"]), _safe(public_id[:_MAX_ID]) or "0"))
 
 
 def _safe(name: str) -> str:
