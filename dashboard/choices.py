@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Row, String, cast, exists, literal, null, select, union_all
+from sqlalchemy import Engine, Row, String, cast, exists, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
 from dashboard import queries, search
@@ -20,6 +20,8 @@ from dashboard.permissions import Permission, allows
 
 MOST: Final = 500
 """Of each kind, those met most often."""
+MOST_LETTERS: Final = 80
+"""Of a choice as it is shown: an answer can be as long as a letter, and the page holds hundreds."""
 KEPT_FOR: Final = 60.0
 """Seconds. What is added is known at once; in which order things stand is not worth looking up again and again."""
 _REVIEWERS: Final = [role.value for role in Role if allows(role, Permission.APPLICATIONS)]
@@ -95,7 +97,14 @@ def _look_up(session: Session) -> Choices:
 
 
 def _facets(kind: str) -> Any:
-    columns = (Facet.kind, Facet.value, Facet.label, Facet.question, Facet.key, null().label("more"))
+    columns = (
+        Facet.kind,
+        Facet.value,
+        func.substr(Facet.label, 1, MOST_LETTERS).label("label"),
+        Facet.question,
+        Facet.key,
+        null().label("more"),
+    )
     return select(*columns).where(Facet.kind == kind).order_by(Facet.uses.desc()).limit(MOST)
 
 

@@ -216,3 +216,15 @@ def test_where_several_answers_find_nobody_it_is_said_that_all_must_hold(sign_in
     one, two = "0123456789abcdef", "fedcba9876543210"
     assert "must hold together" in recruiter.get(f"/applications?answer={one}&answer={two}").text
     assert "must hold together" not in recruiter.get(f"/applications?answer={one}").text
+
+
+def test_of_a_long_answer_to_choose_from_the_beginning_is_shown(app, sign_in):
+    from dashboard.extensions import db
+    from dashboard.models import Facet
+
+    with app.app_context():
+        db.session.add(Facet(key="k", kind="answer", value="0" * 16, label="x" * 200, question="Why?", uses=1))
+        db.session.commit()
+    page = sign_in("recruiter").get("/applications/filters").text
+    assert "x" * 80 in page
+    assert "x" * 81 not in page
