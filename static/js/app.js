@@ -175,7 +175,8 @@
   }
   // A refused form is answered with the page itself: looking again must not send it again.
   const own = document.getElementById("main")?.dataset.address;
-  if (own && new URL(own, location).pathname !== location.pathname) history.replaceState(null, "", own);
+  const { pathname, search } = new URL(own || location.href, location);
+  if (pathname !== location.pathname || (search && !location.search)) history.replaceState(null, "", own);
 
   // Copying.
   for (const button of document.querySelectorAll(".needs-js")) button.hidden = !navigator.clipboard;

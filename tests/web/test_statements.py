@@ -17,6 +17,7 @@ MOST: Final = 5
 """Statements of one page, with the one that says who asks."""
 
 MORE: Final = {
+    "applications.csv": 6,  # of each five hundred: who they are, where they were moved, their tags, whose they are
     # Pages of few readers, each of whose parts is read by one statement of its own, as many for much as for little.
     "incomplete.index": 12,  # the list, its choices and totals, what the last pull did and whether one can be wished
     "incomplete.show": 9,  # the application, its answers, files, messages, reminders and who may be written to
