@@ -119,7 +119,9 @@ def test_an_application_of_nothing_says_what_is_missing(show):
         expect(page.get_by_text(words)).to_be_visible()
 
 
-def test_somebodys_other_applications_are_a_click_away(open_as):
+def test_somebodys_other_applications_are_a_click_away(open_as, inhabited):
+    for _ in range(2):
+        inhabited.somebody(applicant={"lastName": "Twice", "emailAddress": "quentin.twice@example.com"})
     page = open_as("recruiter")
     row = page.locator("tbody tr", has=page.locator(".others")).first
     name = row.locator(".row-link bdi").text_content()
