@@ -76,7 +76,7 @@ def plans(session, run: Callable[[], Any]) -> list[tuple[str, str]]:
     explain = "EXPLAIN QUERY PLAN " if is_sqlite(session) else "EXPLAIN "
     found = []
     for statement, parameters in sent:
-        if statement.startswith("SELECT"):
+        if statement.startswith(("SELECT", "WITH")):
             rows = session.connection().exec_driver_sql(explain + statement, parameters)
             found.append((statement, "\n".join(str(row[-1]) for row in rows)))
     return found
