@@ -16,7 +16,9 @@ from sqlalchemy import ScalarSelect, Select, bindparam, delete, func, select, up
 from sqlalchemy.orm import Session
 
 from dashboard.models import LoginSession, Mention, Role, User
+from dashboard.models.user import NO_PASSWORD
 from dashboard.services import throttle
+from dashboard.services.audit import Subject
 
 SESSION_LIFE: Final = timedelta(hours=12)
 MIN_PASSWORD: Final = 10
@@ -42,6 +44,10 @@ _NOBODYS_HASH: Final = _nobodys_hash()
 
 class AccountError(ValueError):
     """A wish that cannot be granted; the message says what to do instead."""
+
+
+class ProofOutdated(Exception):
+    """Somebody proved who they are, and was deactivated, or given another password, before that was used."""
 
 
 class Caller(NamedTuple):
@@ -74,7 +80,8 @@ def add_user(session: Session, email: str, password: str, role: str, *, now: dat
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
-    """The user these belong to, else None. Takes as long for an unknown address as for a wrong password.
+    """The user these belong to, else None. Takes as long for an unknown address, and for somebody who has no password,
+    as for a wrong one.
 
     Ends the session's transaction: while a password is checked, no database connection waits with it.
     """
@@ -83,15 +90,26 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
     try:
         # A flood of sign-ins may take time, but neither all the memory nor the connections deliveries need.
         with _checks:
-            _hasher.verify(found.password_hash if found else _NOBODYS_HASH, password[:MAX_PASSWORD])
+            _hasher.verify(_to_verify(found.password_hash if found else NO_PASSWORD), password[:MAX_PASSWORD])
     except (VerificationError, InvalidHashError):
         return None
     user = session.get(User, found.id) if found else None
     return user if user and user.active else None
 
 
-def sign_in(session: Session, user: User, *, address: str, user_agent: str, now: datetime) -> str:
-    """Begin a session and return its token, which only the browser keeps."""
+def _to_verify(password_hash: str) -> str:
+    return _NOBODYS_HASH if password_hash == NO_PASSWORD else password_hash
+
+
+def sign_in(
+    session: Session, user: User, *, address: str, user_agent: str, how: str = "password", now: datetime
+) -> str:
+    """Begin a session and return its token, which only the browser keeps.
+
+    `how`: `LoginSession.how`. `now`: when they proved who they are; raises `ProofOutdated` where that is over.
+    """
+    if not user.active or (user.password_changed_at is not None and user.password_changed_at > now):
+        raise ProofOutdated
     token = secrets.token_urlsafe(32)
     session.add(
         LoginSession(
@@ -101,6 +119,7 @@ def sign_in(session: Session, user: User, *, address: str, user_agent: str, now:
             expires_at=now + SESSION_LIFE,
             remote_addr=address[:64],
             user_agent=user_agent[:300],
+            how=how,
         )
     )
     throttle.forgive(session, user.email, address)
@@ -151,6 +170,20 @@ def sign_out(session: Session, token: str, *, now: datetime) -> None:
 
 def find(session: Session, public_id: str) -> User | None:
     return session.scalar(select(User).where(User.public_id == public_id))
+
+
+def find_by_email(session: Session, email: str) -> User | None:
+    return session.scalar(select(User).where(User.email == fold(email)))
+
+
+def locked(session: Session, user_id: int) -> User:
+    """The user as they are now; whoever changes them waits until this transaction ends."""
+    return session.get_one(User, user_id, populate_existing=True, with_for_update={"key_share": True})
+
+
+def subject_of(user: User | None) -> Subject | None:
+    """Whom an entry of the audit log is about."""
+    return Subject("user", user.public_id) if user else None
 
 
 def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:
