@@ -9,12 +9,17 @@ with IdentityProvider() as provider:
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, Final, Self
+from urllib.parse import urlencode
 
+import requests
+from bs4 import BeautifulSoup
+from cryptojwt.jws import jws
 from flask import Flask, redirect, request
 from idpyoidc.message.oidc import AuthorizationRequest
 from idpyoidc.server import Server
@@ -65,7 +70,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 class IdentityProvider:
-    """`token_claims`: whether the ID token has the person's claims, or only the userinfo endpoint."""
+    """Start it by `with`, or by `start`. What it says of people stands in its userinfo, as with many providers."""
 
     def __init__(self, *, redirect_uri: str = "http://127.0.0.1:8000/login/oidc/callback") -> None:
         self.tampers: list[Tamper] = []
@@ -94,9 +99,31 @@ class IdentityProvider:
         """Somebody who can log in, and what the provider says of them."""
         self.server.context.userinfo.db[name] = claims
 
-    def __enter__(self) -> Self:
+    def log_in(self, address: str, name: str, password: str = PASSWORD) -> str:
+        """Go to `address` and log in there, as a browser would. Returns where the provider sends the browser then."""
+        page = requests.get(address, timeout=30)
+        assert page.status_code == 200, page.text
+        token = BeautifulSoup(page.text, "html.parser").select_one("[name=token]")
+        form = {"token": token["value"], "username": name, "password": password}
+        answer = requests.post(f"{self.issuer}/verify", data=form, allow_redirects=False, timeout=30)
+        return answer.headers["Location"]
+
+    def resign(self, told: dict[str, Any], **claims: Any) -> dict[str, Any]:
+        """A token answer whose ID token says something else, rightly signed. None takes a claim out."""
+        head, body, _ = told["id_token"].split(".")
+        says = {**_part(body), **claims}
+        (key, *_) = self.server.keyjar.get_signing_key(key_type="RSA")
+        signed = jws.JWS(
+            json.dumps({name: value for name, value in says.items() if value is not None}), alg="RS256"
+        ).sign_compact([key], protected=_part(head))
+        return {**told, "id_token": signed}
+
+    def start(self) -> Self:
         self._thread.start()
         return self
+
+    def __enter__(self) -> Self:
+        return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -147,7 +174,7 @@ class IdentityProvider:
             name = known.verify(**request.form.to_dict())
         except FailedAuthentication:
             back = {"error": "access_denied", "state": asked["state"], "iss": self.issuer}
-            return redirect(asked.request(self.redirect_uri).partition("?")[0] + _query(back))
+            return redirect(f"{self.redirect_uri}?{urlencode(back)}")
         session_id = endpoint.create_session(asked, name, sealed["authn_class_ref"], sealed["iat"], known)
         return self._reply(endpoint, asked, endpoint.authz_part2(request=asked, session_id=session_id))
 
@@ -158,10 +185,9 @@ class IdentityProvider:
         return Response(told["response"], headers=told["http_headers"], status=told.get("response_code", 200))
 
 
-def _query(values: dict[str, str]) -> str:
-    from urllib.parse import urlencode
-
-    return f"?{urlencode(values)}"
+def _part(encoded: str) -> dict[str, Any]:
+    decoded: dict[str, Any] = json.loads(base64.urlsafe_b64decode(encoded + "=="))
+    return decoded
 
 
 def _server(issuer: str) -> Server:

@@ -18,8 +18,6 @@ class Purpose(StrEnum):
     """Lets somebody who was added choose a password."""
     RESET = "reset"
     """Lets somebody choose a new one."""
-    CODE = "code"
-    """Lets the browser that gave a password give the second factor; see `services/half_signed_in.py`."""
 
 
 class AccessLink(Base):

@@ -16,7 +16,20 @@ from dashboard.services.accounts import SESSION_LIFE
 from dashboard.web import edge, errors, formatting, fragments, security, static_files
 
 SCREENS: Final = (
-    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "team", "bulk"),
+    *(
+        "receiving",
+        "clicks",
+        "session",
+        "code",
+        "oidc",
+        "settings",
+        "second_factor",
+        "applications",
+        "people",
+        "outcome",
+        "team",
+        "bulk",
+    ),
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
     *("conversions", "dispositions", "deliveries", "integration", "health"),
