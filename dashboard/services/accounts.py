@@ -15,9 +15,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ScalarSelect, Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from dashboard.audit_actions import Action
+from dashboard.database import insert_or_ignore
 from dashboard.models import LoginSession, Mention, Role, User
 from dashboard.models.user import NO_PASSWORD
-from dashboard.services import throttle
+from dashboard.services import audit, throttle
+from dashboard.services.activity import By
 from dashboard.services.audit import Subject
 
 SESSION_LIFE: Final = timedelta(hours=12)
@@ -67,19 +70,52 @@ class Caller(NamedTuple):
 
 def add_user(session: Session, email: str, password: str, role: str, *, now: datetime) -> User:
     """Make a user. Raises `AccountError` for an address that is none or taken, a short password, an unknown role."""
+    _check_address(email)
+    check_role(role)
+    check_length(password)
+    if find_by_email(session, email) is not None:  # asked first: a password takes its time
+        raise AccountError(f"There is a user {fold(email)} already.")
+    return new_user(session, email, role, hashed(password), now=now)
+
+
+def new_user(session: Session, email: str, role: str, password_hash: str, *, now: datetime) -> User:
+    """Make a user whose password has this hash. Raises `AccountError` for an address that is none or taken, or an
+    unknown role."""
+    _check_address(email)
+    check_role(role)
+    row = {"email": fold(email), "password_hash": password_hash, "role": role, "created_at": now}
+    made = session.execute(insert_or_ignore(session, User, "email"), row).scalar()
+    if made is None:
+        raise AccountError(f"There is a user {fold(email)} already.")
+    return session.get_one(User, made)
+
+
+def has_users(session: Session) -> bool:
+    return session.scalar(select(User.id).limit(1)) is not None
+
+
+def check_role(role: str) -> None:
+    """Raises `AccountError` for an unknown role."""
+    if role not in set(Role):
+        raise AccountError(f"The role must be one of {', '.join(Role)}.")
+
+
+def check_length(password: str) -> None:
+    """Raises `AccountError` for a password that is too short, or longer than anybody's."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise AccountError(f"The password must have {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password."""
+    with _checks:
+        return _hasher.hash(password)
+
+
+def _check_address(email: str) -> None:
     folded = fold(email)
     if not (3 <= len(folded) <= 320) or folded.count("@") != 1 or folded[0] == "@" or folded[-1] == "@":
         raise AccountError(f"{email!r} is not an e-mail address.")
-    if role not in set(Role):
-        raise AccountError(f"The role must be one of {', '.join(Role)}.")
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise AccountError(f"The password must have {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
-    if session.scalar(select(User.id).where(User.email == folded)):
-        raise AccountError(f"There is a user {folded} already.")
-    user = User(email=folded, password_hash=_hasher.hash(password), role=role, created_at=now)
-    session.add(user)
-    session.flush()
-    return user
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
@@ -116,7 +152,7 @@ def sign_in(
     token = secrets.token_urlsafe(32)
     session.add(
         LoginSession(
-            token_hash=_hash(token),
+            token_hash=hashed_token(token),
             user_id=user.id,
             created_at=now,
             expires_at=now + SESSION_LIFE,
@@ -135,7 +171,7 @@ def signed_in(
     session: Session, token: str, *, now: datetime, beside: tuple[ScalarSelect[int], ...] = ()
 ) -> tuple[Caller, tuple[int, ...]] | None:
     """Whom a session token belongs to, while it holds; with what is counted `beside` it in the same statement."""
-    asked = {"token_hash": _hash(token), "now": now}
+    asked = {"token_hash": hashed_token(token), "now": now}
     found = session.connection().execute(_signed_in(beside), asked).one_or_none()
     if found is None:
         return None
@@ -166,7 +202,7 @@ def sign_out(session: Session, token: str, *, now: datetime) -> None:
     """End this session; its cookie is worth nothing from now on, wherever it is."""
     session.execute(
         update(LoginSession)
-        .where(LoginSession.token_hash == _hash(token), LoginSession.revoked_at.is_(None))
+        .where(LoginSession.token_hash == hashed_token(token), LoginSession.revoked_at.is_(None))
         .values(revoked_at=now)
     )
 
@@ -189,6 +225,12 @@ def subject_of(user: User | None) -> Subject | None:
     return Subject("user", user.public_id) if user else None
 
 
+def note(session: Session, action: Action, user: User | None, by: By, **details: Any) -> None:
+    """Have the audit log say what was done to `user`, or to nobody yet. `details`: as `audit.note` takes them."""
+    told = {**details, "subject": subject_of(user)}
+    audit.note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, **told)
+
+
 def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:
     """Have one key alone do something for this user, or not. The caller commits."""
     session.get_one(User, user_id).single_keys = wanted
@@ -199,5 +241,6 @@ def fold(email: str) -> str:
     return email.replace("\0", "").strip().lower()
 
 
-def _hash(token: str) -> str:
+def hashed_token(token: str) -> str:
+    """What is kept of a session's token."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -31,17 +31,9 @@ TRIES_ELSEWHERE: Final = 100
 _IPV6_HOUSEHOLD: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """What is tried. `name` keeps its counts apart; `account`: the tries for one account from anywhere."""
-
-    name: str
-    account: int
-
-
-PASSWORDS: Final = Guess("", TRIES_ELSEWHERE)
-# Three of a million codes count at any moment, so ten tries a window take a year to find one, even from everywhere.
-CODES: Final = Guess("code ", TRIES_HERE)
+CODES: Final = "code "
+"""The door of second factors. Three of a million codes count at any moment: with `TRIES_HERE` a window for one account
+from anywhere, finding one takes a year of asking by somebody who has the password."""
 
 
 class SignInThrottled(Exception):
@@ -58,21 +50,21 @@ class _Limit:
     tries: int
 
 
-def begin(session: Session, email: str, address: str, *, now: datetime, guess: Guess = PASSWORDS) -> None:
+def begin(session: Session, email: str, address: str, *, now: datetime, door: str = "") -> None:
     """Count a try. Raises `SignInThrottled` beyond a limit; the count is to be committed either way.
 
-    `email` folded; `address`: of the network, as text.
+    `email` folded; `address`: of the network, as text. `door`: what is tried, if it is counted apart from signing in.
     """
     session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
-    counted = _counted(session, email, address, guess, now)
+    counted = _counted(session, email, address, now, door)
     waits = [row.window_ends_at - now for row, most in counted if row.failures > most]
     if waits:
         raise SignInThrottled(max(1, int(max(waits).total_seconds())))
 
 
-def forgive(session: Session, email: str, address: str, guess: Guess = PASSWORDS) -> None:
+def forgive(session: Session, email: str, address: str, *, door: str = "") -> None:
     """What was tried was right: the pair starts afresh, and this try counts against nobody."""
-    pair, *others = _limits(email, address, guess)
+    pair, *others = _limits(email, address, door)
     session.execute(delete(LoginThrottle).where(LoginThrottle.key == pair.key))
     session.execute(
         update(LoginThrottle)
@@ -82,17 +74,17 @@ def forgive(session: Session, email: str, address: str, guess: Guess = PASSWORDS
 
 
 def _counted(
-    session: Session, email: str, address: str, guess: Guess, now: datetime
+    session: Session, email: str, address: str, now: datetime, door: str
 ) -> Iterator[tuple[LoginThrottle, int]]:
     """Each limit's row with this try in it, and the limit; the account's own limit only for strangers' addresses."""
-    for limit in _limits(email, address, guess):
+    for limit in _limits(email, address, door):
         fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
         session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
         session.execute(
             update(LoginThrottle).where(LoginThrottle.key == limit.key).values(failures=LoginThrottle.failures + 1)
         )
         row = session.get_one(LoginThrottle, limit.key, populate_existing=True)
-        if limit.key != _account(email, guess) or not _is_known(session, email, address):
+        if limit.key != _account(email, door) or not _is_known(session, email, address):
             yield row, limit.tries
 
 
@@ -102,18 +94,18 @@ def _is_known(session: Session, email: str, address: str) -> bool:
     return session.scalar(found.limit(1)) is not None
 
 
-def _limits(email: str, address: str, guess: Guess) -> tuple[_Limit, _Limit, _Limit]:
+def _limits(email: str, address: str, door: str) -> tuple[_Limit, _Limit, _Limit]:
     """The pair of account and address first."""
     network = _network(address)
     return (
-        _Limit(_hash(f"{guess.name}pair:{email}\0{network}"), TRIES_HERE),
-        _Limit(_account(email, guess), guess.account),
-        _Limit(_hash(f"{guess.name}address:{network}"), TRIES_ELSEWHERE),
+        _Limit(_hash(f"{door}pair:{email}\0{network}"), TRIES_HERE),
+        _Limit(_account(email, door), TRIES_HERE if door == CODES else TRIES_ELSEWHERE),
+        _Limit(_hash(f"{door}address:{network}"), TRIES_ELSEWHERE),
     )
 
 
-def _account(email: str, guess: Guess) -> str:
-    return _hash(f"{guess.name}account:{email}")
+def _account(email: str, door: str) -> str:
+    return _hash(f"{door}account:{email}")
 
 
 def _network(address: str) -> str:

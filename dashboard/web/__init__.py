@@ -20,10 +20,12 @@ SCREENS: Final = (
         "receiving",
         "clicks",
         "session",
+        "access",
         "code",
         "oidc",
         "settings",
         "second_factor",
+        "me",
         "applications",
         "people",
         "outcome",
@@ -32,7 +34,7 @@ SCREENS: Final = (
     ),
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
-    *("conversions", "dispositions", "deliveries", "integration", "health"),
+    *("conversions", "dispositions", "deliveries", "integration", "users", "health"),
 )
 
 LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}

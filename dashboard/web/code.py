@@ -69,7 +69,7 @@ def count_a_try(user_id: int, *, now: datetime) -> User:
     """Count a try at the codes of this user, who is held as they are now. Raises `SignInThrottled`."""
     email = writing().get_one(User, user_id).email
     try:
-        throttle.begin(reading(), email, remote_address(), now=now, guess=throttle.CODES)
+        throttle.begin(reading(), email, remote_address(), now=now, door=throttle.CODES)
     finally:
         db.session.commit()
     return accounts.locked(writing(), user_id)
@@ -77,7 +77,7 @@ def count_a_try(user_id: int, *, now: datetime) -> User:
 
 def forgive(user: User) -> None:
     """What was tried was right."""
-    throttle.forgive(reading(), user.email, remote_address(), throttle.CODES)
+    throttle.forgive(reading(), user.email, remote_address(), door=throttle.CODES)
 
 
 def _page(*, is_wrong: bool = False, wait_seconds: int | None = None) -> str:

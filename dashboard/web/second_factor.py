@@ -13,9 +13,8 @@ from werkzeug.wrappers import Response
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import User
-from dashboard.models.user import NO_PASSWORD
 from dashboard.permissions import SIGNED_IN, needs
-from dashboard.services import accounts, second_factor
+from dashboard.services import accounts, second_factor, sessions
 from dashboard.services.activity import By
 from dashboard.services.second_factor import AlreadyOn, WrongCode
 from dashboard.services.throttle import SignInThrottled
@@ -56,6 +55,7 @@ def confirm() -> Answer:
         return redirect(url_for("second_factor.index"))
     try:
         codes = second_factor.turn_on(reading(), user, secret, request.form.get("code", ""), settings().secrets, by)
+        sessions.end_others(reading(), user, current_user.token, by)  # they began with the password alone
     except WrongCode:
         return _page(problem="That is not the app’s code. Is this device’s clock right?"), 400
     except AlreadyOn:
@@ -122,7 +122,7 @@ def _page(**words: Any) -> str:
         "second_factor/index.html",
         user=user,
         left=second_factor.codes_left(reading(), user.id),
-        has_password=user.password_hash != NO_PASSWORD,
+        has_password=user.has_password,
         is_wanted=_is_wanted(),
         secret=secret,
         app_address=second_factor.app_address(user, secret) if secret else None,

@@ -30,7 +30,8 @@ HALF: Final = "half"
 def login() -> Response | str:
     if current_user.is_authenticated:
         return redirect(_safe(request.args.get("next")) or first_page())
-    return render_template("session/login.html", next=_safe(request.args.get("next")))
+    nobody_yet = not accounts.has_users(reading())
+    return render_template("session/login.html", next=_safe(request.args.get("next")), nobody_yet=nobody_yet)
 
 
 @bp.post("/login")

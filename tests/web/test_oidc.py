@@ -1,4 +1,4 @@
-"""Signing in by an OpenID provider: a real one, by real HTTP and every redirect; and answers that no sound one gives."""
+"""Signing in by an OpenID provider: a real one, by real HTTP, with every redirect; and answers no sound one gives."""
 
 from __future__ import annotations
 

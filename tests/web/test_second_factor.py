@@ -200,7 +200,7 @@ def test_guessing_from_everywhere_is_stopped_too_but_not_where_the_owner_was(app
     ada.gives_code(ada.code(-1))
     with app.app_context():
         for number in range(throttle.TRIES_HERE):
-            throttle.begin(db.session(), EMAIL, f"192.0.2.{number}", now=utcnow(), guess=throttle.CODES)
+            throttle.begin(db.session(), EMAIL, f"192.0.2.{number}", now=utcnow(), door=throttle.CODES)
         db.session.commit()
     elsewhere = Person(app, [], address="203.0.113.5")
     elsewhere.gives_password()
