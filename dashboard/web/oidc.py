@@ -10,11 +10,10 @@ from flask import Blueprint, abort, redirect, render_template, request, session
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from dashboard import identity
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.identity import Attempt, Provider, SignInFailed
+from dashboard.identity import Attempt, Identity, Provider, SignInFailed
 from dashboard.models import User
 from dashboard.permissions import PUBLIC, needs
 from dashboard.services import accounts, audit, single_sign_on
@@ -41,8 +40,11 @@ Answer = Response | tuple[str, int]
 def go() -> Answer:
     if current_user.is_authenticated:
         return redirect(onward() or first_page())
+    provider = _provider()
+    from dashboard import openid
+
     try:
-        address, attempt = identity.begin(_provider())
+        address, attempt = openid.begin(provider)
     except SignInFailed as failed:
         return _refused(failed.words, failed.why, status=failed.status)
     session[_ATTEMPT] = {**attempt.as_json(), "at": int(utcnow().timestamp()), "next": onward()}
@@ -55,11 +57,12 @@ def back() -> Answer:
     now, kept = utcnow(), session.pop(_ATTEMPT, None)
     if kept is None or not 0 <= now.timestamp() - kept["at"] <= LIFE:
         return _refused(_BEGUN_ELSEWHERE, "no attempt of this browser")
-    attempt = Attempt(kept["state"], kept["nonce"], kept["verifier"])
-    # Nothing is held of the database while somebody else is waited for.
-    reading().rollback()
+    attempt, provider = Attempt(kept["state"], kept["nonce"], kept["verifier"]), _provider()
+    from dashboard import openid
+
+    reading().rollback()  # nothing is held of the database while somebody else is waited for
     try:
-        who = identity.finish(_provider(), attempt, request.args, now=now)
+        who = openid.finish(provider, attempt, request.args, now=now)
         user_id = _admitted(who, now)
     except SignInFailed as failed:
         return _refused(failed.words, failed.why, status=failed.status)
@@ -69,7 +72,7 @@ def back() -> Answer:
     return redirect(kept["next"] or first_page())
 
 
-def _admitted(who: identity.Identity, now: datetime) -> int:
+def _admitted(who: Identity, now: datetime) -> int:
     writer = writing()
     user = single_sign_on.admit(writer, who, settings().oidc_roles, By(None, remote_address(), now))
     user_id = user.id

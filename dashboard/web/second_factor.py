@@ -1,11 +1,11 @@
-"""`/me/second-factor`: setting it up, new recovery codes, and turning it off."""
+"""`/me/second-factor`: setting it up, new recovery codes, and turning it off; and resetting somebody else's."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 import segno
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import User
-from dashboard.permissions import SIGNED_IN, needs
+from dashboard.permissions import SIGNED_IN, Permission, needs
 from dashboard.services import accounts, second_factor, sessions
 from dashboard.services.activity import By
 from dashboard.services.second_factor import AlreadyOn, WrongCode
@@ -86,6 +86,19 @@ def turn_off() -> Answer:
     db.session.commit()
     flash("Your second factor is off.", "success")
     return redirect(url_for("second_factor.index"))
+
+
+@bp.post("/admin/users/<public_id>/second-factor/reset")
+@needs(Permission.USERS)
+def reset(public_id: str) -> Response:
+    """For somebody else, who lost phone and recovery codes; one's own takes a proof."""
+    user = accounts.find(writing(), public_id) or abort(404)
+    if user.id == current_user.id:
+        return redirect(url_for("second_factor.index"))
+    was_on = second_factor.reset(reading(), user, _by())
+    db.session.commit()
+    flash("Their second factor is reset." if was_on else "They have no second factor.", "success")
+    return redirect(url_for("users.show", public_id=public_id))
 
 
 def _unproven(field: str) -> str | None:

@@ -21,11 +21,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from dashboard import identity
+from dashboard import openid
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.identity import Identity
+from dashboard.identity import Identity, NotProven, Provider
 from dashboard.models import AuditEntry, LoginSession, User
 from dashboard.models.user import NO_PASSWORD
 from dashboard.services import accounts, single_sign_on
@@ -403,7 +403,7 @@ def test_a_provider_that_never_answers_is_not_waited_for(
 ):
     import socket
 
-    monkeypatch.setattr(identity, "DEADLINE", 1.0)
+    monkeypatch.setattr(openid, "DEADLINE", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         issuer = f"http://127.0.0.1:{silent.getsockname()[1]}"
         app = make_app(sqlite_url, oidc_issuer=issuer, oidc_client_id="x", oidc_client_secret="y", oidc_roles=ROLES)
@@ -437,7 +437,7 @@ def test_where_none_is_set_up_there_is_neither_button_nor_address(make_app: Call
     ],
 )
 def test_groups_are_read_wherever_the_provider_keeps_them(claims: dict[str, Any], name: str, groups: tuple[str, ...]):
-    assert identity._groups(claims, name) == groups
+    assert openid._groups(claims, name) == groups
 
 
 @pytest.mark.parametrize(
@@ -454,15 +454,15 @@ def test_groups_are_read_wherever_the_provider_keeps_them(claims: dict[str, Any]
     ],
 )
 def test_only_an_address_that_the_provider_made_sure_of_counts(claims: dict[str, Any], email: str | None):
-    known = identity.Provider("https://login.example.com", "x", "y", GROUPS, "groups", "https://here.example")
-    assert identity._identity(known, {"sub": "ada", **claims}).email == email
+    known = Provider("https://login.example.com", "x", "y", GROUPS, "groups", "https://here.example")
+    assert openid._identity(known, {"sub": "ada", **claims}).email == email
 
 
 @pytest.mark.parametrize("subject", ["", "x" * 256, "a\0b", None])
 def test_a_subject_that_is_none_is_nobodys(subject: Any):
-    known = identity.Provider("https://login.example.com", "x", "y", GROUPS, "groups", "https://here.example")
-    with pytest.raises(identity.NotProven):
-        identity._identity(known, {"sub": subject})
+    known = Provider("https://login.example.com", "x", "y", GROUPS, "groups", "https://here.example")
+    with pytest.raises(NotProven):
+        openid._identity(known, {"sub": subject})
 
 
 def test_no_address_that_could_not_be_written_to_is_taken(app: Flask):
