@@ -21,7 +21,7 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import AccessLink, Role
-from dashboard.services import access_links, accounts
+from dashboard.services import access_links, accounts, second_factor
 from dashboard.services import users as user_verbs
 from dashboard.services.activity import By
 
@@ -158,6 +158,19 @@ def print_reset_link(email: str) -> None:
     except accounts.AccountError as problem:
         fail(str(problem))
     _print_link(link)
+
+
+@users.command("reset-second-factor")
+@click.argument("email")
+@in_one_line
+def reset_second_factor(email: str) -> None:
+    """For whoever lost phone and recovery codes: their password alone lets them in until they set it up anew."""
+    start_writing(db.session())
+    user = accounts.locked(db.session(), _user_called(email))
+    if not second_factor.reset(db.session(), user, _by_command()):
+        fail(f"{user.email} has no second factor.")
+    db.session.commit()
+    click.echo(f"The second factor of {user.email} is reset.")
 
 
 @users.command("setup-link")

@@ -58,6 +58,7 @@ class Stocked:
             "team.look",
             "views.bar",
             "incomplete.pulling",
+            "oidc.",
             "home",
         )
         for endpoint, address in self.addresses():

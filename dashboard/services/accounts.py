@@ -61,6 +61,9 @@ class Caller(NamedTuple):
     email: str
     role: str
     single_keys: bool
+    totp_since: datetime | None
+    how: str | None
+    """By what they signed in."""
     unread_mentions: int = 0
     """How many notes that name the user wait to be read."""
 
@@ -176,7 +179,7 @@ def signed_in(
     return Caller._make(found[:width]), tuple(found[width:])
 
 
-_OF_CALLER: Final = [getattr(User, name) for name in Caller._fields[:-1]]
+_OF_CALLER: Final = [*(getattr(User, name) for name in Caller._fields[:-2]), LoginSession.how]
 
 
 @cache

@@ -41,6 +41,11 @@ STATIC_HEADERS: Final = {
 # People's data: a shared computer's back button must not show it after signing out.
 PRIVATE_HEADERS: Final = {**HEADERS, "Cache-Control": "no-store"}
 
+OIDC: Final = "oidc"
+"""`LoginSession.how` of whoever came by the word of the OpenID provider."""
+SETTING_UP: Final = frozenset({"second_factor.index", "second_factor.start", "second_factor.confirm", "session.logout"})
+"""All that there is for whoever must set up a second factor first."""
+
 _COUNTED: Final[Mapping[str, tuple[Channel, ...]]] = {
     permission: counted_at(permission) for permission in Permission if counted_at(permission)
 }
@@ -55,9 +60,17 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.role, self.role_label = user.role, Role(user.role).label
         self.single_keys = user.single_keys
         self.unread_mentions = user.unread_mentions if isinstance(user, Caller) else 0
+        self.has_second_factor = user.totp_since is not None
+        self.how = user.how if isinstance(user, Caller) else None
         self.token = token
         self.failing = failing
         """By permission, what the navigation shows as needing attention; None where nothing was counted."""
+
+    @property
+    def must_set_up(self) -> bool:
+        """Whether their role wants a second factor that they have not. After OpenID Connect it is the provider's."""
+        wanted = self.role in current_app.config["SETTINGS"].totp_required_roles
+        return wanted and not self.has_second_factor and self.how != OIDC
 
     def get_id(self) -> str:
         return self.token
@@ -90,9 +103,17 @@ def _guard() -> Response | None:
         return None
     if not current_user.is_authenticated:
         return _ask_to_sign_in()
+    if current_user.must_set_up and request.endpoint not in SETTING_UP:
+        return _lead_to_setting_up()
     if needed is None or not allows(current_user.role, needed):
         abort(403)
     return None
+
+
+def _lead_to_setting_up() -> Response:
+    if not _wants_page():
+        abort(403)
+    return redirect(url_for("second_factor.index"))
 
 
 def _ask_to_sign_in() -> Response:
@@ -128,6 +149,7 @@ def _globals() -> dict[str, Any]:
         "sandbox": settings.sandbox,
         "sandbox_url": settings.dashboard_sandbox_url,
         "nav_badges": _badges,
+        "oidc_label": settings.oidc_label if settings.oidc_issuer else None,
     }
 
 

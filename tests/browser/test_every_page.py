@@ -15,7 +15,7 @@ from tests.browser.inhabited import Inhabited
 from tests.stocked_site import Stocked
 
 PAGES = {
-    "nobody": ("/login", "/unsubscribe/link", "/nowhere", "/forgot", "/access/none", "/setup/none"),
+    "nobody": ("/login", "/login/code", "/unsubscribe/link", "/nowhere", "/forgot", "/access/none", "/setup/none"),
     "recruiter": (
         "/applications",
         "/applications?q=nobody-is-called-so",
@@ -26,7 +26,7 @@ PAGES = {
         "/mentions",
         "/conversions",
         "/dispositions",
-        "/me",
+        *("/me", "/me/second-factor"),
         "/incomplete",
     ),
     "hr_admin": (
