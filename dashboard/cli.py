@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import random
 import sys
 import time
@@ -27,9 +26,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def init_app(app: Flask) -> None:
+    from dashboard.cli_audit import audit
     from dashboard.cli_sync import sync
 
-    for command in (users, worker, sandbox, seed, sync):
+    for command in (users, worker, sandbox, seed, sync, audit):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.
@@ -81,7 +81,6 @@ def worker(context: click.Context, *, once: bool) -> None:
     """Run all background work: reports to Talroo, pulling from it, reading files. Several may run."""
     from dashboard.worker import Worker, run_until_signalled
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     working = Worker.of(context.find_object(ScriptInfo).load_app())  # type: ignore[union-attr]
     if once:
         working.once()

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config import Config
+from dashboard import request_id
 from dashboard.clock import utcnow
 from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
@@ -92,7 +93,7 @@ class Worker:
         files = (self._files.read_next, self._index)
         writing = (self._remind, self._wish_good_morning)
         for step in (self._housekeep, self._pull, self._measure, *writing, self._send, *files):
-            while not self._stop.is_set() and step():
+            while not self._stop.is_set() and request_id.begin() and step():
                 pass
 
     def run(self) -> None:
@@ -118,6 +119,7 @@ class Worker:
 
     def _keep_doing(self, what: str, step: Step, idle: float) -> None:
         while not self._stop.is_set():
+            request_id.begin()
             try:
                 pause = 0.0 if step() else idle
             except Exception:
