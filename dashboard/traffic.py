@@ -15,6 +15,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,15 @@ class Times:
     @property
     def count(self) -> float:
         return sum(self.parts)
+
+    @property
+    def up_to(self) -> list[tuple[str, float]]:
+        """How often it took at most so many seconds."""
+        return list(zip((*map(str, BOUNDS), "+Inf"), accumulate(self.parts), strict=True))
+
+    def __add__(self, other: Times) -> Times:
+        parts = tuple(a + b for a, b in zip(self.parts, other.parts, strict=True))
+        return Times(parts, self.seconds + other.seconds)
 
 
 class Traffic:

@@ -67,7 +67,7 @@ def _end(response: Response) -> Response:
     if name:
         response.headers[HEADER] = name
     told = {"request_id": name, **_told(response)}
-    if response.is_streamed and response.content_length is None:
+    if response.is_streamed and "Content-Length" not in response.headers:
         sent, pieces = _Sent(), response.response
         response.response = sent.count(pieces)
         close = getattr(pieces, "close", None)
