@@ -29,6 +29,14 @@ LEVELS: Final = ("debug", "info", "warning", "error")
 Line = MutableMapping[str, Any]
 
 
+structlog.configure(
+    processors=[structlog.stdlib.filter_by_level, ProcessorFormatter.wrap_for_formatter],
+    wrapper_class=BoundLogger,
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+
+
 def without_contents(problem: BaseException) -> str:
     """The type and the traceback of `problem`. Its message stays out: a database's quotes the applicant's own words."""
     return f"{type(problem).__name__}\n{''.join(traceback.format_tb(problem.__traceback__))}"
@@ -36,7 +44,7 @@ def without_contents(problem: BaseException) -> str:
 
 def lines(name: str) -> BoundLogger:
     """A logger whose lines have values by name: `log.info("sent", channel="conversion", outbound=7)`."""
-    found: BoundLogger = structlog.stdlib.get_logger(name)
+    found: BoundLogger = structlog.stdlib.get_logger(name).bind()
     return found
 
 
@@ -112,8 +120,14 @@ def _told(_logger: Any, _name: str, line: Line) -> Line:
     return {**found, **line}
 
 
+_JSON: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), check_circular=False, default=lambda value: type(value).__name__
+).encode
+"""Made once: what `json.dumps` makes anew for each line."""
+
+
 def _as_json(_logger: Any, _name: str, line: Line) -> str:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=lambda value: type(value).__name__)
+    return _JSON(dict(line))
 
 
 def _as_text(_logger: Any, _name: str, line: Line) -> str:
@@ -124,11 +138,3 @@ def _as_text(_logger: Any, _name: str, line: Line) -> str:
     rest = "".join(f" {name}={value}" for name, value in line.items() if value is not None)
     told = f"{time[11:19]} {level:<7} {logger.removeprefix(f'{OURS}.')}: {event}{rest} [{request}]"
     return f"{told}\n{trace}" if trace else told
-
-
-structlog.configure(
-    processors=[structlog.stdlib.filter_by_level, ProcessorFormatter.wrap_for_formatter],
-    wrapper_class=BoundLogger,
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
