@@ -47,15 +47,14 @@ def requests_in(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_a_request_is_one_line_with_its_rule_its_user_and_its_id(app: Flask, logged: Any):
-    client = signed_in_client(app, "hr_admin")
-    answer = client.get(f"/unsubscribe/{CANARY}?q={CANARY}")
+    answer = app.test_client().get(f"/unsubscribe/{CANARY}?q={CANARY}")
     line = requests_in(logged())[-1]
     assert line["request_id"] == answer.headers[HEADER]
     assert (line["level"], line["logger"], line["method"]) == ("info", "dashboard.web.tracing", "GET")
     assert (line["endpoint"], line["route"]) == ("unsubscribe.show", "/unsubscribe/<token>")
     assert (line["status"], line["user"], line["bytes"]) == (404, None, len(answer.data))
     assert 0 < line["ms"] < 60_000
-    answer = client.get("/me")
+    answer = signed_in_client(app, "hr_admin").get("/me")
     line = requests_in(logged())[-1]
     assert (line["endpoint"], line["status"], line["bytes"]) == ("settings.index", 200, len(answer.data))
     assert len(line["user"]) == 22

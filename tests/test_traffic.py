@@ -53,7 +53,7 @@ def test_what_ended_processes_counted_is_kept_once_and_their_files_go(tmp_path: 
         assert counted(tmp_path).count == 50 * number
     Traffic(str(tmp_path)).observe(*KEY, 0.1)
     assert counted(tmp_path).count == 151
-    assert sorted(path.name.partition("-")[0] for path in tmp_path.glob("*.figures")) == [str(os.getpid()), "ended"]
+    assert sorted(path.stem.partition("-")[0] for path in tmp_path.glob("*.figures")) == [str(os.getpid()), "ended"]
 
 
 def test_files_from_before_the_machine_was_started_are_kept_too(tmp_path: Path):

@@ -30,6 +30,16 @@ _PAGES: Final[Mapping[str, tuple[Permission, str]]] = {
 """Where what an entry is about can be looked at, and who may."""
 
 
+_FLAGS: Final = (
+    ("ahead", 1, "fetched ahead, and perhaps never shown"),
+    ("from_memory", 1, "had been fetched ahead"),
+    ("first", 1, "as they were found"),
+    ("whole", 1, "all of it"),
+    ("whole", 0, "broken off"),
+)
+_NOT_TOLD: Final = frozenset({*(name for name, *_ in _FLAGS), "digests", "key"})
+
+
 @bp.get("/audit")
 @needs(Permission.AUDIT)
 def index() -> Response | str:
@@ -46,7 +56,7 @@ def index() -> Response | str:
         filters=asked,
         actions=[(action.value, words) for action, words in LABELS.items()],
         people=[(user.public_id, user.email) for user in audit_list.people(reading())],
-        details=audit_list.details,
+        told=_told,
         words=_words,
         page_of=_page_of,
         only=lambda **args: url_for("audit.index", **args),
@@ -75,6 +85,17 @@ def _asked() -> AuditList:
 def _words(action: str) -> str:
     """Of an action that only a later version knows: its own name."""
     return LABELS[Action(action)] if action in set(Action) else action
+
+
+def _told(entry: AuditEntry) -> list[tuple[str, str]]:
+    """What an entry tells besides, as pairs of words and what they are about."""
+    details = audit_list.details(entry)
+    flags = [(words, "") for name, value, words in _FLAGS if details.get(name) == value]
+    rest = {name: value for name, value in details.items() if name not in _NOT_TOLD}
+    return flags + [
+        (f"{name.replace('_', ' ')}:", ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in rest.items()
+    ]
 
 
 def _page_of(entry: AuditEntry) -> str | None:

@@ -282,6 +282,20 @@ def test_the_newest_entry_comes_first_in_words(sign_in, happened):
     assert "before: new" in first
 
 
+def test_what_an_entry_tells_besides_is_told_in_words(app, sign_in):
+    with app.app_context():
+        for details in ({"ahead": 1}, {"what": "a.csv", "whole": 0, "sent": 7}, {"settings": ["A", "B"], "key": "k"}):
+            audit.note(db.session(), Action.EXPORTED, at=utcnow(), **details)
+        db.session.commit()
+    page = BeautifulSoup(sign_in("it_admin").get("/admin/audit").text, "html.parser")
+    told = [row.select_one("td small").get_text(" ", strip=True) for row in page.select("tr[data-entry]")]
+    assert told == [
+        "settings: A, B",
+        "broken off, sent: 7 , what: a.csv",
+        "fetched ahead, and perhaps never shown",
+    ]
+
+
 def test_filters_narrow_alone_and_together(sign_in, happened):
     client, today = sign_in("hr_admin"), utcnow().date()
     tomorrow, yesterday = today + timedelta(days=2), today - timedelta(days=2)
