@@ -13,6 +13,7 @@ from dashboard.services import audit
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
 from dashboard.services.together import Together
+from dashboard.traffic import Traffic
 
 __all__ = ["create_app"]
 
@@ -23,6 +24,7 @@ def create_app(config: Config) -> Flask:
     app.config.from_mapping(web.flask_settings(config), SETTINGS=config)
     app.extensions["file_store"] = open_store(config.files_url)
     app.extensions["drawings"] = Drawings()
+    app.extensions["traffic"] = Traffic(config.metrics_dir)
 
     db.init_app(app)
     csrf.init_app(app)

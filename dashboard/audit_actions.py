@@ -27,6 +27,7 @@ class Action(StrEnum):
     FILE_DOWNLOADED = "file_downloaded"
     DELIVERY_VIEWED = "delivery_viewed"
     EXPORTED = "exported"
+    EXPORT_ENDED = "export_ended"
     STAGE_CHANGED = "stage_changed"
     HIRED = "hired"
     HIRE_TAKEN_BACK = "hire_taken_back"
@@ -66,6 +67,7 @@ LABELS: Final = {
     Action.FILE_DOWNLOADED: "File downloaded",
     Action.DELIVERY_VIEWED: "Contents of a delivery viewed",
     Action.EXPORTED: "Exported",
+    Action.EXPORT_ENDED: "Export came to its end",
     Action.STAGE_CHANGED: "Stage changed",
     Action.HIRED: "Hired",
     Action.HIRE_TAKEN_BACK: "Hire taken back",

@@ -22,16 +22,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config import Config
+from dashboard import request_id
 from dashboard.clock import utcnow
 from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
-from dashboard.services import cadence, indexing, measuring, mornings, outbox, pull, reminders
+from dashboard.services import audit, cadence, indexing, measuring, mornings, outbox, pull, reminders, settings_watch
 from dashboard.services.channels import Way, ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
 from dashboard.services.reminder_rules import Rules
+from dashboard.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ HOUSEKEEPING: Final = 5.0
 REMINDING: Final = 30.0
 MORNINGS: Final = 30.0
 MEASURING: Final = 10.0
+AUDITING: Final = 86_400.0
+"""Between two lines of the log that tell the audit log's end, so that one rewritten later is found out."""
 PULL_POLL: Final = 1.0
 """Somebody who pressed the button looks at the page meanwhile."""
 MAILS: Final = (Channel.REMINDER, Channel.MORNING, Channel.ACCESS)
@@ -71,6 +75,9 @@ class Worker:
         lease: timedelta | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
+        audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
+        self._config = config
+        self._traffic = Traffic(config.metrics_dir)
         self._engine = engine
         self._clock = clock
         self._rng = rng or random.SystemRandom()
@@ -92,15 +99,23 @@ class Worker:
         """Do everything that is due now, then return."""
         files = (self._files.read_next, self._index)
         writing = (self._remind, self._wish_good_morning)
-        for step in (self._housekeep, self._pull, self._measure, *writing, self._send, *files):
-            while not self._stop.is_set() and step():
+        for step in (
+            self._watch_the_audit_log,
+            self._housekeep,
+            self._pull,
+            self._measure,
+            *writing,
+            self._send,
+            *files,
+        ):
+            while not self._stop.is_set() and request_id.begin() and step():
                 pass
 
     def run(self) -> None:
         """Work until told to stop, then finish the calls under way: within 10 seconds."""
         jobs: list[tuple[str, Step, float]] = [("send", partial(self._send, spared), POLL) for spared in SPARED]
         jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
-        jobs += [("index", self._index, POLL)]
+        jobs += [("index", self._index, POLL), ("watch the audit log", self._watch_the_audit_log, AUDITING)]
         jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
         jobs += [("pull", self._pull, PULL_POLL), ("wish good morning", self._wish_good_morning, MORNINGS)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
@@ -119,6 +134,7 @@ class Worker:
 
     def _keep_doing(self, what: str, step: Step, idle: float) -> None:
         while not self._stop.is_set():
+            request_id.begin()
             try:
                 pause = 0.0 if step() else idle
             except Exception:
@@ -138,7 +154,20 @@ class Worker:
             rng=self._rng,
             spared=spared,
             stop=self._stop,
+            told=self._count_call,
         )
+
+    def _count_call(self, channel: Channel, outcome: str, milliseconds: int | None) -> None:
+        self._traffic.observe("send", (channel.value, outcome), (milliseconds or 0) / 1000)
+
+    def _watch_the_audit_log(self) -> bool:
+        """Note settings that were changed since a worker last started, and tell where the log ends."""
+        with self._session() as session:
+            settings_watch.note_changes(session, self._config, now=self._clock())
+            end = audit.head(session)
+        if end is not None:
+            log.info("the audit log ends with %s", end)
+        return False
 
     def _index(self) -> bool:
         return indexing.index_waiting(self._session) > 0

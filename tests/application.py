@@ -62,6 +62,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
         defaults = {
             "secret_key": "for the tests only, nothing is secret",
             "files_url": f"file://{tmp_path}/files",
+            "metrics_dir": f"{tmp_path}/metrics",
             "talroo_webhook_secrets": (SECRET,),
         }
         app = create_app(Config(database_url=url, **{**defaults, **settings}))

@@ -20,7 +20,7 @@ from dashboard.services import reading as reading_verbs
 from dashboard.services import record, reporting
 from dashboard.services.record import Record
 from dashboard.stages import REJECTION_REASONS, Stage, still_true
-from dashboard.web import along
+from dashboard.web import along, noting
 from dashboard.web.edge import reading, reporting_rules
 
 
@@ -33,6 +33,7 @@ def page(
 
     `team_typed`: the same of one of the team's forms.
     """
+    noting.application_shown(application)
     asked = along.asked() or along.everybody()
     now, keys = utcnow(), reporting.keys(application, reporting_rules())
     found = record.of(reading(), application, now=now, viewer_id=current_user.id, keys=keys)

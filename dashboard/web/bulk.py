@@ -33,7 +33,7 @@ from dashboard.services.bulk_verbs import Verb
 from dashboard.services.review import BadChange
 from dashboard.services.teamwork import BEST
 from dashboard.stages import REJECTION_REASONS, Stage
-from dashboard.web import along, csv, inbox_frame
+from dashboard.web import along, csv, inbox_frame, noting
 from dashboard.web.edge import (
     file_store,
     let_the_index_catch_up,
@@ -236,7 +236,8 @@ def files() -> Response:
         flash("Two archives are being downloaded just now, which is as many as there can be. Try again soon.", "error")
         return redirect(_list_url())
     pieces = bundle.pieces(reading(), numbers, file_store(), address)
-    response = Response(stream_with_context(pieces), mimetype="application/zip")
+    given = noting.handed_out("applications.zip", pieces, counts=False, applications=len(numbers))
+    response = Response(stream_with_context(given), mimetype="application/zip")
     response.call_on_close(_ARCHIVES.release)
     name = f"applications-{utcnow().astimezone(viewer_zone()):%Y-%m-%d}.zip"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -7,13 +7,16 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard import queries
+from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.permissions import Permission, allows, needs
 from dashboard.queries import Deliveries
-from dashboard.services import intake
+from dashboard.services import audit, intake
+from dashboard.services.audit import Subject
 from dashboard.services.files import FileMissing
-from dashboard.web.edge import file_store, following, reading, writing
+from dashboard.web import noting
+from dashboard.web.edge import acting, file_store, following, reading, writing
 
 bp = Blueprint("deliveries", __name__, url_prefix="/admin/deliveries")
 
@@ -42,6 +45,7 @@ def show(public_id: str) -> str:
     delivery = queries.delivery(reading(), public_id) or abort(404)
     body = None
     if allows(current_user.role, Permission.CONTENTS):
+        noting.shown(Action.DELIVERY_VIEWED, Subject("delivery", delivery.public_id))
         body = delivery.body[:SHOWN_CHARACTERS].decode("utf-8", "replace")
     return render_template("deliveries/show.html", delivery=delivery, body_text=body)
 
@@ -50,13 +54,16 @@ def show(public_id: str) -> str:
 @needs(Permission.DELIVERIES)
 def replay(public_id: str) -> Response:
     """Read a delivery again, as this version understands it. Reading it twice changes nothing twice."""
-    delivery = queries.delivery(writing(), public_id) or abort(404)
+    session, now = writing(), utcnow()
+    delivery = queries.delivery(session, public_id) or abort(404)
     try:
-        outcome = intake.replay(db.session(), delivery, files=file_store(), now=utcnow())
+        outcome = intake.replay(session, delivery, files=file_store(), now=now)
     except FileMissing:
         db.session.rollback()
         flash("A file of this delivery is missing from the file store, so it cannot be read again.", "error")
         return redirect(url_for("deliveries.show", public_id=public_id))
+    subject = Subject("delivery", public_id)
+    audit.note(session, Action.DELIVERY_REPLAYED, at=now, subject=subject, status=outcome.status, **acting())
     db.session.commit()
     if outcome.status == "accepted":
         flash("Read again: its application is filed.", "success")

@@ -76,6 +76,11 @@ def remote_address() -> str:
     return (request.remote_addr or "unknown")[:64]
 
 
+def acting() -> dict[str, Any]:
+    """Whoever asks, as `audit.note` wants to know them."""
+    return {"user_id": current_user.id, "remote_addr": remote_address()}
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
     """When a worker was last known to be alive, if ever; `silent` where that is too long ago."""

@@ -19,6 +19,7 @@ from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
 from dashboard.services.noted_opt_outs import Noting
 from dashboard.services.reminder_rules import Rules, blocked
+from dashboard.web import noting
 from dashboard.web.edge import (
     following,
     let_the_index_catch_up,
@@ -91,6 +92,7 @@ def show(public_id: str) -> str:
     session, now = reading(), utcnow()
     follow_up = worklist.follow_up(session, public_id) or abort(404)
     application, rules = follow_up.application, Rules.of(settings())
+    noting.application_shown(application, page="incomplete")
     return render_template(
         "incomplete/show.html",
         follow_up=follow_up,

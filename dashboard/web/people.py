@@ -17,6 +17,7 @@ from dashboard.services import likeness, people
 from dashboard.services.activity import By
 from dashboard.services.people import Person, Saying
 from dashboard.services.review import BadChange
+from dashboard.web import noting
 from dashboard.web.edge import reading, remote_address, writing
 
 bp = Blueprint("people", __name__, url_prefix="/people/<public_id>")
@@ -31,9 +32,11 @@ MAX_TYPED: Final = 500
 def show(public_id: str) -> str:
     """The person who has the application `public_id`. `?said=ID`: of which it was just said who has it."""
     person = people.find(reading(), public_id) or abort(404)
+    application = next(one for one in person.applications if one.public_id == public_id)
+    noting.application_shown(application, page="person")
     return render_template(
         "people/show.html",
-        application=next(one for one in person.applications if one.public_id == public_id),
+        application=application,
         person=person,
         shown=person.applications[:SHOWN],
         suggestions=likeness.likely(reading(), person),

@@ -22,7 +22,7 @@ from dashboard.permissions import Permission, needs
 from dashboard.services import accounts, notes, tagging, teamwork, viewing
 from dashboard.services.activity import By
 from dashboard.services.review import BadChange
-from dashboard.web import along, application_page
+from dashboard.web import along, application_page, noting
 from dashboard.web.edge import reading, remote_address, writing
 
 bp = Blueprint("team", __name__, url_prefix="/applications/<public_id>")
@@ -150,6 +150,7 @@ def look(public_id: str) -> Response:
 
 def _note_a_look(public_id: str) -> Application:
     application, now = _find(public_id), utcnow()
+    noting.kept_page_shown(application)
     if viewing.must_note(reading(), current_user.id, application.id, now):
         number, session = application.id, writing()
         viewing.see(session, current_user.id, number, now)

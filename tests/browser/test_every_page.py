@@ -30,12 +30,15 @@ PAGES = {
         "/incomplete",
     ),
     "hr_admin": (
-        *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
+        *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions", "/admin/audit"),
         *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
         *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
         *("/incomplete/templates/new", "/incomplete/jobs", "/admin/users"),
     ),
-    "it_admin": ("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
+    "it_admin": (
+        *("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/admin/audit?action=signed_in"),
+        "/applications",
+    ),
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 

@@ -31,6 +31,7 @@ MAY = {
     "follow_up_jobs": {"hr_admin"},
     "stops": {"hr_admin"},
     "integration": {"hr_admin", "it_admin"},
+    "audit": {"hr_admin", "it_admin"},
     "deliveries": {"hr_admin", "it_admin"},
     "users": {"hr_admin", "it_admin"},
     "home": set(ROLES),
