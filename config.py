@@ -198,6 +198,8 @@ class Config:
     talroo_call_deadline: int = _setting(_whole(1, 120), 15)
     talroo_lease: int | None = _setting(_whole(1, 3600), None)
     trusted_proxies: int = _setting(_whole(0, 10), 0)
+    alert_silence_hours: int = _setting(_whole(0, 8760), 24)
+    alert_disk_free: int = _setting(_whole(0, 10**12), 1_000_000_000)
     dashboard_sandbox_url: str | None = _setting(_web_address, None)
 
     @classmethod

@@ -61,6 +61,8 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
             "talroo_webhook_secrets": (SECRET,),
         }
         made.append(create_app(Config(database_url=url, **{**defaults, **settings})))
+        # Writes when a page asks for it: by itself, it would now and then take a test's turn.
+        made[-1].extensions["notebook"].close()
         return made[-1]
 
     yield make

@@ -21,6 +21,7 @@ from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
 from dashboard.services import indexing
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import FileStore
+from dashboard.services.notebook import Notebook
 from dashboard.services.reporting import Rules
 from dashboard.services.together import Together
 
@@ -44,9 +45,14 @@ def deliveries() -> Together:
     return cast("Together", current_app.extensions["deliveries"])
 
 
+def notebook() -> Notebook:
+    """Where requests note in passing who was refused and which secret proved something."""
+    return cast("Notebook", current_app.extensions["notebook"])
+
+
 def reading() -> Session:
     """The request's database session."""
-    return cast("Session", db.session)
+    return cast("Session", db.session())
 
 
 def writing() -> Session:

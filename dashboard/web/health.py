@@ -15,7 +15,8 @@ from dashboard import metrics, schema
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.permissions import PUBLIC, needs
-from dashboard.web.edge import file_store, reading, settings
+from dashboard.services import secret_uses
+from dashboard.web.edge import file_store, notebook, reading, settings
 
 bp = Blueprint("health", __name__)
 
@@ -101,7 +102,10 @@ class _Figures:
 def _has_token() -> bool:
     token = settings().metrics_token
     given = request.headers.get("Authorization", "").encode("utf-8", "replace")
-    return token is not None and hmac.compare_digest(given, f"Bearer {token}".encode())
+    if token is None or not hmac.compare_digest(given, f"Bearer {token}".encode()):
+        return False
+    notebook().proved(secret_uses.METRICS, token, utcnow())
+    return True
 
 
 def _is_this_machine() -> bool:

@@ -35,7 +35,14 @@ PAGES = {
         *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
         *("/incomplete/templates/new", "/incomplete/jobs"),
     ),
-    "it_admin": ("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
+    "it_admin": (
+        "/me",
+        "/admin",
+        "/admin/deliveries",
+        "/admin/deliveries?status=kept",
+        "/admin/deliveries?status=refused",
+        "/applications",
+    ),
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 
