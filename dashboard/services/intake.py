@@ -130,9 +130,18 @@ def pulled_key(raw: bytes) -> str:
 
 def quarantine(session: Session, arrival: Arrival) -> None:
     """Keep what Talroo signed too long ago to be taken. It blocks no later delivery of the same event."""
-    understood = _whole(arrival, "The signature was right but too old, or too far in the future.")
+    reason = "The signature was right but too old, or too far in the future."
+    understood = _whole(arrival, reason, _outside_of(arrival))
     start_writing(session)
     _insert_delivery(session, arrival, understood, key=_digest_key(arrival.raw, "quarantine"), status="quarantined")
+
+
+def _outside_of(arrival: Arrival) -> payload.Envelope | None:
+    """What a body says of itself, for whoever has to decide about it; None where it cannot be read."""
+    try:
+        return payload.outside(wire.parse(arrival.raw).value, source=arrival.source)
+    except Exception:
+        return None
 
 
 def exact_body(delivery: Delivery, files: FileStore) -> bytes:

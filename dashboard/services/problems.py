@@ -78,13 +78,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         page="/admin/deliveries?status=refused",
     ),
     "quarantined": Kind(
-        "{number} wait in quarantine: signed by Talroo, but too old.",
+        "In quarantine, signed by Talroo but too long ago: {number}.",
         "Accept or dismiss each. Check the clock if there are more every day.",
         page="/admin/deliveries?status=quarantined",
         serious=False,
     ),
     "kept": Kind(
-        "{number} were not understood and wait for a look.",
+        "Not understood, and waiting for a look: {number}.",
         "Read them again after an upgrade, or dismiss what is no application.",
         page="/admin/deliveries?status=kept",
         serious=False,

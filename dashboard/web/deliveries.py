@@ -23,7 +23,15 @@ from dashboard.services.audit import Subject
 from dashboard.services.files import FileMissing
 from dashboard.services.sorting_out import MISSING_WORDS, CannotBeRead, Who
 from dashboard.talroo.cutting import REFERENCE_LENGTH, REFERENCE_PREFIX
-from dashboard.web.edge import file_store, following, notebook, reading, remote_address, storing, writing
+from dashboard.web.edge import (
+    file_store,
+    following,
+    let_the_notebook_catch_up,
+    reading,
+    remote_address,
+    storing,
+    writing,
+)
 from dashboard.web.formatting import viewer_zone
 
 bp = Blueprint("deliveries", __name__, url_prefix="/admin/deliveries")
@@ -49,7 +57,7 @@ def index() -> str:
 
 
 def _refusals(asked: Deliveries) -> str:
-    notebook().flush()
+    let_the_notebook_catch_up()
     page = refusals.page(reading(), request.args.get("after"))
     return render_template(
         "deliveries/refused.html",

@@ -72,6 +72,12 @@ def let_the_index_catch_up() -> None:
     indexing.catch_up(storing)
 
 
+def let_the_notebook_catch_up() -> None:
+    """Before a page tells of it: what was noted in passing is written down. Ends what the request's session has read."""
+    reading().rollback()
+    notebook().flush()
+
+
 def storing() -> Session:
     """A session of its own for a delivery: it looks its engine up once, not at every statement."""
     return Session(db.engine)

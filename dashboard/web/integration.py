@@ -15,7 +15,15 @@ from dashboard.permissions import Permission, needs
 from dashboard.services import problems, queueing, secret_uses, standing, sync
 from dashboard.services.reminder_rules import Rules
 from dashboard.talroo.conversions import PATHS
-from dashboard.web.edge import SILENT_AFTER, WorkerSeen, file_store, notebook, reading, settings, writing
+from dashboard.web.edge import (
+    SILENT_AFTER,
+    WorkerSeen,
+    file_store,
+    let_the_notebook_catch_up,
+    reading,
+    settings,
+    writing,
+)
 
 bp = Blueprint("integration", __name__)
 
@@ -23,7 +31,7 @@ bp = Blueprint("integration", __name__)
 @bp.get("/admin")
 @needs(Permission.INTEGRATION)
 def index() -> str:
-    notebook().flush()
+    let_the_notebook_catch_up()
     session, now, config = reading(), utcnow(), settings()
     stands = standing.read(session, now)
     pulls = sync.statuses(session, now=now, interval=config.talroo_sync_interval)

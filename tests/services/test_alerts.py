@@ -126,7 +126,7 @@ def test_what_comes_and_goes_is_one_trouble_and_one_mail(
             session.commit()
             clock.advance(minutes=5)
             run(worker)
-    assert subjects(server) == ["1 were not understood and wait for a look."]
+    assert subjects(server) == ["Not understood, and waiting for a look: 1."]
     assert len(session.scalars(select(Alert)).all()) == 1
 
 
@@ -162,7 +162,7 @@ def test_without_a_mail_server_it_is_noted_and_told_once_there_is_one(
     make_worker(NOWHERE, alert_disk_free=0).once()
     assert [alert.told_at for alert in session.scalars(select(Alert))] == [None]
     run(worker)
-    assert subjects(server) == ["1 wait in quarantine: signed by Talroo, but too old."]
+    assert subjects(server) == ["In quarantine, signed by Talroo but too long ago: 1."]
 
 
 @pytest.mark.usefixtures("rita")

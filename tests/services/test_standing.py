@@ -73,7 +73,7 @@ def test_everything_is_read_in_one_statement(session: Session, engine: Engine):
     sent = []
     event.listen(engine, "before_cursor_execute", lambda *told: sent.append(told[2]))
     stands = standing.read(session, NOON)
-    assert len(sent) == 1
+    assert len([one for one in sent if not one.startswith("BEGIN")]) == 1
     assert stands.last_arrival == ("pulled", NOON + hours)
     assert stands.last_pushed_at == NOON
     assert stands.arrived == {"accepted": 5, "kept": 1}
