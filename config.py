@@ -264,6 +264,8 @@ class Config:
     oidc_roles: Mapping[str, str] = _computed(_role_pairs, dict)
     oidc_label: str = _setting(_line, "Sign in with your company account")
     trusted_proxies: int = _setting(_whole(0, 10), 0)
+    alert_silence_hours: int = _setting(_whole(0, 8760), 24)
+    alert_disk_free: int = _setting(_whole(0, 10**12), 1_000_000_000)
     dashboard_sandbox_url: str | None = _setting(_web_address, None)
 
     @classmethod

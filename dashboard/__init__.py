@@ -12,6 +12,7 @@ from dashboard.extensions import csrf, db, login_manager
 from dashboard.services import audit
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
+from dashboard.services.notebook import Notebook
 from dashboard.services.together import Together
 from dashboard.traffic import Traffic
 
@@ -34,6 +35,8 @@ def create_app(config: Config) -> Flask:
     keep_promises(engine)
     audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
     app.extensions["deliveries"] = Together(lambda: Session(engine), shared=engine.dialect.name == "sqlite")
+
+    app.extensions["notebook"] = Notebook(lambda: Session(engine), config.secret_key)
 
     web.init_app(app)
     cli.init_app(app)

@@ -47,6 +47,7 @@ class InboxRow(NamedTuple):
     stage_version: int
     rating: int | None
     held_at: datetime | None
+    is_test: bool
     job_name: str | None
     job_reference: str | None
     company: str | None

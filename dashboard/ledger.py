@@ -231,7 +231,7 @@ def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: d
                 own.state != State.CANCELLED,
             ),
         )
-        .where(Application.stage == stage, Application.completed.is_(True))
+        .where(Application.stage == stage, Application.completed.is_(True), Application.is_test.is_(False))
         .group_by(Application.id, Application.tlr_sid)
         .subquery()
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload
 
 from dashboard.models import Application, Attachment, Delivery, Job, PersonLink
-from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
 
 
 def _said(*, same: bool) -> tuple[Select[Any], Select[Any]]:
@@ -125,42 +123,3 @@ def with_chosen(session: Session, choices: Mapping[str, str], chosen: str) -> li
 def job_words(reference: str, title: str | None, company: str | None, city: str | None) -> str:
     """A job as people tell it from the others."""
     return " · ".join(part for part in (title or f"Job {reference}", company, city) if part)
-
-
-@dataclass(frozen=True, slots=True)
-class Deliveries:
-    """Which deliveries somebody asked to see."""
-
-    status: str = ""
-
-    def statement(self) -> Select[Any]:
-        found = select(Delivery)
-        return found.where(Delivery.status == self.status) if self.status else found
-
-
-def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> Page[Delivery]:
-    """One page of deliveries, newest first."""
-    shown = asked.statement().options(joinedload(Delivery.application))
-    rows, following = rows_after(session, shown, cursor, None, Delivery.id)
-    return Page(rows, following, count(session, asked.statement().with_only_columns(Delivery.id)))
-
-
-def delivery(session: Session, public_id: str) -> Delivery | None:
-    return session.scalar(select(Delivery).where(Delivery.public_id == public_id))
-
-
-def last_delivery(session: Session) -> Delivery | None:
-    """What came last, by webhook or by pulling."""
-    return session.scalar(select(Delivery).order_by(Delivery.id.desc()).limit(1))
-
-
-def status_counts(session: Session, statuses: Iterable[str]) -> dict[str, int]:
-    """How many deliveries need a look, by status, counted to the limit."""
-    columns = {
-        status: select(func.count()).select_from(
-            select(Delivery.id).where(Delivery.status == status).limit(COUNT_LIMIT).subquery()
-        )
-        for status in statuses
-    }
-    row = session.execute(select(*(column.scalar_subquery() for column in columns.values()))).one()
-    return dict(zip(columns, row, strict=True))

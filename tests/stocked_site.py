@@ -52,6 +52,7 @@ class Stocked:
             "clicks.",
             "health.",
             "files.download",
+            "deliveries.body",
             "files.picture",
             "files.preview_part",
             "outcome.show",

@@ -236,6 +236,11 @@ def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:
     session.get_one(User, user_id).single_keys = wanted
 
 
+def want_alerts(session: Session, user_id: int, *, wanted: bool) -> None:
+    """Have this user told by mail when something is wrong, or not. The caller commits."""
+    session.get_one(User, user_id).alert_mail = wanted
+
+
 def fold(email: str) -> str:
     """An e-mail address as users are known by. PostgreSQL stores no NUL, so nobody has one."""
     return email.replace("\0", "").strip().lower()

@@ -65,7 +65,7 @@ def _news(session: Session, since: datetime) -> _News:
     # From the top of the inbox, which is in the order of arrival: an index on times would cost every delivery.
     newest = (
         select(Application.job_id, Application.arrived_at)
-        .where(Application.inbox_no.is_not(None))
+        .where(Application.inbox_no.is_not(None), Application.is_test.is_(False))
         .order_by(Application.inbox_no.desc())
         .limit(COUNTED + 1)
         .subquery()

@@ -51,6 +51,8 @@ def save() -> Response:
     accounts.use_single_keys(session, current_user.id, wanted="single_keys" in request.form)
     if allows(current_user.role, Permission.APPLICATIONS):
         _set_morning_mail(session, wanted="morning_mail" in request.form)
+    if allows(current_user.role, Permission.INTEGRATION):
+        accounts.want_alerts(session, current_user.id, wanted="alert_mail" in request.form)
     audit.note(
         session, Action.SETTINGS_CHANGED, at=utcnow(), subject=Subject("user", current_user.public_id), **acting()
     )

@@ -28,6 +28,13 @@ KEEP_POSTGRESQL = (
     " FOR EACH STATEMENT EXECUTE FUNCTION audit_entry_keep()",
 )
 
+DELIVERIES_UNLIKE_MOST = (
+    ('ix_delivery_not_fresh', ['timing', 'received_at', 'id'], "timing <> 'fresh'"),
+    ('ix_delivery_other_event', ['event_type', 'received_at', 'id'], "event_type <> 'platform:JobApplication:completed:v2'"),
+    ('ix_delivery_not_filed', ['event_id'], "status <> 'accepted'"),
+    ('ix_delivery_again', ['id'], "again_at IS NOT NULL"),
+)
+
 
 def upgrade():
     op.create_table('alert',
@@ -161,6 +168,13 @@ def upgrade():
     op.create_index('ix_hold_open', 'hold', ['id'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
     op.add_column('application', sa.Column('restricted_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('application', sa.Column('is_test', sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column('delivery', sa.Column('again_at', sa.DateTime(timezone=True), nullable=True))
+    op.drop_index('ix_delivery_status', table_name='delivery')
+    op.create_index('ix_delivery_status', 'delivery', ['status', 'received_at', 'id'], unique=False)
+    op.create_index('ix_delivery_received', 'delivery', ['received_at', 'id'], unique=False)
+    op.create_index('ix_delivery_source', 'delivery', ['source', 'received_at', 'id'], unique=False)
+    for name, columns, where in DELIVERIES_UNLIKE_MOST:
+        op.create_index(name, 'delivery', columns, unique=False, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     op.add_column('login_session', sa.Column('public_id', sa.String(length=32), nullable=True))
     op.add_column('login_session', sa.Column('how', sa.String(length=20), nullable=True))
     op.create_index('uq_login_session_public_id', 'login_session', ['public_id'], unique=True)
@@ -198,6 +212,13 @@ def downgrade():
     op.drop_column('login_session', 'how')
     op.drop_column('login_session', 'public_id')
     op.drop_column('application', 'is_test')
+    for name, _, _ in DELIVERIES_UNLIKE_MOST:
+        op.drop_index(name, table_name='delivery')
+    op.drop_index('ix_delivery_source', table_name='delivery')
+    op.drop_index('ix_delivery_received', table_name='delivery')
+    op.drop_index('ix_delivery_status', table_name='delivery')
+    op.create_index('ix_delivery_status', 'delivery', ['status', 'id'], unique=False)
+    op.drop_column('delivery', 'again_at')
     op.drop_column('application', 'restricted_at')
     op.drop_index('ix_hold_open', table_name='hold')
     op.drop_index('ix_hold_application', table_name='hold')

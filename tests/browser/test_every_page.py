@@ -37,6 +37,7 @@ PAGES = {
     ),
     "it_admin": (
         *("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/admin/audit?action=signed_in"),
+        "/admin/deliveries?status=refused",
         "/applications",
     ),
 }
