@@ -193,6 +193,7 @@ class Config:
     click_destinations: tuple[str, ...] = _setting(_origins, ())
     click_api_token: str | None = _setting(_text, None)
     metrics_token: str | None = _setting(_text, None)
+    retention_months: int = _setting(_whole(0, 600), 24)
     web_workers: int = _setting(_whole(1, 64), 2)
     max_application_bytes: int = _setting(_whole(1024, 2**31), 52_428_800)
     talroo_call_deadline: int = _setting(_whole(1, 120), 15)

@@ -27,7 +27,7 @@ from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
 from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
-from dashboard.services import cadence, indexing, measuring, mornings, outbox, pull, reminders
+from dashboard.services import cadence, cleaning, indexing, measuring, mornings, outbox, pull, reminders, retiring
 from dashboard.services.channels import Way, ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
@@ -42,6 +42,8 @@ HOUSEKEEPING: Final = 5.0
 REMINDING: Final = 30.0
 MORNINGS: Final = 30.0
 MEASURING: Final = 10.0
+RETIRING: Final = 60.0
+CLEANING: Final = 2.0
 PULL_POLL: Final = 1.0
 """Somebody who pressed the button looks at the page meanwhile."""
 SPARED: Final = ((Channel.CONVERSION,), (Channel.DISPOSITION,), (Channel.REMINDER, Channel.MORNING), ())
@@ -80,6 +82,8 @@ class Worker:
         self._reminder_rules = Rules.of(config)
         self._store = store
         self._platform = pull.open_client(config)
+        self._retention = config.retention_months
+        self._retired = ""
         self._pull_interval = config.talroo_sync_interval if config.talroo_client_id else 0
 
     @classmethod
@@ -91,7 +95,8 @@ class Worker:
         """Do everything that is due now, then return."""
         files = (self._files.read_next, self._index)
         writing = (self._remind, self._wish_good_morning)
-        for step in (self._housekeep, self._pull, self._measure, *writing, self._send, *files):
+        erasing = (self._retire, self._clean)
+        for step in (self._housekeep, self._pull, self._measure, *writing, self._send, *files, *erasing):
             while not self._stop.is_set() and step():
                 pass
 
@@ -102,6 +107,7 @@ class Worker:
         jobs += [("index", self._index, POLL)]
         jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
         jobs += [("pull", self._pull, PULL_POLL), ("wish good morning", self._wish_good_morning, MORNINGS)]
+        jobs += [("erase what is old", self._retire, RETIRING), ("clean up", self._clean, CLEANING)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
         threads = [
             threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}", daemon=True) for job in jobs
@@ -177,6 +183,24 @@ class Worker:
             looked_at = mornings.queue_due(session, self._clock())
             session.commit()
         return looked_at > 0
+
+    def _retire(self) -> bool:
+        """Erase some of what is old enough, until nothing is left to do that night."""
+        now = self._clock()
+        if self._retired == retiring.day(now):
+            return False
+        if retiring.retire_some(self._session, self._retention, now):
+            return True
+        self._retired = retiring.day(now)
+        return False
+
+    def _clean(self) -> bool:
+        """Clean up after whoever was erased."""
+        with self._session() as session:
+            if not cleaning.is_due(session):
+                return False
+        cleaning.finish(self._engine, self._store, clock=self._clock)
+        return False
 
     def _measure(self) -> bool:
         return measuring.measure_next(self._session, self._clock())

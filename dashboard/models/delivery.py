@@ -1,12 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
 from dashboard.models.application import Application
+
+BLANK: Final[Mapping[str, Any]] = {
+    "status": "erased",
+    "signature": None,
+    "query": None,
+    "content_type": None,
+    "event_id": None,
+    "body": b"",
+    "cuts": [],
+    "reason": None,
+    "notes": [],
+    "talroo_id": None,
+}
+"""What is left of a delivery once somebody was erased: that something came, when, from where and how large it was."""
 
 
 class Delivery(Base):
@@ -21,7 +37,7 @@ class Delivery(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(PublicId, default=public_id, unique=True)
     key: Mapped[str] = mapped_column(String(300), unique=True)
-    """What makes a delivery the same one: `event:<id>`, else `sha256:<of the body>`."""
+    """What makes a delivery the same one: `event:<id>`, else `sha256:<of the body>`; a keyed hash of one erased."""
     source: Mapped[str] = mapped_column(String(20))
     """`pushed` (webhook) or `pulled` (Platform API)."""
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -41,7 +57,7 @@ class Delivery(Base):
     """Of the exact body as signed, in bytes."""
 
     status: Mapped[str] = mapped_column(String(20))
-    """`accepted`, `kept` (not understood, a person should look) or `quarantined` (too old)."""
+    """`accepted`, `kept` (not understood, a person should look), `quarantined` (too old) or `erased` (`BLANK`)."""
     reason: Mapped[str | None] = mapped_column(String(500))
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)
     talroo_id: Mapped[str | None] = mapped_column(String(255), index=True)

@@ -58,7 +58,9 @@ def replay(public_id: str) -> Response:
         flash("A file of this delivery is missing from the file store, so it cannot be read again.", "error")
         return redirect(url_for("deliveries.show", public_id=public_id))
     db.session.commit()
-    if outcome.status == "accepted":
+    if outcome.status == "erased":
+        flash(outcome.reason or "", "error")
+    elif outcome.status == "accepted":
         flash("Read again: its application is filed.", "success")
     else:
         flash(f"Read again, and still not understood. {outcome.reason}", "info")
