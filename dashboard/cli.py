@@ -27,9 +27,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def init_app(app: Flask) -> None:
+    from dashboard.cli_privacy import privacy
     from dashboard.cli_sync import sync
 
-    for command in (users, worker, sandbox, seed, sync):
+    for command in (users, worker, sandbox, seed, sync, privacy):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.

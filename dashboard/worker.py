@@ -115,6 +115,8 @@ class Worker:
         for thread in threads:
             thread.start()
         log.info("worker %s started", self.name)
+        if warning := retiring.warning(self._retention):
+            log.warning(warning)
         self._wait_for_the_end(threads)
         log.info("worker %s stopped", self.name)
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard import search
@@ -364,21 +364,15 @@ def _delete_around(session: Session, found: Found) -> None:
     _set(session, Activity, Activity.other_id.in_(ids), other_id=None)
     _set(session, FollowUp, FollowUp.completed_by_id.in_(ids), completed_by_id=None)
     # A tag that only they wore may be their name; so may the words of what was done to nobody else.
-    _delete(session, Tag, Tag.id.in_(tags), ~select(ApplicationTag.tag_id).where(_wears(Tag.id)).exists())
-    _delete(session, BulkAction, BulkAction.id.in_(actions), ~select(BulkItem.action_id).where(_was_in()).exists())
+    worn = exists().where(ApplicationTag.tag_id == Tag.id)
+    _delete(session, Tag, Tag.id.in_(tags), ~worn)
+    concerned = exists().where(BulkItem.action_id == BulkAction.id)
+    _delete(session, BulkAction, BulkAction.id.in_(actions), ~concerned)
 
 
 _OF_ONE: Final[tuple[Any, ...]] = (
     *(Note, Activity, StageChange, ApplicationTag, Seen, BulkItem, FollowUp, Reminder, Hold, Attachment),
 )
-
-
-def _wears(tag: Any) -> ColumnElement[bool]:
-    return ApplicationTag.tag_id == tag
-
-
-def _was_in() -> ColumnElement[bool]:
-    return BulkItem.action_id == BulkAction.id
 
 
 def _delete(session: Session, model: type[Base], *which: ColumnElement[bool]) -> None:

@@ -7,7 +7,7 @@ as its beginning. What is held stays.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -95,6 +95,15 @@ def plan(session: Session, months: int, now: datetime) -> Plan:
         clicks=_number(session, select(func.count()).where(_old_click(before))),
         refusals=refusals,
     )
+
+
+def in_words(plan: Plan) -> Iterator[str]:
+    """A line for each kind of thing."""
+    if plan.before is not None:
+        yield f"Nothing happened since {plan.before:%Y-%m-%d}, so would go:"
+        yield f"  {plan.completed:,} applications, {plan.incomplete:,} unfinished ones ({plan.held:,} more are held)"
+        yield f"  {plan.deliveries:,} deliveries that are nobody's, {plan.clicks:,} clicks"
+    yield f"Older than {REFUSALS_KEPT.days} days: {plan.refusals:,} lines about refused deliveries"
 
 
 def retire_some(sessions: Sessions, months: int, now: datetime) -> int:

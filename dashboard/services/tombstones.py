@@ -134,7 +134,7 @@ def name_of(session: Session, value: str) -> str:
 def graves(session: Session) -> Graves:
     """All tombstones."""
     rows = session.execute(select(Tombstone.key_hash, Tombstone.erased_at))
-    return Graves(_keys(session), {hashed: at for hashed, at in rows})
+    return Graves(_keys(session), {row.key_hash: row.erased_at for row in rows})
 
 
 def carried(session: Session) -> list[dict[str, Any]]:
