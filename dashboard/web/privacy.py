@@ -73,7 +73,7 @@ def erase(public_id: str) -> Answer | tuple[str, int]:
     if problem:
         return _page(public_id, reading(), problem), 400
     by = By(Cause.REQUEST, reason, now, current_user.id, remote_address())
-    session = writing()
+    session = _writing()
     try:
         erasure = erasing.erase(session, _chosen(session, public_id), by)
     except CannotErase as refused:
@@ -99,7 +99,7 @@ def erased(public_id: str) -> str:
 @needs(Permission.PRIVACY)
 def keep(public_id: str) -> Answer | tuple[str, int]:
     """Hold (`do` is `hold`) or restrict (`restrict`) the chosen `application`s, for a `reason`, maybe `until` a day."""
-    session = writing()
+    session = _writing()
     chosen = _chosen(session, public_id)
     kind = KINDS.get(request.form.get("do", "")) or abort(400)
     try:
@@ -112,14 +112,15 @@ def keep(public_id: str) -> Answer | tuple[str, int]:
         flash("Nobody was chosen. Nothing was changed.", "info")
     else:
         flash(_kept_words(kind, number), "success" if number else "info")
-    return redirect(url_for("privacy.index" if kind == HoldKind.RESTRICTION else "privacy.person", public_id=public_id))
+    there = {"public_id": public_id} if kind == HoldKind.LEGAL else {}
+    return redirect(url_for("privacy.person" if there else "privacy.index", **there))
 
 
 @bp.post("/holds/<public_id>/end")
 @needs(Permission.PRIVACY)
 def end(public_id: str) -> Answer:
     """Let go of one application."""
-    session = writing()
+    session = _writing()
     hold = holding.find(session, public_id) or abort(404)
     lifted = holding.end(session, hold, at=utcnow(), user_id=current_user.id, remote_addr=remote_address())
     session.commit()
@@ -136,7 +137,7 @@ def end(public_id: str) -> Answer:
 @needs(Permission.PRIVACY)
 def export(public_id: str) -> Response:
     """Everything stored of the person who has this application, as one archive."""
-    session, now = writing(), utcnow()
+    session, now = _writing(), utcnow()
     applications = whose.applications_of(session, whose.find(session, public_id) or abort(404))
     numbers = [one.id for one in applications]
     audit.note(
@@ -179,6 +180,12 @@ def _page(public_id: str, session: Session, problem: str = "") -> str:
     )
 
 
+def _writing() -> Session:
+    """The session itself, not what stands for it: entries of the audit log hang on it."""
+    writing()
+    return db.session()
+
+
 def _by_application(holds: Iterable[Hold]) -> dict[int, list[Hold]]:
     found: dict[int, list[Hold]] = {}
     for hold in holds:
@@ -192,8 +199,7 @@ def _chosen(session: Session, public_id: str) -> list[str]:
     own = {one.public_id for one in whose.applications_of(session, application)}
     chosen = [one for one in request.form.getlist("application") if one in own]
     # Whoever erases must be the first to lock: what was read is let go of.
-    session.rollback()
-    writing()
+    _writing()
     return chosen
 
 

@@ -238,8 +238,6 @@ def test_nothing_brings_them_back(lived, tmp_path, sign_in):
     with lived.app.app_context(), lived.session() as session:
         store = lived.app.extensions["file_store"]
         arrival = Arrival(items, "pulled", utcnow(), "fresh")
-        session.rollback()
-        start_writing(session)
         pulled = intake.store_or_keep(session, arrival, intake.understand(arrival, store))
         session.commit()
         assert (pulled.status, pulled.effect) == ("duplicate", None)

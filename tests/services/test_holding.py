@@ -16,13 +16,14 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.inbox import Inbox, inbox_page
-from dashboard.models import Application, Erasure, FollowUp, Hold
+from dashboard.models import Application, Erasure, FollowUp, Hold, User
 from dashboard.models.privacy import HoldKind
 from dashboard.services import erasing, holding, indexing, notes, people, retiring, whose
 from dashboard.services.erasing import By, CannotErase, Cause
 from dashboard.services.holding import BadHold, Keeping
 from dashboard.worklist import Worklist
 from tests.factories import event, file_object
+from tests.stocked_site import token_of
 
 
 @pytest.fixture
@@ -145,12 +146,12 @@ def test_a_restriction_ends_in_erasure_on_its_day(session, ada):
 
 
 def test_notes_on_what_is_restricted_name_nobody(session, sign_in, ada):
-    client = sign_in("hr_admin")
-    from tests.stocked_site import token_of
-
+    client, _ = sign_in("hr_admin"), sign_in("recruiter")
     token = token_of(client.get(f"/applications/{ada}").text)
-    client.post(f"/applications/{ada}/notes", data={"csrf_token": token, "body": "See @hr-admin", "token": "n"})
-    assert len(notes.mentions_of(session, 1)) == 1
+    said = {"csrf_token": token, "body": "See @recruiter", "token": "n"}
+    assert client.post(f"/applications/{ada}/notes", data=said).status_code == 302
+    user = session.scalars(select(User.id).where(User.role == "recruiter")).one()
+    assert len(notes.mentions_of(session, user)) == 1
     keep(session, HoldKind.RESTRICTION, ada)
-    assert list(notes.mentions_of(session, 1)) == []
-    assert list(notes.unread_mentions(session, 1)) == []
+    assert list(notes.mentions_of(session, user)) == []
+    assert list(notes.unread_mentions(session, user)) == []
