@@ -24,12 +24,13 @@ from dashboard.talroo.answer_sheet import AnswerSheet
 _NOT_FACTS: Final = frozenset({"id", "job_id", "answers_from_id", "assigned_to_id", "unindexed", "inbox_no", "as_of"})
 
 
-def pieces(
-    session: Session, applications: Sequence[Application], store: FileStore, *, now: datetime
-) -> Iterator[bytes]:
-    """The archive of everything about these applications, piece by piece. A file that is missing is named in it."""
+def pieces(session: Session, numbers: Sequence[int], store: FileStore, *, now: datetime) -> Iterator[bytes]:
+    """The archive of all about these applications, by id, piece by piece. A file that is missing is named in it."""
+    applications = session.scalars(
+        select(Application).where(Application.id.in_(numbers)).order_by(Application.id)
+    ).all()
     told = _person(session, applications, now)
-    files = _files(session, [one.id for one in applications])
+    files = _files(session, numbers)
     let_go(session)
     sink, missing = bundle.Sink(), []
     with ZipFile(sink, "w") as archive:

@@ -18,7 +18,7 @@ from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
 from dashboard.extensions import db
-from dashboard.models import Application, Erasure, Hold
+from dashboard.models import Erasure, Hold
 from dashboard.models.privacy import HoldKind
 from dashboard.permissions import Permission, needs
 from dashboard.services import audit, cleaning, erasing, handing_out, holding, retiring, whose
@@ -112,8 +112,9 @@ def keep(public_id: str) -> Answer | tuple[str, int]:
         flash("Nobody was chosen. Nothing was changed.", "info")
     else:
         flash(_kept_words(kind, number), "success" if number else "info")
-    there = {"public_id": public_id} if kind == HoldKind.LEGAL else {}
-    return redirect(url_for("privacy.person" if there else "privacy.index", **there))
+    if kind == HoldKind.RESTRICTION:
+        return redirect(url_for("privacy.index"))
+    return redirect(url_for("privacy.person", public_id=public_id))
 
 
 @bp.post("/holds/<public_id>/end")
@@ -151,8 +152,7 @@ def export(public_id: str) -> Response:
         applications=[one.public_id for one in applications],
     )
     session.commit()
-    theirs = session.scalars(select(Application).where(Application.id.in_(numbers)).order_by(Application.id)).all()
-    pieces = handing_out.pieces(session, theirs, file_store(), now=now)
+    pieces = handing_out.pieces(session, numbers, file_store(), now=now)
     response = Response(stream_with_context(pieces), mimetype="application/zip")
     response.headers["Content-Disposition"] = f'attachment; filename="person-{public_id[:8]}.zip"'
     return response
