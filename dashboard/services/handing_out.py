@@ -26,9 +26,8 @@ _NOT_FACTS: Final = frozenset({"id", "job_id", "answers_from_id", "assigned_to_i
 
 def pieces(session: Session, numbers: Sequence[int], store: FileStore, *, now: datetime) -> Iterator[bytes]:
     """The archive of all about these applications, by id, piece by piece. A file that is missing is named in it."""
-    applications = session.scalars(
-        select(Application).where(Application.id.in_(numbers)).order_by(Application.id)
-    ).all()
+    theirs = select(Application).where(Application.id.in_(numbers)).order_by(Application.id)
+    applications = session.scalars(theirs).all()
     told = _person(session, applications, now)
     files = _files(session, numbers)
     let_go(session)

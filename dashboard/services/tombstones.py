@@ -10,7 +10,7 @@ The key is made from `SECRET_KEY`; hashes made with one of `SECRET_KEY_RETIRED` 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -135,18 +135,6 @@ def graves(session: Session) -> Graves:
     """All tombstones."""
     rows = session.execute(select(Tombstone.key_hash, Tombstone.erased_at))
     return Graves(_keys(session), {row.key_hash: row.erased_at for row in rows})
-
-
-def carried(session: Session) -> list[dict[str, Any]]:
-    """All tombstones as rows, to be carried into another database: `carry_over`."""
-    columns = (Tombstone.key_hash, Tombstone.kind, Tombstone.erased_at)
-    return [dict(row._mapping) for row in session.execute(select(*columns))]
-
-
-def carry_over(session: Session, rows: Collection[Mapping[str, Any]]) -> None:
-    """Add tombstones of another database to those here; they must have been keyed by a key that still counts."""
-    if rows:
-        session.execute(insert_or_ignore(session, Tombstone, "key_hash"), [dict(row) for row in rows])
 
 
 def close_the_door(session: Session) -> None:

@@ -22,7 +22,7 @@ def erase(page: Page) -> None:
 
 @pytest.mark.parametrize(("width", "scripts"), [(1440, True), (390, True), (390, False)])
 def test_a_person_is_looked_at_and_erased(width: int, scripts: bool, open_as: OpenAs, inhabited: Inhabited):
-    same = "erase-me@example.com"
+    same = f"erase-me-{width}-{scripts}@example.com"
     one = applied(inhabited, "Eve", emailAddress=same)
     applied(inhabited, "Eve", emailAddress=same)
     page = open_as("hr_admin", f"/applications/{one}", width=width, scripts=scripts, allow=GONE)

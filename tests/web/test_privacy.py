@@ -153,7 +153,7 @@ def test_the_export_holds_everything_in_words_and_the_files(app, client, deliver
     person = json.loads(archive.read("person.json"))
     assert archive.testzip() is None
     first = next(one for one in person["applications"] if one["facts"]["public_id"] == public_id)
-    assert first["facts"]["talroo_id"] == told["data"]["id"]
+    assert first["facts"]["talroo_id"] == str(told["data"]["id"])
     assert [one["event"] for one in first["deliveries"]] == [told["type"]]
     assert first["answers"]
     assert first["history"]
