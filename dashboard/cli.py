@@ -32,9 +32,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def init_app(app: Flask) -> None:
     from dashboard.cli_audit import audit
     from dashboard.cli_backup import backup, restore
+    from dashboard.cli_privacy import privacy
     from dashboard.cli_sync import sync
 
-    for command in (users, web, worker, sandbox, seed, sync, audit, backup, restore):
+    for command in (users, web, worker, sandbox, seed, sync, audit, backup, restore, privacy):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.

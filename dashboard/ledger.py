@@ -199,7 +199,8 @@ def parities(
 
 
 def _with_people(asked: Ledger, now: datetime) -> Select[Any]:
-    loaded = asked.statement(now).options(joinedload(Outbound.application).joinedload(Application.job))
+    person = Outbound.application.and_(Application.is_shown())
+    loaded = asked.statement(now).options(joinedload(person).joinedload(Application.job))
     if asked.channel == Channel.REMINDER:
         return loaded.options(joinedload(Outbound.reminder), joinedload(Outbound.created_by))
     return loaded

@@ -70,9 +70,7 @@ def others(most: int) -> Select[Any]:
 
 def application(session: Session, public_id: str) -> Application | None:
     """One completed application. Unfinished ones are `worklist.follow_up`'s."""
-    return session.scalar(
-        select(Application).where(Application.public_id == public_id, Application.completed.is_(True))
-    )
+    return session.scalar(select(Application).where(Application.public_id == public_id, Application.is_finished()))
 
 
 def application_to_read(session: Session, public_id: str) -> Application | None:
@@ -80,13 +78,14 @@ def application_to_read(session: Session, public_id: str) -> Application | None:
     answers = joinedload(Application.answers_from).load_only(Delivery.body, Delivery.source)
     return session.scalar(
         select(Application)
-        .where(Application.public_id == public_id, Application.completed.is_(True))
+        .where(Application.public_id == public_id, Application.is_finished())
         .options(answers, joinedload(Application.click), joinedload(Application.assigned_to))
     )
 
 
 def attachment(session: Session, public_id: str) -> Attachment | None:
-    return session.scalar(select(Attachment).where(Attachment.public_id == public_id))
+    found = select(Attachment).join(Attachment.application).where(Attachment.public_id == public_id)
+    return session.scalar(found.where(Application.is_shown()))
 
 
 def jobs_called(name: str) -> Select[Any]:

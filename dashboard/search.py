@@ -193,6 +193,15 @@ def remove(session: Session, numbers: Iterable[int]) -> None:
         session.execute(text(f"DELETE FROM {TABLE} WHERE {key} = :number"), rows)  # noqa: S608
 
 
+def is_known(session: Session, term_known: str) -> bool:
+    """Whether any entry has this term."""
+    query = Query(terms=((term_known,),))
+    dialect = session.get_bind().dialect.name
+    matches = "words @@ CAST(:match AS tsquery)" if dialect == "postgresql" else f"{TABLE} MATCH :match"
+    found = text(f"SELECT 1 FROM {TABLE} WHERE {matches} LIMIT 1")  # noqa: S608
+    return session.scalar(found, {"match": expression(query, dialect, 0)}) is not None
+
+
 def restate(session: Session, states: Iterable[tuple[int, Sequence[str]]]) -> None:
     """Replace what people decided in entries that are there, by number; the rest of them stays as it is."""
     if session.get_bind().dialect.name == "postgresql":

@@ -32,6 +32,7 @@ from dashboard.services import (
     alerts,
     audit,
     cadence,
+    cleaning,
     indexing,
     measuring,
     mornings,
@@ -40,6 +41,7 @@ from dashboard.services import (
     pull,
     refusals,
     reminders,
+    retiring,
     secret_uses,
     settings_watch,
     sorting_out,
@@ -64,6 +66,8 @@ MEASURING: Final = 10.0
 AUDITING: Final = 86_400.0
 """Between two lines of the log that tell the audit log's end, so that one rewritten later is found out."""
 WATCHING: Final = 30.0
+RETIRING: Final = 60.0
+CLEANING: Final = 2.0
 PULL_POLL: Final = 1.0
 """Somebody who pressed the button looks at the page meanwhile."""
 MAILS: Final = (Channel.REMINDER, Channel.MORNING, Channel.ACCESS, Channel.ALERT)
@@ -107,6 +111,8 @@ class Worker:
         self._reminder_rules = Rules.of(config)
         self._store = store
         self._platform = pull.open_client(config, granted=self._note_app_client)
+        self._retention = config.retention_months
+        self._retired = ""
         self._pull_interval = config.talroo_sync_interval if config.talroo_client_id else 0
 
     @classmethod
@@ -118,6 +124,7 @@ class Worker:
         """Do everything that is due now, then return."""
         files = (self._read_again, self._files.read_next, self._index)
         writing = (self._remind, self._wish_good_morning)
+        erasing = (self._retire, self._clean)
         for step in (
             self._watch_the_audit_log,
             self._housekeep,
@@ -127,6 +134,7 @@ class Worker:
             *writing,
             self._send,
             *files,
+            *erasing,
         ):
             while not self._stop.is_set() and request_id.begin() and step():
                 pass
@@ -139,6 +147,7 @@ class Worker:
         jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
         jobs += [("pull", self._pull, PULL_POLL), ("wish good morning", self._wish_good_morning, MORNINGS)]
         jobs += [("watch", self._watch, WATCHING), ("read deliveries again", self._read_again, POLL)]
+        jobs += [("erase what is old", self._retire, RETIRING), ("clean up", self._clean, CLEANING)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
         threads = [
             threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}", daemon=True) for job in jobs
@@ -146,6 +155,8 @@ class Worker:
         for thread in threads:
             thread.start()
         log.info("worker %s started", self.name)
+        if warning := retiring.warning(self._retention):
+            log.warning(warning)
         self._wait_for_the_end(threads)
         log.info("worker %s stopped", self.name)
 
@@ -261,6 +272,24 @@ class Worker:
             start_writing(session)
             secret_uses.note(session, {(secret_uses.APP_CLIENT, name): self._clock()})
             session.commit()
+
+    def _retire(self) -> bool:
+        """Erase some of what is old enough, until nothing is left to do that night."""
+        now = self._clock()
+        if self._retired == retiring.day(now):
+            return False
+        if retiring.retire_some(self._session, self._retention, now):
+            return True
+        self._retired = retiring.day(now)
+        return False
+
+    def _clean(self) -> bool:
+        """Clean up after whoever was erased."""
+        with self._session() as session:
+            if not cleaning.is_due(session):
+                return False
+        cleaning.finish(self._engine, self._store, clock=self._clock)
+        return False
 
     def _measure(self) -> bool:
         return measuring.measure_next(self._session, self._clock())

@@ -39,6 +39,10 @@ UNDER_WAY: Final = (State.WAITING, State.SENDING, State.PARKED)
 """States of a row that has not gone out and yet may."""
 
 
+ERASED: Final = "erased:"
+"""Before the business key of a row whose person was erased: nothing in it may tell of them any more."""
+
+
 class Outbound(Base):
     """Something the outside must hear because of a decision here; written in the decision's own transaction.
 

@@ -130,7 +130,7 @@ def choose(session: Session, selection: Selection) -> Chosen:
         meant = Application.public_id.in_([picked.public_id for picked in selection.picked[: MOST + 1]])
     newest_first = (
         select(Application)
-        .where(meant, Application.completed.is_(True))
+        .where(meant, Application.is_finished())
         .order_by(Application.arrived_at.desc(), Application.id.desc())
     )
     found = session.scalars(newest_first).all()
@@ -301,5 +301,6 @@ def _left(
         .limit(NAMED)
     )
     for item in rows:
-        named.setdefault(getattr(item, why), []).append(item.application)
+        if item.application.restricted_at is None:
+            named.setdefault(getattr(item, why), []).append(item.application)
     return tuple(Left(words, number, tuple(named.get(words, ()))) for words, number in _most_first(numbers))

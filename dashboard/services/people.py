@@ -289,7 +289,7 @@ def _said_of(session: Session, ids: Sequence[int]) -> tuple[dict[Pair, PersonLin
         select(*columns)
         .select_from(PersonLink)
         .join(about, and_(about.c.low_id == PersonLink.low_id, about.c.high_id == PersonLink.high_id))
-        .join(Application, Application.id == about.c.other_id)
+        .join(Application, and_(Application.id == about.c.other_id, Application.is_shown()))
         .options(joinedload(PersonLink.user))
     ).all()
     links = {(link.low_id, link.high_id): link for link, _ in rows}

@@ -170,7 +170,9 @@ def _activity(activity: Activity) -> Entry:
 
 
 def _told_of(other: Application | None) -> dict[str, Any]:
-    return {"other": other.public_id, "other_unfinished": not other.completed} if other else {}
+    if other is None or other.restricted_at is not None:
+        return {}
+    return {"other": other.public_id, "other_unfinished": not other.completed}
 
 
 def _actor(step: StageChange | Note | Activity) -> str:

@@ -67,7 +67,7 @@ _WALKS: Final = {
     "postgresql": f"""
         WITH RECURSIVE walk (id, email, phone) AS (
             SELECT id, CAST(NULL AS varchar), CAST(NULL AS varchar)
-                FROM application WHERE public_id = :public_id AND completed
+                FROM application WHERE public_id = :public_id AND completed AND restricted_at IS NULL
             UNION
             SELECT step.id, step.email, step.phone FROM walk CROSS JOIN LATERAL (
                 SELECT CAST(NULL AS integer) AS id, email_key AS email, NULL AS phone
@@ -84,7 +84,7 @@ _WALKS: Final = {
     # Several recursive terms, none of which may look back but in a condition.
     "sqlite": f"""
         WITH RECURSIVE walk (id, email, phone) AS (
-            SELECT id, NULL, NULL FROM application WHERE public_id = :public_id AND completed
+            SELECT id, NULL, NULL FROM application WHERE public_id = :public_id AND completed AND restricted_at IS NULL
             UNION SELECT NULL, email_key, NULL FROM walk CROSS JOIN application AS one ON one.id = walk.id
             UNION SELECT NULL, NULL, phone_key FROM walk CROSS JOIN application AS one ON one.id = walk.id
             UNION SELECT high_id, NULL, NULL FROM walk CROSS JOIN person_link ON low_id = walk.id AND same

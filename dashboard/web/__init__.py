@@ -34,7 +34,7 @@ SCREENS: Final = (
     ),
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
-    *("conversions", "dispositions", "deliveries", "integration", "rehearsal", "users", "audit", "health"),
+    *("conversions", "dispositions", "deliveries", "integration", "rehearsal", "users", "audit", "privacy", "health"),
 )
 
 LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}

@@ -203,6 +203,8 @@ def _read(public_id: str, verb: Callable[[Session, Delivery], intake.Outcome | N
     db.session.commit()
     if outcome is None:
         flash(_CHANGED, "error")
+    elif outcome.status == "erased":
+        flash(outcome.reason or "", "error")
     elif outcome.status == "accepted":
         flash(f"{done}: its application is filed.", "success")
     else:

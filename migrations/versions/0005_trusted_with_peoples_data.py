@@ -175,6 +175,7 @@ def upgrade():
     op.create_index('ix_delivery_source', 'delivery', ['source', 'received_at', 'id'], unique=False)
     for name, columns, where in DELIVERIES_UNLIKE_MOST:
         op.create_index(name, 'delivery', columns, unique=False, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_index('ix_application_restricted', 'application', ['id'], unique=False, sqlite_where=sa.text('restricted_at IS NOT NULL'), postgresql_where=sa.text('restricted_at IS NOT NULL'))
     op.add_column('login_session', sa.Column('public_id', sa.String(length=32), nullable=True))
     op.add_column('login_session', sa.Column('how', sa.String(length=20), nullable=True))
     op.create_index('uq_login_session_public_id', 'login_session', ['public_id'], unique=True)
@@ -212,6 +213,7 @@ def downgrade():
     op.drop_column('login_session', 'how')
     op.drop_column('login_session', 'public_id')
     op.drop_column('application', 'is_test')
+    op.drop_index('ix_application_restricted', table_name='application', sqlite_where=sa.text('restricted_at IS NOT NULL'), postgresql_where=sa.text('restricted_at IS NOT NULL'))
     for name, _, _ in DELIVERIES_UNLIKE_MOST:
         op.drop_index(name, table_name='delivery')
     op.drop_index('ix_delivery_source', table_name='delivery')

@@ -34,6 +34,7 @@ PAGES = {
         *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
         *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
         *("/incomplete/templates/new", "/incomplete/jobs", "/admin/users"),
+        *("/privacy", "/privacy/people/readable"),
     ),
     "it_admin": (
         *("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/admin/audit?action=signed_in"),
@@ -50,6 +51,7 @@ FOLLOWED = (
     "deliveries.show",
     "reminder_templates.show",
     "follow_up_jobs.show",
+    "privacy.erased",
 )
 """Pages whose ids only the site knows: tests below get there by their links."""
 
@@ -90,7 +92,11 @@ def real(path: str, inhabited: Inhabited) -> str:
     if path == "/unsubscribe/link":
         return f"/unsubscribe/{opt_outs.token('ada@example.com', 'none', inhabited.site.environment['SECRET_KEY'])}"
     names = inhabited.applications
-    return re.sub(r"^(/applications/|/people/)(\w+)$", lambda found: found[1] + names.get(found[2], found[2]), path)
+    return re.sub(
+        r"^(/applications/|/people/|/privacy/people/)(\w+)$",
+        lambda found: found[1] + names.get(found[2], found[2]),
+        path,
+    )
 
 
 def test_every_page_there_is_is_opened_by_somebody_who_may(make_app, sqlite_url):

@@ -30,6 +30,7 @@ MAY = {
     "reminder_templates": {"hr_admin"},
     "follow_up_jobs": {"hr_admin"},
     "stops": {"hr_admin"},
+    "privacy": {"hr_admin"},
     "integration": {"hr_admin", "it_admin"},
     "audit": {"hr_admin", "it_admin"},
     "users": {"hr_admin", "it_admin"},
