@@ -18,7 +18,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from dashboard.choices import current_choices
+from dashboard.choices import Choices, current_choices
 from dashboard.clock import utcnow
 from dashboard.database import let_go
 from dashboard.extensions import db
@@ -312,8 +312,12 @@ def _in_words(selection: Selection) -> list[str]:
     """The list of which all are meant, filter by filter."""
     if selection.asked is None:
         return []
-    choices = current_choices(reading(), standing(reading(), current_user.id).version)
-    return inbox_frame.in_words(selection.asked, choices)
+    return inbox_frame.in_words(selection.asked, _all_choices())
+
+
+def _all_choices() -> Choices:
+    version = standing(reading(), current_user.id, along.everybody()).version
+    return current_choices(reading(), version, current_user.reach)
 
 
 def _choices(wish: Wish) -> dict[str, Any]:
@@ -321,7 +325,7 @@ def _choices(wish: Wish) -> dict[str, Any]:
     if wish.do == "assign":
         return {"people": activity.colleagues(reading())}
     if wish.do in ("tag", "untag"):
-        return {"tags": current_choices(reading(), standing(reading(), current_user.id).version).tags}
+        return {"tags": _all_choices().tags}
     return {}
 
 

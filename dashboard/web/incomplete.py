@@ -53,7 +53,7 @@ def index() -> str:
         filters=asked,
         waiting=worklist.waiting_for(session, page.rows),
         most_messages=MAX_MESSAGES,
-        jobs=queries.job_choices(session, asked.job),
+        jobs=queries.job_choices(session, current_user.reach, asked.job),
         tiles=worklist.tiles(session, now),
         lately=worklist.came_back_lately(session) if asked.show == "open" else (),
         select_page=request.args.get("select") == "page",

@@ -67,7 +67,7 @@ def last_decision(queue: review_queue.Queue) -> Decision | None:
     public_id, version, verb, words = session[LAST]
     name = next((row.name for row in queue.rows if row.public_id == public_id), None)
     if name is None and queue.asked.order != "name":  # whose page has one statement more already
-        decided = queries.application(reading(), public_id)
+        decided = queries.application(reading(), public_id, current_user.reach)
         name = decided.name if decided else None
     return Decision(public_id, version, verb, words, name)
 
@@ -254,4 +254,4 @@ def _say_what_was_sent(report: Outbound) -> None:
 
 
 def _find(public_id: str) -> Application:
-    return queries.application(reading(), public_id) or abort(404)
+    return queries.application(reading(), public_id, current_user.reach) or abort(404)

@@ -223,8 +223,8 @@ def _page(public_id: str, typed: Mapping[str, Any], status: int) -> Answer:
 
 
 def _find(public_id: str) -> Application:
-    return queries.application(reading(), public_id) or abort(404)
+    return queries.application(reading(), public_id, current_user.reach) or abort(404)
 
 
 def _read(public_id: str) -> Application:
-    return queries.application_to_read(reading(), public_id) or abort(404)
+    return queries.application_to_read(reading(), public_id, current_user.reach) or abort(404)
