@@ -84,9 +84,7 @@ class Ledger:
 
     def statement(self, now: datetime) -> Select[Any]:
         """The rows asked for, in no order."""
-        return select(Outbound).where(
-            Outbound.channel == self.channel, concerns(self.reach), *self._conditions(now)
-        )
+        return select(Outbound).where(Outbound.channel == self.channel, concerns(self.reach), *self._conditions(now))
 
     def _conditions(self, now: datetime) -> Iterator[ColumnElement[bool]]:
         if self.state:
@@ -183,9 +181,7 @@ def failing(session: Session, wanted: Mapping[str, tuple[Channel, ...]], reach: 
 
 
 @lru_cache(maxsize=200)
-def failing_counts(
-    groups: tuple[tuple[Channel, ...], ...], reach: Reach = EVERYTHING
-) -> tuple[ScalarSelect[int], ...]:
+def failing_counts(groups: tuple[tuple[Channel, ...], ...], reach: Reach = EVERYTHING) -> tuple[ScalarSelect[int], ...]:
     """The same as columns of any statement, one for each group of channels; written once, because every page asks."""
     wants = or_(Outbound.state == State.PARKED, and_(Outbound.state == State.WAITING, Outbound.failures > 0))
     wants = and_(wants, concerns(reach))

@@ -77,17 +77,19 @@ def others(most: int, *, is_limited: bool) -> Select[Any]:
 
 def application(session: Session, public_id: str, reach: Reach) -> Application | None:
     """One completed application within `reach`. Unfinished ones are `worklist.follow_up`'s."""
-    return session.scalar(_one(public_id, reach))
+    found: Application | None = session.scalar(_one(public_id, reach))
+    return found
 
 
 def application_to_read(session: Session, public_id: str, reach: Reach) -> Application | None:
     """The same with all that its page shows of it: job, answers, click, whose turn it is."""
     answers = joinedload(Application.answers_from).load_only(Delivery.body, Delivery.source)
     shown = (answers, joinedload(Application.click), joinedload(Application.assigned_to))
-    return session.scalar(_one(public_id, reach).options(*shown))
+    found: Application | None = session.scalar(_one(public_id, reach).options(*shown))
+    return found
 
 
-def _one(public_id: str, reach: Reach) -> Select[tuple[Application]]:
+def _one(public_id: str, reach: Reach) -> Any:
     found = select(Application).where(Application.public_id == public_id, Application.completed.is_(True))
     return found.where(reach.holds(Application.job_id))
 

@@ -58,7 +58,8 @@ def within(job_id: Any, user_id: Any) -> ColumnElement[bool]:
     """Whether a job is among those of a limited user; `user_id` may be a parameter."""
     # With "+ 0", rows are found by whatever else is asked of them. A bare id would offer its own index as well, and a
     # company's applications are many.
-    return (job_id + 0).in_(jobs_of(user_id))
+    is_theirs: ColumnElement[bool] = (job_id + 0).in_(jobs_of(user_id))
+    return is_theirs
 
 
 def jobs_of(user_id: Any) -> Any:
@@ -84,9 +85,7 @@ LIMITED: Final = User.is_limited.is_(True) & (User.role == Role.RECRUITER.value)
 
 
 def _told() -> Any:
-    part = case(
-        (UserScope.company_term.is_not(None), _COMPANY + UserScope.company_term), else_=_JOB + Job.public_id
-    )
+    part = case((UserScope.company_term.is_not(None), _COMPANY + UserScope.company_term), else_=_JOB + Job.public_id)
     scopes = (
         select(func.aggregate_strings(part, _BETWEEN))
         .select_from(UserScope)
@@ -121,7 +120,8 @@ def those_within(session: Session, reach: Reach, ids: Iterable[int]) -> set[int]
     asked = set(ids)
     if not reach.is_limited:
         return asked
-    return set(session.scalars(select(Application.id).where(Application.id.in_(asked), reach.holds(Application.job_id))))
+    found = select(Application.id).where(Application.id.in_(asked), reach.holds(Application.job_id))
+    return set(session.scalars(found))
 
 
 def may_see(application_job: Any) -> ColumnElement[bool]:

@@ -22,7 +22,19 @@ from functools import lru_cache
 from typing import Any, Final
 
 from anyascii import anyascii
-from sqlalchemy import ColumnElement, Integer, Select, String, TextualSelect, bindparam, column, func, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    TextualSelect,
+    bindparam,
+    column,
+    func,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from dashboard.database import UTCDateTime

@@ -122,7 +122,7 @@ def signed_in(
         return None
     width = len(Caller._fields)
     *told, scopes = found[:width]
-    return Caller(*told, reach.read(found.id, scopes)), tuple(found[width:])
+    return Caller._make([*told, reach.read(found.id, scopes)]), tuple(found[width:])
 
 
 _OF_CALLER: Final = [getattr(User, name) for name in Caller._fields[:-2]]

@@ -35,7 +35,7 @@ def page(
     """
     asked = along.asked() or along.everybody()
     now, keys = utcnow(), reporting.keys(application, reporting_rules())
-    found = record.of(reading(), application, now=now, viewer_id=current_user.id, keys=keys)
+    found = record.of(reading(), application, current_user.reach, now=now, viewer_id=current_user.id, keys=keys)
     return render_template(
         "applications/show.html",
         queue=review_queue.around(reading(), asked, application),
@@ -52,7 +52,7 @@ def page(
 def team_part(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
     """What changes on the page when colleagues rate, assign, tag or note."""
     now = utcnow()
-    found = record.of(reading(), application, now=now, viewer_id=current_user.id)
+    found = record.of(reading(), application, current_user.reach, now=now, viewer_id=current_user.id)
     part = _team(application, found, now, typed)
     return render_template("applications/_team_part.html", application=application, part=True, **part)
 

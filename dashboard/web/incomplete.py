@@ -100,7 +100,7 @@ def show(public_id: str) -> str:
         messages=worklist.messages_to(session, application),
         now=now,
         sheet=reading_verbs.answers(application),
-        timeline=reading_verbs.timeline(session, application, now=now),
+        timeline=reading_verbs.timeline(session, application, current_user.reach, now=now),
         short_text=_short_text(application),
         sms_url=_sms_url(application),
     )
