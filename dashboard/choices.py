@@ -73,16 +73,16 @@ _Kept = tuple[tuple[int, ...], float, Choices]
 _kept: WeakKeyDictionary[Engine, dict[Reach, _Kept]] = WeakKeyDictionary()
 
 
-def current_choices(session: Session, version: tuple[int, ...], reach: Reach) -> Choices:
-    """The choices as of `version` (`Standing.version`), as far as somebody sees."""
+def current_choices(session: Session, version: tuple[int, ...] | None, reach: Reach) -> Choices:
+    """The choices as of `version` (`Standing.version`; None: as they were a moment ago), as far as somebody sees."""
     of_engine = _kept.setdefault(session.get_bind().engine, {})
     kept = of_engine.get(reach)
-    if kept and kept[0] == version and time.monotonic() - kept[1] < KEPT_FOR:
+    if kept and version in (None, kept[0]) and time.monotonic() - kept[1] < KEPT_FOR:
         return kept[2]
     found = _made_of(_rows_within(session, reach) if reach.is_limited else session.execute(_ALL))
     if len(of_engine) >= MOST_REACHES:
         of_engine.clear()
-    of_engine[reach] = (version, time.monotonic(), found)
+    of_engine[reach] = (version or (), time.monotonic(), found)
     return found
 
 
@@ -95,8 +95,8 @@ def _rows_within(session: Session, reach: Reach) -> Iterator[Row[Any]]:
         numbers[row.kind] += 1
         if numbers[row.kind] <= MOST:
             yield row
-    jobs = _OTHERS["job"].where(reach.holds(Job.id))
-    for row in session.execute(union_all(*(select(one.subquery()) for one in (jobs, _OTHERS["tag"], _OTHERS["user"])))):
+    others = (_OTHERS["job"].where(reach.holds(Job.id)), _OTHERS["tag"].limit(10 * MOST), _OTHERS["user"])
+    for row in session.execute(union_all(*(select(one.subquery()) for one in others))):
         if row.kind != "tag" or search.term("tag", row.value) in met:
             yield row
 

@@ -19,7 +19,7 @@ SCREENS: Final = (
     *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "team", "bulk"),
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
-    *("conversions", "dispositions", "deliveries", "integration", "health"),
+    *("conversions", "dispositions", "deliveries", "integration", "scope", "health"),
 )
 
 LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}

@@ -73,6 +73,7 @@ def part(public_id: str) -> Response:
 def take_back(public_id: str) -> Response:
     """What was said of the applications `one` and `other`, with what was said in the same breath."""
     session = writing()
+    _find(public_id)
     one, other = (_named(request.form.get(name, "")) for name in ("one", "other"))
     same = {"yes": True, "no": False}.get(request.form.get("same", ""))
     if one and other and people.take_back(session, one.id, other.id, _by(), current_user.reach, same=same):

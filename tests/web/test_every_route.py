@@ -32,6 +32,7 @@ MAY = {
     "stops": {"hr_admin"},
     "integration": {"hr_admin", "it_admin"},
     "deliveries": {"hr_admin", "it_admin"},
+    "scope": {"hr_admin", "it_admin"},
     "home": set(ROLES),
     "session.logout": set(ROLES),
     "settings": set(ROLES),
