@@ -17,6 +17,7 @@ class Action(StrEnum):
     RECOVERY_CODES_MADE = "recovery_codes_made"
     USER_ADDED = "user_added"
     USER_INVITED = "user_invited"
+    ACCESS_LINK_MADE = "access_link_made"
     ROLE_CHANGED = "role_changed"
     SCOPE_CHANGED = "scope_changed"
     USER_DEACTIVATED = "user_deactivated"
@@ -55,6 +56,7 @@ LABELS: Final = {
     Action.RECOVERY_CODES_MADE: "Recovery codes made",
     Action.USER_ADDED: "User added",
     Action.USER_INVITED: "User invited",
+    Action.ACCESS_LINK_MADE: "Link to choose a password made",
     Action.ROLE_CHANGED: "Role changed",
     Action.SCOPE_CHANGED: "What a user may see changed",
     Action.USER_DEACTIVATED: "User deactivated",

@@ -44,7 +44,8 @@ MORNINGS: Final = 30.0
 MEASURING: Final = 10.0
 PULL_POLL: Final = 1.0
 """Somebody who pressed the button looks at the page meanwhile."""
-SPARED: Final = ((Channel.CONVERSION,), (Channel.DISPOSITION,), (Channel.REMINDER, Channel.MORNING), ())
+MAILS: Final = (Channel.REMINDER, Channel.MORNING, Channel.ACCESS)
+SPARED: Final = ((Channel.CONVERSION,), (Channel.DISPOSITION,), MAILS, ())
 """What each sending thread leaves to the others, so that one slow address cannot hold them all: mail has one server."""
 FINISH_WITHIN: Final = 7.0
 """Seconds a call may still take once the worker is told to stop; it must be gone within 10."""

@@ -20,6 +20,7 @@ class Channel(StrEnum):
     DISPOSITION = "disposition"
     REMINDER = "reminder"
     MORNING = "morning"
+    ACCESS = "access"
 
 
 class State(StrEnum):
@@ -59,7 +60,7 @@ class Outbound(Base):
     tlr_application_id: Mapped[str | None] = mapped_column(String(255))
     event: Mapped[str] = mapped_column(String(100))
     """Conversion event `1`, `2` or `3`; for a disposition, the configured event name; for a reminder, its number; for
-    a morning mail, its day there (2026-11-22)."""
+    a morning mail, its day there (2026-11-22); for an invitation, its link's public id."""
     stage: Mapped[str | None] = mapped_column(String(20))
     """Our stage that fired it; none for a mail, and for a conversion asked for through `/click/convert`."""
     event_time: Mapped[datetime] = mapped_column(UTCDateTime)

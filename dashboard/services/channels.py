@@ -18,7 +18,7 @@ from dashboard.clock import zone_named
 from dashboard.mail import Letter, Mailer
 from dashboard.models import FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
-from dashboard.services import cadence, morning, mornings, opt_outs, reminders, reporting
+from dashboard.services import access_links, cadence, invitations, morning, mornings, opt_outs, reminders, reporting
 from dashboard.services.cadence import APART
 from dashboard.services.reminder_rules import GONE_WORDS, Rules, last_written_at, no_longer_wanted
 from dashboard.talroo.conversions import ConversionClient
@@ -72,6 +72,7 @@ def ways(config: Config, *, abort_after: float) -> dict[Channel, Way]:
     if config.mail_url is not None and config.mail_from is not None:
         mailer = Mailer(config.mail_url, config.mail_from, abort_after=abort_after)
         found[Channel.MORNING] = Mornings(mailer, config.public_url)
+        found[Channel.ACCESS] = Invitations(mailer, rules)
         if rules.unready is None:
             found[Channel.REMINDER] = Reminders(mailer, rules)
     return found
@@ -217,6 +218,37 @@ class Mornings:
             one_click=False,
             automatic=True,
         )
+
+    def send(self, messages: Sequence[Letter], *, stop: threading.Event | None) -> Proof:
+        return self._mailer.send(messages[0], stop=stop)
+
+    def still_stands(self, session: Session, row: Outbound) -> bool:
+        """Asked when it is claimed again."""
+        return True
+
+    def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
+        """Nothing else depends on it."""
+
+
+class Invitations:
+    """Links to choose a password by, to those who work here."""
+
+    at_once = 1
+    deadline = mail.DEADLINE
+
+    def __init__(self, mailer: Mailer, rules: Rules) -> None:
+        self._mailer = mailer
+        self._rules = rules
+
+    def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:
+        link = invitations.link_of(session, row)
+        why = invitations.no_longer_wanted(session, link, now)
+        if why or link is None or link.user is None:
+            return NoLonger(why or access_links.REPLACED_WORDS)
+        address = access_links.address(link, self._rules.public_url, self._rules.secrets)
+        by = row.created_by.email if row.created_by else None
+        told = invitations.words(link, address, self._rules.public_url, by)
+        return Letter(id=row.public_id, to=link.user.email, subject=told.subject, text=told.text, automatic=by is None)
 
     def send(self, messages: Sequence[Letter], *, stop: threading.Event | None) -> Proof:
         return self._mailer.send(messages[0], stop=stop)

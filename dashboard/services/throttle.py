@@ -44,13 +44,14 @@ class _Limit:
     tries: int
 
 
-def begin(session: Session, email: str, address: str, *, now: datetime) -> None:
+def begin(session: Session, email: str, address: str, *, now: datetime, door: str = "") -> None:
     """Count a try. Raises `SignInThrottled` beyond a limit; the count is to be committed either way.
 
-    `email` folded; `address`: of the network, as text.
+    `email` folded; `address`: of the network, as text. `door`: what is tried, if it is counted apart from signing in.
     """
     session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
-    waits = [row.window_ends_at - now for row, most in _counted(session, email, address, now) if row.failures > most]
+    counted = _counted(session, email, address, now, door)
+    waits = [row.window_ends_at - now for row, most in counted if row.failures > most]
     if waits:
         raise SignInThrottled(max(1, int(max(waits).total_seconds())))
 
@@ -66,16 +67,18 @@ def forgive(session: Session, email: str, address: str) -> None:
     )
 
 
-def _counted(session: Session, email: str, address: str, now: datetime) -> Iterator[tuple[LoginThrottle, int]]:
+def _counted(
+    session: Session, email: str, address: str, now: datetime, door: str
+) -> Iterator[tuple[LoginThrottle, int]]:
     """Each limit's row with this try in it, and the limit; the account's own limit only for strangers' addresses."""
-    for limit in _limits(email, address):
+    for limit in _limits(email, address, door):
         fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
         session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
         session.execute(
             update(LoginThrottle).where(LoginThrottle.key == limit.key).values(failures=LoginThrottle.failures + 1)
         )
         row = session.get_one(LoginThrottle, limit.key, populate_existing=True)
-        if limit.key != _account(email) or not _is_known(session, email, address):
+        if limit.key != _account(email, door) or not _is_known(session, email, address):
             yield row, limit.tries
 
 
@@ -85,18 +88,18 @@ def _is_known(session: Session, email: str, address: str) -> bool:
     return session.scalar(found.limit(1)) is not None
 
 
-def _limits(email: str, address: str) -> tuple[_Limit, _Limit, _Limit]:
+def _limits(email: str, address: str, door: str = "") -> tuple[_Limit, _Limit, _Limit]:
     """The pair of account and address first."""
     network = _network(address)
     return (
-        _Limit(_hash(f"pair:{email}\0{network}"), TRIES_HERE),
-        _Limit(_account(email), TRIES_ELSEWHERE),
-        _Limit(_hash(f"address:{network}"), TRIES_ELSEWHERE),
+        _Limit(_hash(f"{door}pair:{email}\0{network}"), TRIES_HERE),
+        _Limit(_account(email, door), TRIES_ELSEWHERE),
+        _Limit(_hash(f"{door}address:{network}"), TRIES_ELSEWHERE),
     )
 
 
-def _account(email: str) -> str:
-    return _hash(f"account:{email}")
+def _account(email: str, door: str) -> str:
+    return _hash(f"{door}account:{email}")
 
 
 def _network(address: str) -> str:

@@ -16,10 +16,22 @@ from dashboard.services.accounts import SESSION_LIFE
 from dashboard.web import edge, errors, formatting, fragments, security, static_files
 
 SCREENS: Final = (
-    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "team", "bulk"),
+    *(
+        "receiving",
+        "clicks",
+        "session",
+        "access",
+        "settings",
+        "me",
+        "applications",
+        "people",
+        "outcome",
+        "team",
+        "bulk",
+    ),
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
-    *("conversions", "dispositions", "deliveries", "integration", "scope", "health"),
+    *("conversions", "dispositions", "deliveries", "integration", "users", "scope", "health"),
 )
 
 LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}

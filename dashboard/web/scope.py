@@ -55,7 +55,7 @@ def save(public_id: str) -> Answer:
     told = _told(user, wanted, hidden)
     db.session.commit()
     flash(told, "info" if hidden or (wanted.is_limited and wanted.is_empty) else "success")
-    return redirect(url_for("scope.show", public_id=public_id))
+    return redirect(url_for("users.show", public_id=public_id, _anchor="scope"))
 
 
 def _wanted(session: Session) -> Scope:

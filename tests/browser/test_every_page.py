@@ -15,7 +15,7 @@ from tests.browser.inhabited import Inhabited
 from tests.stocked_site import Stocked
 
 PAGES = {
-    "nobody": ("/login", "/unsubscribe/link", "/nowhere"),
+    "nobody": ("/login", "/unsubscribe/link", "/nowhere", "/forgot", "/access/none", "/setup/none"),
     "recruiter": (
         "/applications",
         "/applications?q=nobody-is-called-so",
@@ -33,13 +33,21 @@ PAGES = {
         *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
         *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
         *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
-        *("/incomplete/templates/new", "/incomplete/jobs"),
+        *("/incomplete/templates/new", "/incomplete/jobs", "/admin/users"),
     ),
     "it_admin": ("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 
-FOLLOWED = ("files.preview", "bulk.show", "deliveries.show", "reminder_templates.show", "follow_up_jobs.show")
+FOLLOWED = (
+    "users.show",
+    "scope.show",
+    "files.preview",
+    "bulk.show",
+    "deliveries.show",
+    "reminder_templates.show",
+    "follow_up_jobs.show",
+)
 """Pages whose ids only the site knows: tests below get there by their links."""
 
 EXPECTED = ("status of 40[34]",)

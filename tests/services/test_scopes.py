@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from dashboard import reach, search
 from dashboard.models import Application, AuditEntry, Job, User, UserScope
 from dashboard.reach import EVERYTHING
-from dashboard.services import audit, scopes
+from dashboard.services import scopes
 from dashboard.services.review import BadChange
 from dashboard.services.scopes import MOST, OFFERED, Scope
 from tests.colleagues import by, do
@@ -21,7 +21,6 @@ from tests.outbox_fixtures import NOON, add_applicant, add_recruiter
 
 @pytest.fixture
 def jobs(session: Session) -> list[Job]:
-    audit.keep_chain(session.get_bind().engine, ("a secret of the tests",))
     told = (("WH-1", "Picker", "Harbor & Vale"), ("WH-2", "Driver", "HARBOR & vale"), ("OI-1", "Welder", "Oak & Iron"))
     made = [
         Job(

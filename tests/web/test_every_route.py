@@ -32,14 +32,17 @@ MAY = {
     "stops": {"hr_admin"},
     "integration": {"hr_admin", "it_admin"},
     "deliveries": {"hr_admin", "it_admin"},
+    "users": {"hr_admin", "it_admin"},
     "scope": {"hr_admin", "it_admin"},
     "home": set(ROLES),
     "session.logout": set(ROLES),
     "settings": set(ROLES),
+    "me": set(ROLES),
 }
 PUBLIC_ADDRESSES = {
     *("static", "receiving.receive", "clicks.land", "clicks.convert", "session.login", "session.sign_in"),
     *("unsubscribe.show", "unsubscribe.opt_out"),
+    *("access.show", "access.choose", "access.set_up", "access.begin", "access.forgot", "access.ask"),
     *("health.healthz", "health.readyz", "health.prometheus"),
 }
 
