@@ -104,6 +104,7 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
             "access": _invited(app),
             "files": session.scalar(select(Attachment.public_id).where(Attachment.question_id.is_(None)).limit(1)),
             "deliveries": session.scalar(select(Delivery.public_id).where(Delivery.status == "accepted").limit(1)),
+            "scope": session.scalar(select(User.public_id).where(User.role == Role.RECRUITER).limit(1)),
             "unsubscribe": opt_outs.token(f"{CANARY}@example.com", "none", app.config["SECRET_KEY"]),
             "kept delivery": session.scalar(select(Delivery.public_id).where(Delivery.status == "kept").limit(1)),
             "conversions": session.scalar(

@@ -301,5 +301,6 @@ def find_or_make_job(session: Session, facts: JobFacts) -> int | None:
     if found:
         return int(found[0])
     row = facts.as_row() | {"public_id": public_id(), "identity": identity, "reference": reference}
+    row["company_term"] = search.term("company", facts.company) if facts.company else None
     made = _INSERT_JOB.first(session, row) or _JOB_ID.first(session, {"identity": identity})
     return int(made[0])

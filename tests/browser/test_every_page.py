@@ -46,6 +46,7 @@ PAGES = {
 
 FOLLOWED = (
     "users.show",
+    "scope.show",
     "files.preview",
     "bulk.show",
     "deliveries.show",

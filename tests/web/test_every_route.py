@@ -37,6 +37,7 @@ MAY = {
     "rehearsal": {"hr_admin", "it_admin"},
     "deliveries": {"hr_admin", "it_admin"},
     "deliveries.body": {"hr_admin"},
+    "scope": {"hr_admin", "it_admin"},
     "home": set(ROLES),
     "session.logout": set(ROLES),
     "settings": set(ROLES),
