@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,13 +28,16 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.orm import Session
 
 from dashboard import schema
 from dashboard.backup import keep
 from dashboard.backup.archive import Manifest, NoBackup, Reader, decode, opened
 from dashboard.backup.dump import Told
 from dashboard.backup.keep import Kept
+from dashboard.database import Base
 from dashboard.models import Application, SyncState, WorkerBeat
+from dashboard.services import cleaning, erasing, promises
 from dashboard.services.files import FileStore
 
 ALIVE_WITHIN: Final = timedelta(seconds=15)
@@ -54,11 +57,10 @@ class OldTables(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came of it. `kept`: of what was in place, in words; `gone`: contents that nothing refers to any more."""
+    """What came of it. `kept`: of what was in place, in words."""
 
     manifest: Manifest
     kept: tuple[str, ...]
-    gone: frozenset[str]
 
 
 def check(path: Path, *, secrets: Sequence[str], told: Told = lambda _done: None) -> Manifest:
@@ -77,12 +79,11 @@ def restore(
     now: datetime,
     migrate: Migrate,
     told: Told = lambda _done: None,
-    finish: Callable[[Connection], None] = lambda _connection: None,
 ) -> Restored:
     """Check the backup, load it, and put it in the place of what `engine` and `store` hold.
 
-    `finish`: what else must be done before anybody sees it. Raises `NoBackup`, `InUse`, `OldTables`, `OSError`; after
-    each of them everything is as it was.
+    Whoever was erased, there or in the backup, is erased again before anybody can see it. Raises `NoBackup`, `InUse`,
+    `OldTables`, `OSError`; after each of them everything is as it was.
     """
     with opened(path, secrets) as archive:
         _check(archive, told)
@@ -90,12 +91,19 @@ def restore(
             store.put(sha256, archive.file(sha256))
             told(1)
         place = _in_postgresql if engine.dialect.name == "postgresql" else _in_sqlite
-        with place(engine, archive.manifest, now) as (connection, kept):
+        with place(engine, archive.manifest, secrets, now) as (connection, kept):
             _load(connection, archive, migrate, told)
             keep.put(connection, kept, archive.manifest)
             _begin_anew(connection)
-            finish(connection)
-        return Restored(archive.manifest, tuple(kept.words), kept.contents - set(archive.files))
+        _forget(engine, store, kept.contents - set(archive.files), now)
+        return Restored(archive.manifest, tuple(kept.words))
+
+
+def _forget(engine: Engine, store: FileStore, gone: Iterable[str], now: datetime) -> None:
+    """Delete contents that nothing refers to any more: those that came after the backup, and of whoever was erased."""
+    for sha256 in gone:
+        store.delete(sha256)
+    cleaning.finish(engine, store, clock=lambda: now)
 
 
 def _check(archive: Reader, told: Told) -> None:
@@ -119,8 +127,6 @@ def _load(connection: Connection, archive: Reader, migrate: Migrate, told: Told)
             if rows := [_row(table, contents.columns, values) for values in part]:
                 connection.execute(insert(table), rows)
             told(len(part))
-    if connection.dialect.name == "postgresql":
-        _count_on(connection, there)
     migrate(connection, schema.newest_revision())
 
 
@@ -137,9 +143,9 @@ def _fitting(table: Table, name: str, value: Any) -> Any:
     return bool(value) if isinstance(kind, Boolean) and value is not None else value
 
 
-def _count_on(connection: Connection, there: MetaData) -> None:
+def _count_on(connection: Connection) -> None:
     """Have PostgreSQL number new rows from where the old ones end."""
-    for table in there.tables.values():
+    for table in Base.metadata.sorted_tables:
         for column in table.columns:
             if not isinstance(column.type, Integer):
                 continue
@@ -153,13 +159,17 @@ def _begin_anew(connection: Connection) -> None:
     """What is derived is made again by the worker; nobody is pulling."""
     connection.execute(update(Application).values(unindexed=1))
     connection.execute(update(SyncState).values(lease_until=None, asked_at=None))
+    if connection.dialect.name == "postgresql":
+        _count_on(connection)
 
 
 # --- SQLite: a new file beside the old one, exchanged by renaming -----------------------------------------------------
 
 
 @contextmanager
-def _in_sqlite(engine: Engine, manifest: Manifest, _now: datetime) -> Iterator[tuple[Connection, Kept]]:
+def _in_sqlite(
+    engine: Engine, manifest: Manifest, secrets: Sequence[str], now: datetime
+) -> Iterator[tuple[Connection, Kept]]:
     path = Path(engine.url.database or "")
     engine.dispose()
     draft = path.with_name(f"{path.name}.restoring")
@@ -169,9 +179,19 @@ def _in_sqlite(engine: Engine, manifest: Manifest, _now: datetime) -> Iterator[t
         with _locked(path, manifest) as kept:
             with _scratch(draft) as connection:
                 yield connection, kept
+            _bury(draft, secrets, now)
             _exchange(draft, path)
     finally:
-        draft.unlink(missing_ok=True)
+        for left in path.parent.glob(f"{draft.name}*"):
+            left.unlink(missing_ok=True)
+
+
+def _bury(draft: Path, secrets: Sequence[str], now: datetime) -> None:
+    new = create_engine(f"sqlite:///{draft}", poolclass=NullPool, hide_parameters=True)
+    promises.prepare(new, secrets)
+    with Session(new) as session:
+        erasing.bury_again(session, at=now)
+    new.dispose()
 
 
 @contextmanager
@@ -231,7 +251,9 @@ def _exchange(draft: Path, path: Path) -> None:
 
 
 @contextmanager
-def _in_postgresql(engine: Engine, manifest: Manifest, now: datetime) -> Iterator[tuple[Connection, Kept]]:
+def _in_postgresql(
+    engine: Engine, manifest: Manifest, _secrets: Sequence[str], now: datetime
+) -> Iterator[tuple[Connection, Kept]]:
     with engine.begin() as connection:
         connection.execute(text(_WAIT_FOR_LOCKS))
         kept = Kept()
@@ -240,6 +262,9 @@ def _in_postgresql(engine: Engine, manifest: Manifest, now: datetime) -> Iterato
             kept = _kept(connection, manifest)
             _drop_everything(connection)
         yield connection, kept
+        # Within this one transaction: what it commits and takes back are parts of it.
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            erasing.bury_again(session, at=now)
 
 
 def _refuse_while_working(connection: Connection, now: datetime) -> None:

@@ -12,12 +12,13 @@ import pytest
 from alembic import command
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import MetaData, Table, create_engine, select, update
+from sqlalchemy import MetaData, Table, create_engine, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard import schema
 from dashboard.backup import archive, dump
 from dashboard.clock import utcnow
+from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import (
     Application,
@@ -25,6 +26,7 @@ from dashboard.models import (
     Attempt,
     AuditEntry,
     Delivery,
+    Erasure,
     OptOut,
     Outbound,
     StoredFile,
@@ -32,7 +34,8 @@ from dashboard.models import (
     User,
 )
 from dashboard.models.outbound import State
-from dashboard.services import accounts, audit, intake
+from dashboard.services import accounts, audit, erasing, intake
+from dashboard.services.erasing import By, Cause
 from tests.application import DATABASES, PASSWORD, MakeApp, signed_in_client
 from tests.factories import as_body, event, payload, signed
 from tests.stocked_site import token_of
@@ -205,6 +208,28 @@ def test_opt_outs_and_erasure_marks_stay(app: Flask, make: Callable[..., Flask],
                 "a" * 64,
                 "b" * 64,
             )
+
+
+def test_whoever_was_erased_since_is_not_brought_back(app: Flask, tmp_path: Path):
+    hired = lived_in(app)
+    path = backed_up(app, tmp_path / "whole.tar")
+    with database(app) as session:
+        start_writing(session)
+        erasing.erase(session, [hired], By(Cause.REQUEST, "asked", utcnow()))
+    restored(app, path)
+    with database(app) as session:
+        assert session.scalar(select(Application).where(Application.public_id == hired)) is None
+        assert session.scalar(select(func.count()).select_from(Attachment)) == 0
+        assert session.scalars(select(Erasure.finished_at)).all().count(None) == 0
+    assert not [path for path in (tmp_path / "first").rglob("*") if path.is_file()]
+
+
+def test_what_came_after_the_backup_leaves_no_file_behind(app: Flask, tmp_path: Path):
+    deliver(app, event())
+    path = backed_up(app, tmp_path / "whole.tar")
+    deliver(app, payload("complete"))
+    restored(app, path)
+    assert not [path for path in (tmp_path / "first").rglob("*") if path.is_file()]
 
 
 def test_the_audit_log_goes_on(app: Flask, tmp_path: Path):
