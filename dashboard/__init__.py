@@ -9,9 +9,10 @@ from config import ROOT, Config
 from dashboard import cli, web
 from dashboard.database import keep_promises
 from dashboard.extensions import csrf, db, login_manager
-from dashboard.services import audit
+from dashboard.services import audit, tombstones
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
+from dashboard.services.notebook import Notebook
 from dashboard.services.together import Together
 from dashboard.traffic import Traffic
 
@@ -33,7 +34,10 @@ def create_app(config: Config) -> Flask:
         engine = db.engine
     keep_promises(engine)
     audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
+    tombstones.keep_keys(engine, (config.secret_key, *config.secret_key_retired))
     app.extensions["deliveries"] = Together(lambda: Session(engine), shared=engine.dialect.name == "sqlite")
+
+    app.extensions["notebook"] = Notebook(lambda: Session(engine), config.secret_key)
 
     web.init_app(app)
     cli.init_app(app)

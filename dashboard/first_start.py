@@ -1,4 +1,4 @@
-"""What a fresh checkout lacks and `make run` makes: a private `var/`, keys, the sandbox's settings, first log-ins.
+"""What a fresh checkout lacks and `make run` makes: a private `var/`, keys, the sandbox's settings and log-ins.
 
 Everything made here is kept in `var/`, so that the next start finds the same.
 """
@@ -28,6 +28,7 @@ FIRST_USERS: Final = {
     "hr_admin": "hr@example.com",
     "it_admin": "it@example.com",
 }
+"""Of the sandbox. Anywhere else the first administrator makes their own, by the set-up link."""
 
 _DISPOSITIONS_TO_SHOW: Final = "interview=interview,offer=offer,hired=hired,rejected=rejected"
 

@@ -67,6 +67,8 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
         }
         app = create_app(Config(database_url=url, **{**defaults, **settings}))
         share_with(app)
+        # Writes when a page asks for it: by itself, it would now and then take a test's turn.
+        app.extensions["notebook"].close()
         made.append(app)
         return app
 

@@ -24,7 +24,7 @@ from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure, start_writing
 from dashboard.logs import without_contents
 from dashboard.models import Attempt, Outbound
-from dashboard.models.outbound import Channel, State
+from dashboard.models.outbound import ERASED, Channel, State
 from dashboard.services.channels import NoLonger, NotBefore, Way
 
 log = logging.getLogger(__name__)
@@ -146,6 +146,11 @@ def record(
             )
         )
         row = session.scalars(_locked(Outbound.id == item.id)).one()
+        if row.business_key.startswith(ERASED):
+            # Erased over a call that outlived its lease: what was answered may name them.
+            blank = update(Attempt).where(Attempt.outbound_id == row.id).values(answer=None, error=None)
+            session.execute(blank)
+            continue
         # Fenced by the attempt's number: a lease may have lapsed meanwhile, and the row belongs to another attempt.
         if row.state == State.SENDING and row.attempts == item.number:
             row.last_status = proof.status

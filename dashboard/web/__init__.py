@@ -16,10 +16,26 @@ from dashboard.services.accounts import SESSION_LIFE
 from dashboard.web import edge, errors, formatting, fragments, noting, security, static_files, tracing
 
 SCREENS: Final = (
-    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "team", "bulk"),
+    *(
+        "receiving",
+        "clicks",
+        "session",
+        "access",
+        "code",
+        "oidc",
+        "settings",
+        "second_factor",
+        "me",
+        "applications",
+        "people",
+        "outcome",
+        "team",
+        "bulk",
+    ),
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
-    *("conversions", "dispositions", "deliveries", "integration", "audit", "health"),
+    *("conversions", "dispositions", "deliveries", "integration", "rehearsal"),
+    *("users", "scope", "audit", "privacy", "health"),
 )
 
 LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}

@@ -21,6 +21,7 @@ from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
 from dashboard.services import indexing
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import FileStore
+from dashboard.services.notebook import Notebook
 from dashboard.services.reporting import Rules
 from dashboard.services.together import Together
 
@@ -44,9 +45,14 @@ def deliveries() -> Together:
     return cast("Together", current_app.extensions["deliveries"])
 
 
+def notebook() -> Notebook:
+    """Where requests note in passing who was refused and which secret proved something."""
+    return cast("Notebook", current_app.extensions["notebook"])
+
+
 def reading() -> Session:
     """The request's database session."""
-    return cast("Session", db.session)
+    return cast("Session", db.session())  # itself: what stands in for it cannot do everything
 
 
 def writing() -> Session:
@@ -64,6 +70,12 @@ def let_the_index_catch_up() -> None:
     """Before the index is asked: whatever waits for it is put into it. Ends what the request's session has read."""
     reading().rollback()
     indexing.catch_up(storing)
+
+
+def let_the_notebook_catch_up() -> None:
+    """Before a page tells of it: what was noted in passing is written down. Ends what the session has read."""
+    reading().rollback()
+    notebook().flush()
 
 
 def storing() -> Session:

@@ -199,7 +199,7 @@ def _page() -> int:
 
 
 def _find(public_id: str) -> Attachment:
-    attachment: Attachment = queries.attachment(reading(), public_id) or abort(404)
+    attachment: Attachment = queries.attachment(reading(), public_id, current_user.reach) or abort(404)
     # A file belongs to its application: who may not see the one may not see the other.
     if not attachment.application.completed and not allows(current_user.role, Permission.INCOMPLETE):
         abort(404)

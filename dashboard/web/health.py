@@ -15,8 +15,9 @@ from dashboard import metrics, schema
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.permissions import PUBLIC, needs
+from dashboard.services import secret_uses
 from dashboard.traffic import Key, Times
-from dashboard.web.edge import file_store, reading, settings
+from dashboard.web.edge import file_store, notebook, reading, settings
 from dashboard.web.tracing import traffic
 
 bp = Blueprint("health", __name__)
@@ -129,7 +130,10 @@ _HISTOGRAMS: Final = {
 def _has_token() -> bool:
     token = settings().metrics_token
     given = request.headers.get("Authorization", "").encode("utf-8", "replace")
-    return token is not None and hmac.compare_digest(given, f"Bearer {token}".encode())
+    if token is None or not hmac.compare_digest(given, f"Bearer {token}".encode()):
+        return False
+    notebook().proved(secret_uses.METRICS, token, utcnow())
+    return True
 
 
 def _is_this_machine() -> bool:

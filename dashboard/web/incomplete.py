@@ -54,7 +54,7 @@ def index() -> str:
         filters=asked,
         waiting=worklist.waiting_for(session, page.rows),
         most_messages=MAX_MESSAGES,
-        jobs=queries.job_choices(session, asked.job),
+        jobs=queries.job_choices(session, current_user.reach, asked.job),
         tiles=worklist.tiles(session, now),
         lately=worklist.came_back_lately(session) if asked.show == "open" else (),
         select_page=request.args.get("select") == "page",
@@ -102,7 +102,7 @@ def show(public_id: str) -> str:
         messages=worklist.messages_to(session, application),
         now=now,
         sheet=reading_verbs.answers(application),
-        timeline=reading_verbs.timeline(session, application, now=now),
+        timeline=reading_verbs.timeline(session, application, current_user.reach, now=now),
         short_text=_short_text(application),
         sms_url=_sms_url(application),
     )
