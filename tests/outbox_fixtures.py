@@ -49,6 +49,9 @@ def session(engine: Engine) -> Iterator[Session]:
         yield opened
 
 
+KEY = "for the tests only, nothing is secret"
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -60,7 +63,7 @@ def make_worker(engine: Engine, clock: Clock, tmp_path: Path) -> Callable[..., W
 
     def make(url: str, *, deadline: int = 1, lease: timedelta | None = None, **settings: Any) -> Worker:
         chosen = {"talroo_conversion_url": url, "talroo_disposition_url": f"{url}/disposition/v1/events", **settings}
-        config = Config(secret_key="for the tests only, nothing is secret", talroo_call_deadline=deadline, **chosen)
+        config = Config(secret_key=KEY, talroo_call_deadline=deadline, metrics_dir=f"{tmp_path}/metrics", **chosen)
         return Worker(config, engine, LocalFiles(tmp_path / "files"), clock=clock, rng=random.Random(1), lease=lease)
 
     return make
@@ -85,7 +88,7 @@ def open_engine(url: str) -> Engine:
     made = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
     keep_promises(made)
     share_statements(made)
-    audit.keep_chain(made, ["for the tests only, nothing is secret"])
+    audit.keep_chain(made, (KEY,))
     return made
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +17,13 @@ from sqlalchemy.orm import Session
 
 from config import Config
 from dashboard.database import start_writing
-from dashboard.models import SyncKind, SyncRun, WorkerBeat
+from dashboard.models import AuditEntry, SyncKind, SyncRun, WorkerBeat
 from dashboard.models.outbound import Channel, State
-from dashboard.services import outbox, sync
+from dashboard.services import audit, outbox, sync
 from dashboard.services.channels import Conversions, Dispositions, Mornings, Reminders, ways
 from dashboard.services.outbox import Item
 from dashboard.talroo.http import Proof, TalrooUnavailable
+from dashboard.traffic import Traffic
 from dashboard.worker import MAILS, SPARED, Worker, beat, last_beat
 from tests.infrastructure.postgres import Cluster
 from tests.outbox_fixtures import (
@@ -325,3 +328,24 @@ def test_sigterm_in_the_middle_of_a_slow_call_ends_the_process_long_before_the_c
         assert session.scalar(select(func.count()).select_from(WorkerBeat)) == 0
     engine.dispose()
     assert "Traceback" not in site.log
+
+
+def test_a_worker_notes_the_settings_it_starts_with_and_tells_where_the_audit_log_ends(
+    make_worker: MakeWorker, session: Session, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level("INFO", "dashboard.worker"):
+        make_worker(NOWHERE).once()
+        make_worker(NOWHERE, web_workers=7).once()
+    ends = [record.args[0] for record in caplog.records if record.msg == "the audit log ends with %s"]
+    assert [end.number for end in ends] == [1, 2]
+    assert ends[-1] == audit.head(session)
+    last = session.scalars(select(AuditEntry.details).where(AuditEntry.number == 2)).one()
+    assert json.loads(last)["settings"] == ["WEB_WORKERS"]
+
+
+def test_calls_to_the_outside_are_counted_by_how_they_ended(
+    make_worker: MakeWorker, upstream: Upstream, hired: int, tmp_path: Path
+):
+    make_worker(upstream.url).once()
+    counted = Traffic(f"{tmp_path}/metrics").read()
+    assert {key: times.count for key, times in counted.items()} == {("send", ("conversion", "sent")): 1}

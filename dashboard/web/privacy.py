@@ -25,6 +25,7 @@ from dashboard.services import audit, cleaning, erasing, handing_out, holding, r
 from dashboard.services.audit import Subject
 from dashboard.services.erasing import REASONS, By, CannotErase, Cause
 from dashboard.services.holding import BadHold, Keeping
+from dashboard.web import noting
 from dashboard.web.edge import drawings, file_store, reading, remote_address, settings, writing
 from dashboard.web.formatting import viewer_zone
 
@@ -163,6 +164,7 @@ def export(public_id: str) -> Response:
 
 def _page(public_id: str, session: Session, problem: str = "") -> str:
     application = whose.find(session, public_id) or abort(404)
+    noting.application_shown(application, page="privacy")
     applications = whose.applications_of(session, application)
     chosen = set(request.values.getlist("application")) or {one.public_id for one in applications}
     meant = [one for one in applications if one.public_id in chosen]

@@ -70,6 +70,7 @@ def main(database_url: str, upstream_url: str, files: str, lease: str) -> None:
         talroo_conversion_url=upstream_url,
         talroo_disposition_url=f"{upstream_url}/disposition/v1/events",
         talroo_call_deadline=5,
+        metrics_dir=f"{files}/metrics",
     )
     store = LocalFiles(Path(files))
     children = []

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import joinedload
 
+from config import ROOT
 from dashboard import audit_list
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
@@ -87,6 +88,10 @@ def test_a_page_fetched_ahead_is_told_from_one_that_is_shown(app, recruiter, arr
     for _ in range(3):
         assert post(recruiter, f"/applications/{arrived}/looking").status_code == 200
     assert noted(app)[1:] == [("application_viewed", arrived, {"from_memory": 1})]
+
+
+def test_the_page_in_memory_is_fetched_with_the_header_that_says_so():
+    assert f'"{AHEAD}"' in (ROOT / "static/js/review.js").read_text()
 
 
 def test_that_somebody_else_fetched_it_ahead_says_nothing_of_the_reader(app, recruiter, sign_in, arrived):

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from dashboard.extensions import db
+from tests.noting import notes
 from tests.stocked_site import Stocked, token_of
 
 MOST: Final = 5
@@ -39,9 +40,6 @@ NO_PAGES: Final = {"health.prometheus", "health.readyz"}
 @pytest.fixture
 def app(make_app: Callable[..., Flask], sqlite_url: str) -> Flask:
     return make_app(sqlite_url)
-
-
-NOTES: Final = ("INSERT INTO audit_entry", "UPDATE audit_head", "SELECT audit_head.number, audit_head.digest")
 
 
 @contextmanager
@@ -76,7 +74,7 @@ def test_no_page_takes_more_statements_than_it_may(stocked: Stocked, sign_in: Ca
         client.get(address, buffered=True)  # what a process keeps from then on is read once
         with statements(stocked.app) as sent:
             client.get(address, buffered=True)
-        noting = [one for one in sent if one.startswith(NOTES)]
+        noting = [one for one in sent if notes(one)]
         assert len(noting) <= NOTING or endpoint.endswith("csv"), noting
         if len(sent) - len(noting) > most(endpoint):
             wrong.append(
