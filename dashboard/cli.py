@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import random
 import sys
@@ -21,7 +20,7 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import AccessLink, Role
-from dashboard.services import access_links, accounts
+from dashboard.services import access_links, accounts, second_factor
 from dashboard.services import users as user_verbs
 from dashboard.services.activity import By
 
@@ -31,10 +30,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def init_app(app: Flask) -> None:
+    from dashboard.cli_audit import audit
     from dashboard.cli_backup import backup, restore
+    from dashboard.cli_privacy import privacy
     from dashboard.cli_sync import sync
 
-    for command in (users, web, worker, sandbox, seed, sync, backup, restore):
+    for command in (users, web, worker, sandbox, seed, sync, audit, backup, restore, privacy):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.
@@ -97,7 +98,6 @@ def worker(context: click.Context, *, once: bool) -> None:
     """Run all background work: reports to Talroo, pulling from it, reading files. Several may run."""
     from dashboard.worker import Worker, run_until_signalled
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     working = Worker.of(context.find_object(ScriptInfo).load_app())  # type: ignore[union-attr]
     if once:
         working.once()
@@ -158,6 +158,19 @@ def print_reset_link(email: str) -> None:
     except accounts.AccountError as problem:
         fail(str(problem))
     _print_link(link)
+
+
+@users.command("reset-second-factor")
+@click.argument("email")
+@in_one_line
+def reset_second_factor(email: str) -> None:
+    """For whoever lost phone and recovery codes: their password alone lets them in until they set it up anew."""
+    start_writing(db.session())
+    user = accounts.locked(db.session(), _user_called(email))
+    if not second_factor.reset(db.session(), user, _by_command()):
+        fail(f"{user.email} has no second factor.")
+    db.session.commit()
+    click.echo(f"The second factor of {user.email} is reset.")
 
 
 @users.command("setup-link")

@@ -52,12 +52,15 @@ class Stocked:
             "clicks.",
             "health.",
             "files.download",
+            "deliveries.body",
+            "privacy.export",
             "files.picture",
             "files.preview_part",
             "outcome.show",
             "team.look",
             "views.bar",
             "incomplete.pulling",
+            "oidc.",
             "home",
         )
         for endpoint, address in self.addresses():
@@ -92,6 +95,7 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
             "bulk": _done_to_many(sign_in("hr_admin"), hired),
             "views": _view_of(session()),
             "people": hired,
+            "privacy": hired,
             "incomplete": begun,
             "follow_up_jobs": session.scalar(select(Job.public_id).limit(1)),
             "reminder_templates": session.scalar(select(ReminderTemplate.public_id).limit(1)),
@@ -100,6 +104,7 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
             "access": _invited(app),
             "files": session.scalar(select(Attachment.public_id).where(Attachment.question_id.is_(None)).limit(1)),
             "deliveries": session.scalar(select(Delivery.public_id).where(Delivery.status == "accepted").limit(1)),
+            "scope": session.scalar(select(User.public_id).where(User.role == Role.RECRUITER).limit(1)),
             "unsubscribe": opt_outs.token(f"{CANARY}@example.com", "none", app.config["SECRET_KEY"]),
             "kept delivery": session.scalar(select(Delivery.public_id).where(Delivery.status == "kept").limit(1)),
             "conversions": session.scalar(

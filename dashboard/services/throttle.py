@@ -1,7 +1,8 @@
 """How often somebody may try to sign in.
 
 A try is counted before its password is checked and taken back when that was right, so that many tries at once cannot
-all pass a limit that none has reached yet. There are three limits: for an account from one network address, for a
+all pass a limit that none has reached yet. Codes of a second factor are counted apart from passwords, since a right
+password must not forgive wrong codes. There are three limits: for an account from one network address, for a
 network address whatever the account, and for an account from anywhere. The last does not bind an address its owner has
 signed in from before: a stranger who guesses should not lock the owner out.
 """
@@ -30,6 +31,11 @@ TRIES_ELSEWHERE: Final = 100
 _IPV6_HOUSEHOLD: Final = 64
 
 
+CODES: Final = "code "
+"""The door of second factors. Three of a million codes count at any moment: with `TRIES_HERE` a window for one account
+from anywhere, finding one takes a year of asking by somebody who has the password."""
+
+
 class SignInThrottled(Exception):
     """Too many tries of late. `seconds`: until the next one counts."""
 
@@ -56,9 +62,9 @@ def begin(session: Session, email: str, address: str, *, now: datetime, door: st
         raise SignInThrottled(max(1, int(max(waits).total_seconds())))
 
 
-def forgive(session: Session, email: str, address: str) -> None:
-    """The password was right: the pair starts afresh, and this try counts against nobody."""
-    pair, *others = _limits(email, address)
+def forgive(session: Session, email: str, address: str, *, door: str = "") -> None:
+    """What was tried was right: the pair starts afresh, and this try counts against nobody."""
+    pair, *others = _limits(email, address, door)
     session.execute(delete(LoginThrottle).where(LoginThrottle.key == pair.key))
     session.execute(
         update(LoginThrottle)
@@ -88,12 +94,12 @@ def _is_known(session: Session, email: str, address: str) -> bool:
     return session.scalar(found.limit(1)) is not None
 
 
-def _limits(email: str, address: str, door: str = "") -> tuple[_Limit, _Limit, _Limit]:
+def _limits(email: str, address: str, door: str) -> tuple[_Limit, _Limit, _Limit]:
     """The pair of account and address first."""
     network = _network(address)
     return (
         _Limit(_hash(f"{door}pair:{email}\0{network}"), TRIES_HERE),
-        _Limit(_account(email, door), TRIES_ELSEWHERE),
+        _Limit(_account(email, door), TRIES_HERE if door == CODES else TRIES_ELSEWHERE),
         _Limit(_hash(f"{door}address:{network}"), TRIES_ELSEWHERE),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
@@ -12,12 +13,16 @@ from werkzeug.wrappers import Response
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
+from dashboard.models import User
 from dashboard.permissions import PUBLIC, SIGNED_IN, needs
-from dashboard.services import accounts, audit, throttle
+from dashboard.services import accounts, audit, half_signed_in, throttle
 from dashboard.web.edge import first_page, reading, remote_address, writing
 from dashboard.web.security import SignedIn
 
 bp = Blueprint("session", __name__)
+
+HALF: Final = "half"
+"""Where the cookie says whose password was given without their code so far: `services/half_signed_in.py`."""
 
 
 @bp.get("/login")
@@ -45,8 +50,25 @@ def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     if user is None:
         _note_failure(email, now)
         return _again(email, ["The e-mail address or the password is not right."]), 401
-    begin(user.id, "password", now=now)
-    return redirect(_safe(request.form.get("next")) or first_page())
+    return enter(user, "password", now=now, wanted=onward())
+
+
+def enter(user: User, how: str, *, now: datetime, wanted: str | None) -> Response:
+    """Let in whoever gave a password, or a link that stands for one: at once, or asking for their second factor first.
+
+    `how`, `now`: as for `begin`. `wanted`: where they wanted to go, on this site.
+    """
+    if user.totp_since is None:
+        begin(user.id, how, now=now)
+        return redirect(wanted or first_page())
+    session.clear()
+    session[HALF] = half_signed_in.begin(user, now=now)
+    return redirect(url_for("code.ask", next=wanted))
+
+
+def onward() -> str | None:
+    """Where whoever signs in wanted to go, as the form or the address says: a path on this site, or None."""
+    return _safe(request.values.get("next"))
 
 
 def begin(user_id: int, how: str, *, now: datetime) -> None:
