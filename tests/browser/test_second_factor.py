@@ -41,7 +41,7 @@ def place(make_app: Callable[..., Flask], sqlite_url: str, new_page: PageFactory
     url = f"http://127.0.0.1:{port}"
     with IdentityProvider(redirect_uri=f"{url}/login/oidc/callback") as provider:
         wanted = {"totp_required_roles": ("it_admin",), "oidc_roles": {"recruiters": "recruiter"}}
-        scopes = {"oidc_scopes": ("openid", "email", "groups")}
+        scopes = {"oidc_scopes": "openid email groups"}
         app = make_app(sqlite_url, public_url=url, **provider.settings, **wanted, **scopes)
         with app.app_context():
             for role in ("recruiter", "it_admin"):
@@ -122,7 +122,7 @@ def test_it_is_set_up_and_signs_in_by_the_app_and_by_a_recovery_code(place: Plac
 
 
 def test_the_code_to_scan_is_large_and_black_on_white_in_the_dark_too(place: Place):
-    """Whether a camera reads it is the library's to prove; here, that it is large, and black on white in the dark, too."""
+    """Whether a camera reads it is the library's to prove; here, that it is large, and black on white anywhere."""
     page = place.open(theme="dark")
     sign_in(page)
     page.wait_for_url("**/applications")
