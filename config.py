@@ -54,6 +54,21 @@ def _secret(raw: str) -> str:
     return raw
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if raw.lower() not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return raw.lower()
+
+    return read
+
+
+def _absolute(raw: str) -> str:
+    if not raw.startswith("/"):
+        raise ValueError("must be an absolute path")
+    return raw
+
+
 def _web_address(raw: str) -> str:
     try:
         parts = urlsplit(raw)
@@ -231,6 +246,11 @@ class Config:
     click_destinations: tuple[str, ...] = _setting(_origins, ())
     click_api_token: str | None = _setting(_text, None)
     metrics_token: str | None = _setting(_text, None)
+    metrics_dir: str = _computed(_absolute, lambda: str(VAR / "metrics"))
+    log_format: str | None = _setting(_one_of("json", "text"), None)
+    log_level: str = _setting(_one_of("debug", "info", "warning", "error"), "info")
+    log_file: str | None = _setting(_absolute, None)
+    retention_months: int = _setting(_whole(0, 600), 24)
     web_workers: int = _setting(_whole(1, 64), 2)
     max_application_bytes: int = _setting(_whole(1024, 2**31), 52_428_800)
     talroo_call_deadline: int = _setting(_whole(1, 120), 15)
@@ -244,6 +264,8 @@ class Config:
     oidc_roles: Mapping[str, str] = _computed(_role_pairs, dict)
     oidc_label: str = _setting(_line, "Sign in with your company account")
     trusted_proxies: int = _setting(_whole(0, 10), 0)
+    alert_silence_hours: int = _setting(_whole(0, 8760), 24)
+    alert_disk_free: int = _setting(_whole(0, 10**12), 1_000_000_000)
     dashboard_sandbox_url: str | None = _setting(_web_address, None)
 
     @classmethod

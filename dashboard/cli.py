@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import random
 import sys
@@ -31,10 +30,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def init_app(app: Flask) -> None:
+    from dashboard.cli_audit import audit
     from dashboard.cli_backup import backup, restore
+    from dashboard.cli_privacy import privacy
     from dashboard.cli_sync import sync
 
-    for command in (users, web, worker, sandbox, seed, sync, backup, restore):
+    for command in (users, web, worker, sandbox, seed, sync, audit, backup, restore, privacy):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.
@@ -97,7 +98,6 @@ def worker(context: click.Context, *, once: bool) -> None:
     """Run all background work: reports to Talroo, pulling from it, reading files. Several may run."""
     from dashboard.worker import Worker, run_until_signalled
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     working = Worker.of(context.find_object(ScriptInfo).load_app())  # type: ignore[union-attr]
     if once:
         working.once()

@@ -38,6 +38,13 @@ def is_sandbox(environ: Mapping[str, str]) -> bool:
     return not any(environ.get(name, "").strip() for name in TALROO_SETTINGS)
 
 
+def fresh_logs(folder: Path) -> None:
+    """A place for this run's logs; those of the last one are kept beside them."""
+    private_folder(folder)
+    for log in folder.glob("*.log"):
+        log.replace(log.with_name(f"{log.name}.1"))
+
+
 def private_folder(var: Path) -> None:
     """Make `var` for its owner only: it will hold applicants' data and keys."""
     var.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -59,6 +59,7 @@ def run(environ: Mapping[str, str], root: Path, var: Path) -> int:
     log_ins = _log_ins(config, complete, var)
     setup_link = _setup_link(config, complete)
 
+    first_start.fresh_logs(var / "logs")
     supervisor = Supervisor(
         services(config, complete, port, var), lambda: _announce(port, block(config, port, log_ins, setup_link))
     )
@@ -69,17 +70,26 @@ def run(environ: Mapping[str, str], root: Path, var: Path) -> int:
 
 def services(config: Config, environ: Mapping[str, str], port: int, var: Path) -> list[Service]:
     """The processes of a running dashboard, in the order they are started."""
-    web = Service("web", web_command(port, config.web_workers), web_environment(environ))
-    worker = Service("worker", (*_FLASK, "worker"), dict(environ))
+    web = web_environment({**_logging_to(var / "logs" / "web.log"), **environ})
+    worker = {**_logging_to(var / "logs" / "worker.log"), **environ}
+    ours = [
+        Service("web", web_command(port, config.web_workers), web),
+        Service("worker", (*_FLASK, "worker"), worker),
+    ]
     if not config.dashboard_sandbox_url:
-        return [web, worker]
+        return ours
     fake_port = config.dashboard_sandbox_url.rpartition(":")[2]
     postback = f"http://127.0.0.1:{port}/talroo/applications"
     state = str(var / "sandbox-state.json")
     mail = _sandbox_mail(config, var)
     fake = (*_PYTHON, "dashboard.sandbox", "--port", fake_port, "--postback-url", postback, "--state", state, *mail)
     # It tells of every delivery: that would scroll the log-ins off the screen before anybody has read them.
-    return [web, worker, Service("talroo", fake, dict(environ), log=var / "sandbox.log")]
+    return [*ours, Service("talroo", fake, dict(environ), log=var / "sandbox.log")]
+
+
+def _logging_to(path: Path) -> dict[str, str]:
+    """A line for each request would scroll the log-ins away, too; what is wrong is told on the terminal as well."""
+    return {"LOG_FILE": str(path)}
 
 
 def _sandbox_mail(config: Config, var: Path) -> tuple[str, ...]:

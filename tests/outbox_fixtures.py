@@ -84,8 +84,8 @@ def open_engine(url: str) -> Engine:
     """An engine with the promises the site's has, wide enough for many threads."""
     made = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
     keep_promises(made)
-    audit.keep_chain(made, ["for the tests only, nothing is secret"])
     share_statements(made)
+    audit.keep_chain(made, ["for the tests only, nothing is secret"])
     return made
 
 

@@ -65,3 +65,13 @@ def test_while_there_is_nobody_the_block_has_the_set_up_link_and_the_same_on_thi
     assert "set-up" not in launch.block(config, 8123, {})
     local = launch.block(Config.from_env(KEY), 8000, {}, "http://127.0.0.1:8000/setup/token")
     assert local.count("/setup/token") == 1
+
+
+def test_web_and_worker_log_into_files_unless_somebody_chose_one(tmp_path):
+    ours = launch.services(Config.from_env(KEY), {}, 8000, tmp_path)
+    assert [service.environment["LOG_FILE"] for service in ours] == [
+        str(tmp_path / "logs" / "web.log"),
+        str(tmp_path / "logs" / "worker.log"),
+    ]
+    chosen = launch.services(Config.from_env(KEY), {"LOG_FILE": "/var/log/one.log"}, 8000, tmp_path)
+    assert {service.environment["LOG_FILE"] for service in chosen} == {"/var/log/one.log"}

@@ -15,10 +15,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ScalarSelect, Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from dashboard import reach
 from dashboard.audit_actions import Action
 from dashboard.database import insert_or_ignore
-from dashboard.models import LoginSession, Mention, Role, User
+from dashboard.models import Application, LoginSession, Mention, Note, Role, User
 from dashboard.models.user import NO_PASSWORD
+from dashboard.reach import NOBODY, Reach
 from dashboard.services import audit, throttle
 from dashboard.services.activity import By
 from dashboard.services.audit import Subject
@@ -65,7 +67,8 @@ class Caller(NamedTuple):
     how: str | None
     """By what they signed in."""
     unread_mentions: int = 0
-    """How many notes that name the user wait to be read."""
+    """How many notes that name the user wait to be read, on applications within their reach."""
+    reach: Reach = NOBODY
 
 
 def add_user(session: Session, email: str, password: str, role: str, *, now: datetime) -> User:
@@ -176,18 +179,21 @@ def signed_in(
     if found is None:
         return None
     width = len(Caller._fields)
-    return Caller._make(found[:width]), tuple(found[width:])
+    *told, scopes = found[:width]
+    return Caller._make([*told, reach.read(found.id, scopes)]), tuple(found[width:])
 
 
-_OF_CALLER: Final = [*(getattr(User, name) for name in Caller._fields[:-2]), LoginSession.how]
+_OF_CALLER: Final = [*(getattr(User, name) for name in Caller._fields[:-3]), LoginSession.how]
 
 
 @cache
 def _signed_in(beside: tuple[ScalarSelect[int], ...]) -> Select[Any]:
     """Written once: every request asks it."""
-    unread = select(func.count()).where(Mention.user_id == User.id, Mention.read_at.is_(None))
+    where = select(Note.id).join(Application, Application.id == Note.application_id)
+    seen = where.where(Note.id == Mention.note_id, reach.within(Application.job_id, User.id)).exists()
+    unread = select(func.count()).where(Mention.user_id == User.id, Mention.read_at.is_(None), ~reach.LIMITED | seen)
     return (
-        select(*_OF_CALLER, unread.correlate(User).scalar_subquery(), *beside)
+        select(*_OF_CALLER, unread.correlate(User).scalar_subquery(), reach.TOLD, *beside)
         .join(LoginSession, LoginSession.user_id == User.id)
         .where(
             LoginSession.token_hash == bindparam("token_hash"),
@@ -234,6 +240,11 @@ def note(session: Session, action: Action, user: User | None, by: By, **details:
 def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:
     """Have one key alone do something for this user, or not. The caller commits."""
     session.get_one(User, user_id).single_keys = wanted
+
+
+def want_alerts(session: Session, user_id: int, *, wanted: bool) -> None:
+    """Have this user told by mail when something is wrong, or not. The caller commits."""
+    session.get_one(User, user_id).alert_mail = wanted
 
 
 def fold(email: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -18,17 +18,20 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import is_storage_failure, public_id, start_writing
 from dashboard.logs import without_contents
-from dashboard.models import Application, Delivery
+from dashboard.models import Application, Delivery, Erasure
+from dashboard.models.delivery import BLANK
 from dashboard.prepared import Prepared
-from dashboard.services import filing
+from dashboard.services import filing, own_tests, tombstones
 from dashboard.services.attachments import Attached, receive_files
 from dashboard.services.files import FileStore
+from dashboard.services.tombstones import Signs
 from dashboard.talroo import cutting, payload, signature, wire
 from dashboard.talroo.cutting import CutBody
 
 log = logging.getLogger(__name__)
 
 MAX_REASON: Final = 500
+ERASED_WORDS: Final = "The person it is about was erased, so it is not read again."
 
 _INSERT_DELIVERY: Final = Prepared.insert(Delivery, "key")
 
@@ -38,6 +41,7 @@ class Arrival:
     """Something that came in, before anybody tried to understand it.
 
     `raw`: the exact bytes that were signed. `source`: `pushed` or `pulled`. `timing`: see `Delivery.timing`.
+    `own_keys`: by which a test application of our own is known (`own_tests`); what is then `source` says.
     """
 
     raw: bytes
@@ -48,6 +52,11 @@ class Arrival:
     query: str | None = None
     content_type: str | None = None
     remote_addr: str | None = None
+    own_keys: tuple[str, ...] = field(default=(), repr=False)
+
+    def source_of(self, envelope: payload.Envelope) -> str:
+        """Where it came from, as its delivery notes it: `test` if we sent it to ourselves."""
+        return own_tests.SOURCE if own_tests.is_ours(envelope.event_id, self.own_keys) else self.source
 
 
 class Effect(StrEnum):
@@ -62,6 +71,7 @@ class Effect(StrEnum):
 class Outcome:
     """What became of an arrival: `accepted`, `duplicate` or `kept`, and the application's public id if there is one.
 
+    A delivery that is read again, and is of somebody who was erased, is `erased`.
     `effect`: of an accepted one, what it did to the application.
     """
 
@@ -124,9 +134,22 @@ def pulled_key(raw: bytes) -> str:
 
 def quarantine(session: Session, arrival: Arrival) -> None:
     """Keep what Talroo signed too long ago to be taken. It blocks no later delivery of the same event."""
-    understood = _whole(arrival, "The signature was right but too old, or too far in the future.")
+    reason = "The signature was right but too old, or too far in the future."
+    understood = _whole(arrival, reason, _outside_of(arrival))
     start_writing(session)
-    _insert_delivery(session, arrival, understood, key=_digest_key(arrival.raw, "quarantine"), status="quarantined")
+    key = _digest_key(arrival.raw, "quarantine")
+    if tombstones.is_buried(session, _glance(arrival)):
+        _turn_away(session, arrival, key=key)
+        return
+    _insert_delivery(session, arrival, understood, key=key, status="quarantined")
+
+
+def _outside_of(arrival: Arrival) -> payload.Envelope | None:
+    """What a body says of itself, for whoever has to decide about it; None where it cannot be read."""
+    try:
+        return payload.outside(wire.parse(arrival.raw).value, source=arrival.source)
+    except Exception:
+        return None
 
 
 def exact_body(delivery: Delivery, files: FileStore) -> bytes:
@@ -135,13 +158,22 @@ def exact_body(delivery: Delivery, files: FileStore) -> bytes:
     return cutting.rebuild(delivery.body, cuts, files.get)
 
 
-def replay(session: Session, delivery: Delivery, *, files: FileStore, now: datetime) -> Outcome:
+def replay(
+    session: Session, delivery: Delivery, *, files: FileStore, now: datetime, timing: str | None = None
+) -> Outcome:
     """Read a stored delivery again, as this version understands it. The caller has begun to write, and commits.
 
-    Raises `FileMissing` where a content it refers to is gone, `OSError`.
+    `timing`: what its signature's time counts as, if not as what it did. Raises `FileMissing` where a content it refers
+    to is gone, `OSError`.
     """
-    arrival = Arrival(exact_body(delivery, files), delivery.source, delivery.received_at, delivery.timing)
-    delivery.replayed_at = now
+    if delivery.status == BLANK["status"]:
+        return Outcome("erased", reason=ERASED_WORDS)
+    raw = exact_body(delivery, files)
+    arrival = Arrival(raw, delivery.source, delivery.received_at, timing or delivery.timing)
+    if tombstones.is_buried(session, _glance(arrival)):
+        blank(session, delivery)
+        return Outcome("erased", reason=ERASED_WORDS)
+    delivery.replayed_at, delivery.again_at = now, None
     try:
         with session.begin_nested():
             return _file_again(session, delivery, arrival, _read(arrival, files))
@@ -150,6 +182,14 @@ def replay(session: Session, delivery: Delivery, *, files: FileStore, now: datet
             raise
         delivery.reason = _not_filed(arrival, problem).reason
         return Outcome("kept", reason=delivery.reason)
+
+
+def blank(session: Session, delivery: Delivery) -> None:
+    """Leave of a delivery only that it came."""
+    delivery.key = tombstones.name_of(session, delivery.key)
+    for name, value in BLANK.items():
+        setattr(delivery, name, value)
+    session.flush()
 
 
 def _file_again(session: Session, delivery: Delivery, arrival: Arrival, understood: Understood) -> Outcome:
@@ -164,7 +204,7 @@ def _file_again(session: Session, delivery: Delivery, arrival: Arrival, understo
     delivery.cuts = [[cut.offset, cut.sha256] for cut in understood.parcel.cuts]
     delivery.notes = list(understood.notes + understood.submission.flags)
     session.flush()
-    return _file(session, understood.submission, understood.attached, delivery.id, arrival)
+    return _file(session, understood, understood.submission, delivery.id, arrival)
 
 
 # --- understanding: no database -----------------------------------------------------------------------------------
@@ -233,22 +273,73 @@ def store(session: Session, arrival: Arrival, understood: Understood) -> Outcome
     After an exception the transaction is of no use to anybody: roll it back.
     """
     key = _key(arrival, understood.envelope.event_id)
+    if tombstones.is_buried(session, _signs(understood, key) if understood.submission else _glance(arrival)):
+        return _turn_away(session, arrival, understood.attached, key=key)
     status = "accepted" if understood.submission else "kept"
     delivery_id = _insert_delivery(session, arrival, understood, key=key, status=status)
     if delivery_id is None:
         return _duplicate(session, arrival, understood, key)
     if understood.submission is None:
         return Outcome("kept", reason=understood.reason)
-    return _file(session, understood.submission, understood.attached, delivery_id, arrival)
+    return _file(session, understood, understood.submission, delivery_id, arrival)
+
+
+def _turn_away(session: Session, arrival: Arrival, attached: tuple[Attached, ...] = (), *, key: str) -> Outcome:
+    """Acknowledge what is about somebody who was erased, and keep of it only that it came."""
+    name = tombstones.name_of(session, key)
+    understood = Understood(CutBody(b"", (), {}), payload.Envelope(None, None, None, {}), None, (), None, ())
+    row = _delivery_row(arrival, understood, key=name, status="accepted") | dict(BLANK)
+    if _INSERT_DELIVERY.first(session, row) is None:
+        _count_again(session, name, arrival.received_at)
+    if contents := sorted({file.sha256 for file in attached if file.sha256}):
+        # Its files were put into the store before anybody could know whose they are.
+        session.add(Erasure(at=arrival.received_at, cause="arrival", reason="erased", counts={}, files=contents))
+        session.flush()
+    return Outcome("duplicate")
+
+
+def _count_again(session: Session, key: str, at: datetime) -> None:
+    again = {"duplicate_count": Delivery.duplicate_count + 1, "last_duplicate_at": at}
+    session.execute(update(Delivery).where(Delivery.key == key).values(again))
+
+
+def _signs(understood: Understood, key: str) -> Signs:
+    """What an arrival that was understood is known by."""
+    submission, envelope = understood.submission, understood.envelope
+    if submission is None:
+        return Signs.of(key=key)
+    facts = submission.facts
+    return Signs.of(
+        talroo_id=submission.talroo_id,
+        tlr_application_id=facts.tlr_application_id,
+        tlr_sid=facts.tlr_sid,
+        email=facts.email,
+        phone=facts.phone,
+        key=key,
+        times=(facts.started_at, facts.applied_at, submission.as_of, envelope.event_at),
+    )
+
+
+def _glance(arrival: Arrival) -> Signs:
+    """The same of any arrival, as far as can be seen without reading its files."""
+    key = _key(arrival, None)
+    try:
+        envelope = payload.outside(wire.parse(arrival.raw).value, source=arrival.source)
+        key = _key(arrival, envelope.event_id)
+        seen = Understood(CutBody(b"", (), {}), envelope, _submission(arrival, envelope), (), None, ())
+    except (wire.NotJson, payload.NotUnderstood):
+        return Signs.of(key=key)
+    except Exception as problem:
+        # What cannot be read is kept whole, for a person to look at; it must not be lost for being looked at.
+        log.warning("an arrival could not be glanced at: %s", without_contents(problem))
+        return Signs.of(key=key)
+    return _signs(seen, key)
 
 
 def _file(
-    session: Session,
-    submission: payload.Submission,
-    attached: tuple[Attached, ...],
-    delivery_id: int,
-    arrival: Arrival,
+    session: Session, understood: Understood, submission: payload.Submission, delivery_id: int, arrival: Arrival
 ) -> Outcome:
+    attached = understood.attached
     filed = filing.file_application(
         session,
         submission,
@@ -256,6 +347,7 @@ def _file(
         arrived_at=arrival.received_at,
         timing=arrival.timing,
         files=attached,
+        is_test=arrival.source_of(understood.envelope) == own_tests.SOURCE,
     )
     attached_new = filing.attach(session, filed, attached, at=arrival.received_at)
     effect = Effect.NEW if filed.created else Effect.UPDATED if filed.changed or attached_new else Effect.UNCHANGED
@@ -273,11 +365,16 @@ def _insert_delivery(
     session: Session, arrival: Arrival, understood: Understood, *, key: str, status: str
 ) -> int | None:
     """The new row's id, or None where a delivery with this key is already there."""
+    made = _INSERT_DELIVERY.first(session, _delivery_row(arrival, understood, key=key, status=status))
+    return made[0] if made else None
+
+
+def _delivery_row(arrival: Arrival, understood: Understood, *, key: str, status: str) -> dict[str, Any]:
     submission = understood.submission
-    row: dict[str, Any] = {
+    return {
         "public_id": public_id(),
         "key": key,
-        "source": arrival.source,
+        "source": arrival.source_of(understood.envelope),
         "received_at": arrival.received_at,
         "timing": arrival.timing,
         "signature": arrival.signature,
@@ -296,8 +393,6 @@ def _insert_delivery(
         "talroo_id": submission.talroo_id if submission else None,
         "duplicate_count": 0,
     }
-    made = _INSERT_DELIVERY.first(session, row)
-    return made[0] if made else None
 
 
 def _duplicate(session: Session, arrival: Arrival, understood: Understood, key: str) -> Outcome:
@@ -307,11 +402,7 @@ def _duplicate(session: Session, arrival: Arrival, understood: Understood, key: 
         .outerjoin(Application, Application.talroo_id == Delivery.talroo_id)
         .where(Delivery.key == key)
     ).one()
-    session.execute(
-        update(Delivery)
-        .where(Delivery.id == first.id)
-        .values(duplicate_count=Delivery.duplicate_count + 1, last_duplicate_at=arrival.received_at)
-    )
+    _count_again(session, key, arrival.received_at)
     if not _is_same(first.body, first.cuts, arrival, understood):
         other = _whole(arrival, "An event with this id came before with other content.", understood.envelope)
         _insert_delivery(session, arrival, other, key=_digest_key(arrival.raw), status="kept")

@@ -16,6 +16,7 @@ from dashboard.models import Role, User
 from dashboard.models.outbound import Channel
 from dashboard.outbound_words import counted_at
 from dashboard.permissions import PUBLIC, Permission, allows
+from dashboard.reach import NOBODY
 from dashboard.services import accounts
 from dashboard.services.accounts import Caller
 
@@ -62,6 +63,8 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.unread_mentions = user.unread_mentions if isinstance(user, Caller) else 0
         self.has_second_factor = user.totp_since is not None
         self.how = user.how if isinstance(user, Caller) else None
+        self.reach = user.reach if isinstance(user, Caller) else NOBODY
+        """How far they see, as of this request."""
         self.token = token
         self.failing = failing
         """By permission, what the navigation shows as needing attention; None where nothing was counted."""
@@ -91,7 +94,9 @@ def _signed_in(token: str) -> SignedIn | None:
     if found is None:
         return None
     user, failing = found
-    return SignedIn(user, token, dict(zip(_COUNTED, failing, strict=True)) if counts else None)
+    # Whoever is limited has rows of their own to count, which nobody could know before.
+    are_theirs = counts and not user.reach.is_limited
+    return SignedIn(user, token, dict(zip(_COUNTED, failing, strict=True)) if are_theirs else None)
 
 
 def _guard() -> Response | None:
@@ -156,7 +161,7 @@ def _globals() -> dict[str, Any]:
 def _badges() -> tuple[tuple[str, int], ...]:
     """Numbers in the navigation by permission. They come with who is signed in, or are counted when asked for."""
     if current_user.failing is None:
-        current_user.failing = ledger.failing(db.session(), _COUNTED)
+        current_user.failing = ledger.failing(db.session(), _COUNTED, current_user.reach)
     return tuple(current_user.failing.items())
 
 

@@ -7,13 +7,15 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import User
 from dashboard.permissions import SIGNED_IN, Permission, allows, needs
-from dashboard.services import accounts, mornings, sessions
+from dashboard.services import accounts, audit, mornings, sessions
+from dashboard.services.audit import Subject
 from dashboard.services.reminder_rules import Rules
-from dashboard.web.edge import reading, settings, writing
+from dashboard.web.edge import acting, reading, settings, writing
 from dashboard.web.formatting import ZONE_COOKIE, viewer_zone
 
 bp = Blueprint("settings", __name__)
@@ -49,6 +51,11 @@ def save() -> Response:
     accounts.use_single_keys(session, current_user.id, wanted="single_keys" in request.form)
     if allows(current_user.role, Permission.APPLICATIONS):
         _set_morning_mail(session, wanted="morning_mail" in request.form)
+    if allows(current_user.role, Permission.INTEGRATION):
+        accounts.want_alerts(session, current_user.id, wanted="alert_mail" in request.form)
+    audit.note(
+        session, Action.SETTINGS_CHANGED, at=utcnow(), subject=Subject("user", current_user.public_id), **acting()
+    )
     db.session.commit()
     flash("Your settings are saved.", "success")
     return redirect(url_for("settings.index"))
