@@ -199,11 +199,10 @@ def _issuer(raw: str) -> str:
     return raw
 
 
-def _scopes(raw: str) -> tuple[str, ...]:
-    scopes = tuple(raw.split())
-    if "openid" not in scopes:
+def _scopes(raw: str) -> str:
+    if "openid" not in raw.split():
         raise ValueError("must be scopes with spaces between them, openid among them")
-    return scopes
+    return " ".join(raw.split())
 
 
 _DAY: Final = 86_400
@@ -260,7 +259,7 @@ class Config:
     oidc_issuer: str | None = _setting(_issuer, None)
     oidc_client_id: str | None = _setting(_text, None)
     oidc_client_secret: str | None = _setting(_text, None)
-    oidc_scopes: tuple[str, ...] = _setting(_scopes, ("openid", "email", "profile"))
+    oidc_scopes: str = _setting(_scopes, "openid email profile")
     oidc_role_claim: str = _setting(_text, "groups")
     oidc_roles: Mapping[str, str] = _computed(_role_pairs, dict)
     oidc_label: str = _setting(_line, "Sign in with your company account")

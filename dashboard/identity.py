@@ -49,7 +49,7 @@ class Provider:
     issuer: str
     client_id: str
     client_secret: str
-    scopes: tuple[str, ...]
+    scopes: str
     role_claim: str
     redirect_uri: str
 

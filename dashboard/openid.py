@@ -124,7 +124,7 @@ def _session(provider: Provider) -> Iterator[_Session]:
     known = {
         "client_id": provider.client_id,
         "client_secret": provider.client_secret,
-        "scope": " ".join(provider.scopes),
+        "scope": provider.scopes,
         "redirect_uri": provider.redirect_uri,
         "code_challenge_method": "S256",
     }

@@ -210,7 +210,7 @@ def test_a_provider_is_read_as_it_calls_itself():
     found = read(**OIDC)
     assert found.oidc_issuer == "https://login.example.com/realm/"
     assert found.oidc_roles == {"hr": "hr_admin", "cn=recruiters": "recruiter"}
-    assert (found.oidc_role_claim, found.oidc_scopes) == ("groups", ("openid", "email", "profile"))
+    assert (found.oidc_role_claim, found.oidc_scopes) == ("groups", "openid email profile")
     assert read(TOTP_REQUIRED_ROLES="hr_admin, it_admin").totp_required_roles == ("hr_admin", "it_admin")
 
 

@@ -36,7 +36,7 @@ from tests.following_up import words
 from tests.identity_provider import IdentityProvider
 
 ROLES = {"hr": "hr_admin", "operations": "it_admin", "recruiters": "recruiter"}
-GROUPS = ("openid", "email", "profile", "groups")
+GROUPS = "openid email profile groups"
 CONFIRM = "The sign-in service did not confirm who you are."
 VERIFIED = "could not be verified"
 

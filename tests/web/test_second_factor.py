@@ -330,6 +330,51 @@ def test_guessing_the_proof_must_wait_too(inside: Person):
     assert "Too many tries. Try again in 15 minutes." in answer.text
 
 
+# --- helping whoever lost phone and codes ---------------------------------------------------------------------------
+
+
+def test_an_administrator_resets_somebodys_and_it_is_written_down(app: Flask, ada: Person, sign_in: Any):
+    admin = Person(app, [])
+    admin.browser = sign_in("it_admin")
+    with app.app_context():
+        ada_id = db.session.scalar(select(User.public_id).where(User.email == EMAIL))
+    page = f"/admin/users/{ada_id}"
+    answer = admin.post(page, f"{page}/second-factor/reset")
+    assert answer.location == page
+    assert "Their second factor is reset." in admin.browser.get(page).text
+    assert "Reset second factor" not in admin.browser.get(page).text
+    with app.app_context():
+        entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.number.desc())).first()
+        assert (entry.action, entry.subject_id) == ("second_factor_off", ada_id)
+        assert entry.actor.email == "it-admin@example.com"
+    assert ada.gives_password().location == "/applications"
+
+
+def test_nobody_resets_their_own_without_a_proof(make_app: Callable[..., Flask], sqlite_url: str):
+    app = make_app(sqlite_url)
+    admin = person(app, "hr_admin")
+    admin.gives_password()
+    admin.gives_code(admin.code(-1))
+    with app.app_context():
+        own = db.session.scalars(select(User.public_id)).one()
+    page = f"/admin/users/{own}"
+    assert "Reset second factor" not in admin.browser.get(page).text
+    assert admin.post("/me", f"{page}/second-factor/reset").location == "/me/second-factor"
+    with app.app_context():
+        assert db.session.scalars(select(User.totp_since)).one() is not None
+
+
+def test_the_last_administrator_is_helped_by_a_command(app: Flask, ada: Person):
+    def reset(email: str) -> tuple[int, str]:
+        done = app.test_cli_runner().invoke(args=["users", "reset-second-factor", email])
+        return done.exit_code, done.output.strip()
+
+    assert reset(EMAIL) == (0, f"The second factor of {EMAIL} is reset.")
+    assert reset(EMAIL) == (1, f"{EMAIL} has no second factor.")
+    assert reset("nobody@example.com") == (1, "There is no user nobody@example.com.")
+    assert ada.gives_password().location == "/applications"
+
+
 # --- roles that must have one ---------------------------------------------------------------------------------------
 
 
