@@ -73,7 +73,7 @@ def let_the_index_catch_up() -> None:
 
 
 def let_the_notebook_catch_up() -> None:
-    """Before a page tells of it, what was noted in passing is written down. Ends what the request's session has read."""
+    """What was noted in passing is written down before a page tells of it. Ends what the request's session read."""
     reading().rollback()
     notebook().flush()
 
