@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select, union_all
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, undefer
 
 from dashboard.asking import args_of, day, one_of, words
 from dashboard.models import Application, Attachment, Delivery
@@ -145,7 +145,9 @@ def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> 
 
 
 def delivery(session: Session, public_id: str) -> Delivery | None:
-    return session.scalar(select(Delivery).where(Delivery.public_id == public_id))
+    """With its body and its application."""
+    whole = (undefer(Delivery.body), joinedload(Delivery.application))
+    return session.scalar(select(Delivery).where(Delivery.public_id == public_id).options(*whole))
 
 
 def by_event(session: Session, event_id: str) -> Delivery | None:

@@ -49,7 +49,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "not_https": Kind(
         "PUBLIC_URL is not https, and Talroo delivers to nothing else.",
-        "Put a TLS proxy in front, or TLS_CERT and TLS_KEY, and write PUBLIC_URL with https://.",
+        "Put a TLS proxy in front, and write PUBLIC_URL with https://.",
         mails=False,
     ),
     "migration": Kind(
