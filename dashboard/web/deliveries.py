@@ -41,7 +41,8 @@ def index() -> str:
 def show(public_id: str) -> str:
     delivery = queries.delivery(reading(), public_id) or abort(404)
     body = None
-    if allows(current_user.role, Permission.CONTENTS):
+    restricted = delivery.application is not None and delivery.application.restricted_at is not None
+    if allows(current_user.role, Permission.CONTENTS) and not restricted:
         body = delivery.body[:SHOWN_CHARACTERS].decode("utf-8", "replace")
     return render_template("deliveries/show.html", delivery=delivery, body_text=body)
 
