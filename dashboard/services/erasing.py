@@ -423,6 +423,9 @@ def bury_again(session: Session, secrets: Sequence[str], *, at: datetime) -> int
     engine = session.get_bind().engine
     tombstones.keep_keys(engine, secrets)
     audit.keep_chain(engine, secrets)
+    if engine.dialect.name == "sqlite":
+        # Its connection is the restorer's own, and not set up as the site's are.
+        session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
     graves = tombstones.graves(session)
     if not graves.erased_at:
         return 0
