@@ -12,7 +12,9 @@ from dashboard.extensions import csrf, db, login_manager
 from dashboard.services import audit, tombstones
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
+from dashboard.services.notebook import Notebook
 from dashboard.services.together import Together
+from dashboard.traffic import Traffic
 
 __all__ = ["create_app"]
 
@@ -23,6 +25,7 @@ def create_app(config: Config) -> Flask:
     app.config.from_mapping(web.flask_settings(config), SETTINGS=config)
     app.extensions["file_store"] = open_store(config.files_url)
     app.extensions["drawings"] = Drawings()
+    app.extensions["traffic"] = Traffic(config.metrics_dir)
 
     db.init_app(app)
     csrf.init_app(app)
@@ -33,6 +36,8 @@ def create_app(config: Config) -> Flask:
     audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
     tombstones.keep_keys(engine, (config.secret_key, *config.secret_key_retired))
     app.extensions["deliveries"] = Together(lambda: Session(engine), shared=engine.dialect.name == "sqlite")
+
+    app.extensions["notebook"] = Notebook(lambda: Session(engine), config.secret_key)
 
     web.init_app(app)
     cli.init_app(app)

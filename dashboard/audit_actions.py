@@ -17,6 +17,7 @@ class Action(StrEnum):
     RECOVERY_CODES_MADE = "recovery_codes_made"
     USER_ADDED = "user_added"
     USER_INVITED = "user_invited"
+    ACCESS_LINK_MADE = "access_link_made"
     ROLE_CHANGED = "role_changed"
     SCOPE_CHANGED = "scope_changed"
     USER_DEACTIVATED = "user_deactivated"
@@ -26,16 +27,20 @@ class Action(StrEnum):
     FILE_DOWNLOADED = "file_downloaded"
     DELIVERY_VIEWED = "delivery_viewed"
     EXPORTED = "exported"
+    EXPORT_ENDED = "export_ended"
     STAGE_CHANGED = "stage_changed"
     HIRED = "hired"
     HIRE_TAKEN_BACK = "hire_taken_back"
     DELIVERY_REPLAYED = "delivery_replayed"
+    DELIVERY_ACCEPTED = "delivery_accepted"
     DELIVERY_DISMISSED = "delivery_dismissed"
+    DELIVERY_TAKEN_BACK = "delivery_taken_back"
     ERASED = "erased"
     HELD = "held"
     HOLD_ENDED = "hold_ended"
     SETTINGS_CHANGED = "settings_changed"
     TEST_SENT = "test_sent"
+    TESTS_REMOVED = "tests_removed"
     BACKED_UP = "backed_up"
     RESTORED = "restored"
 
@@ -55,6 +60,7 @@ LABELS: Final = {
     Action.RECOVERY_CODES_MADE: "Recovery codes made",
     Action.USER_ADDED: "User added",
     Action.USER_INVITED: "User invited",
+    Action.ACCESS_LINK_MADE: "Link to choose a password made",
     Action.ROLE_CHANGED: "Role changed",
     Action.SCOPE_CHANGED: "What a user may see changed",
     Action.USER_DEACTIVATED: "User deactivated",
@@ -64,16 +70,20 @@ LABELS: Final = {
     Action.FILE_DOWNLOADED: "File downloaded",
     Action.DELIVERY_VIEWED: "Contents of a delivery viewed",
     Action.EXPORTED: "Exported",
+    Action.EXPORT_ENDED: "Export came to its end",
     Action.STAGE_CHANGED: "Stage changed",
     Action.HIRED: "Hired",
     Action.HIRE_TAKEN_BACK: "Hire taken back",
     Action.DELIVERY_REPLAYED: "Delivery read again",
+    Action.DELIVERY_ACCEPTED: "Quarantined delivery accepted",
     Action.DELIVERY_DISMISSED: "Delivery dismissed",
+    Action.DELIVERY_TAKEN_BACK: "Dismissal of a delivery taken back",
     Action.ERASED: "Person erased",
     Action.HELD: "Hold placed",
     Action.HOLD_ENDED: "Hold ended",
     Action.SETTINGS_CHANGED: "Settings changed",
     Action.TEST_SENT: "Test sent",
+    Action.TESTS_REMOVED: "Test applications removed",
     Action.BACKED_UP: "Backup made",
     Action.RESTORED: "Backup restored",
 }

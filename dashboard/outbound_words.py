@@ -64,6 +64,24 @@ WORDS: Final[Mapping[Channel, Words]] = {
         sent_by="",
         badge=Permission.INTEGRATION,
     ),
+    Channel.ACCESS: Words(
+        label="Invitations and links for a new password",
+        nouns=("invitation", "invitations"),
+        unsendable="without e-mail address",
+        sent="Link {event}: sent",
+        unsent="Link {event}: {state}",
+        sent_by="",
+        badge=Permission.INTEGRATION,
+    ),
+    Channel.ALERT: Words(
+        label="Alert mails",
+        nouns=("alert mail", "alert mails"),
+        unsendable="without e-mail address",
+        sent="Alert {event}: sent",
+        unsent="Alert {event}: {state}",
+        sent_by="",
+        badge=Permission.INTEGRATION,
+    ),
 }
 """A line for every channel (`tests/test_outbound_words.py`)."""
 

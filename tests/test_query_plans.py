@@ -10,13 +10,14 @@ from datetime import date
 import pytest
 from sqlalchemy import event, insert, select, text
 
-from dashboard import inbox, queries, review_queue
+from dashboard import arrivals, inbox, queries, review_queue
+from dashboard.arrivals import Deliveries
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.inbox import Inbox
 from dashboard.models import Application, FollowUp, LinkKey
 from dashboard.paging import Place
-from dashboard.queries import Deliveries
+from dashboard.reach import EVERYTHING
 from dashboard.sandbox.material import many
 from dashboard.services import completion, reading, record, seeding
 from dashboard.services.completion import REPEAT, Signs
@@ -45,6 +46,17 @@ ASKED = {
     "by name": Inbox(sort="name"),
     "words by name": Inbox(text="forklift", sort="name"),
 }
+
+DELIVERIES = (
+    Deliveries(),
+    *(Deliveries(status=status) for status in arrivals.STATUSES if status != arrivals.REFUSED),
+    *(Deliveries(source=source) for source in arrivals.SOURCES),
+    *(Deliveries(verdict=verdict) for verdict in arrivals.VERDICTS),
+    *(Deliveries(event=kind) for kind in arrivals.EVENTS),
+    Deliveries(arrived_from=date(2026, 1, 1), arrived_to=date(2026, 1, 2)),
+    Deliveries(status="accepted", source="pushed", verdict="fresh", event="completed", arrived_from=date(2026, 1, 1)),
+    Deliveries(text="event-1"),
+)
 
 
 @pytest.fixture
@@ -158,7 +170,7 @@ def test_the_queue_around_an_application_is_found_by_indexes(session):
 
 
 def test_the_tabs_are_counted_by_indexes(session):
-    told = plan(session, lambda: inbox.standing(session, 1))
+    told = plan(session, lambda: inbox.standing(session, 1, Inbox()))
     for table in ("application", "job", "facet", "tag", "user_account"):
         assert not reads_whole_table(session, told, table), told
     assert "ix_application_tab" in told
@@ -168,10 +180,26 @@ def test_the_tabs_are_counted_by_indexes(session):
 
 
 def test_deliveries_are_listed_by_an_index(session):
-    for status in ("", "kept", "accepted"):
-        told = plan(session, lambda status=status: queries.deliveries_page(session, Deliveries(status), None))
-        assert "USE TEMP B-TREE" not in told, told
-        assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told
+    for asked in DELIVERIES:
+        for told in plans(session, lambda asked=asked: arrivals.deliveries_page(session, asked, None)):
+            assert not reads_whole_table(session, told, "delivery"), f"{asked}:\n{told}"
+            if not asked.text:
+                assert "USE TEMP B-TREE" not in told, told
+                assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        (Deliveries(source="pulled"), "ix_delivery_source"),
+        (Deliveries(verdict="late"), "ix_delivery_not_fresh"),
+        (Deliveries(event="started"), "ix_delivery_other_event"),
+        (Deliveries(event="other"), "ix_delivery_other_event"),
+        (Deliveries(status="kept"), "ix_delivery_status"),
+    ],
+)
+def test_the_few_deliveries_that_are_unlike_most_are_not_sought_among_all(session, asked, index):
+    assert index in plan(session, lambda: arrivals.deliveries_page(session, asked, None))
 
 
 def test_one_thing_and_the_same_persons_others_are_found_by_an_index(session):
@@ -179,10 +207,10 @@ def test_one_thing_and_the_same_persons_others_are_found_by_an_index(session):
     session.commit()
     one = session.get(Application, one.id)
     asked = {
-        "application": lambda: queries.application_to_read(session, one.public_id),
-        "everything of it": lambda: record.of(session, one, now=utcnow(), keys=["conversion:none:2"]),
-        "attachment": lambda: queries.attachment(session, "none"),
-        "delivery": lambda: queries.delivery(session, "none"),
+        "application": lambda: queries.application_to_read(session, one.public_id, EVERYTHING),
+        "everything of it": lambda: record.of(session, one, EVERYTHING, now=utcnow(), keys=["conversion:none:2"]),
+        "attachment": lambda: queries.attachment(session, "none", EVERYTHING),
+        "delivery": lambda: arrivals.delivery(session, "none"),
     }
     for name, run in asked.items():
         told = plan(session, run)
@@ -194,7 +222,8 @@ def test_a_persons_others_are_not_sought_among_everybody(session):
     """An index that begins with `completed` answers too, by walking nearly every application there is."""
     one = session.query(Application).limit(1).one()
     told = [
-        plan(session, run) for run in (lambda: record.of(session, one, now=utcnow()), lambda: inbox_page_of(session))
+        plan(session, run)
+        for run in (lambda: record.of(session, one, EVERYTHING, now=utcnow()), lambda: inbox_page_of(session))
     ]
     for plan_of in told:
         assert "completed=" not in plan_of

@@ -20,6 +20,8 @@ class Channel(StrEnum):
     DISPOSITION = "disposition"
     REMINDER = "reminder"
     MORNING = "morning"
+    ACCESS = "access"
+    ALERT = "alert"
 
 
 class State(StrEnum):
@@ -63,13 +65,14 @@ class Outbound(Base):
     tlr_application_id: Mapped[str | None] = mapped_column(String(255))
     event: Mapped[str] = mapped_column(String(100))
     """Conversion event `1`, `2` or `3`; for a disposition, the configured event name; for a reminder, its number; for
-    a morning mail, its day there (2026-11-22)."""
+    a morning mail, its day there (2026-11-22); for an invitation, its link's public id; for an alert, `begun`, `still`
+    or `over` and its number (`begun:7`)."""
     stage: Mapped[str | None] = mapped_column(String(20))
     """Our stage that fired it; none for a mail, and for a conversion asked for through `/click/convert`."""
     event_time: Mapped[datetime] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
-    """Who decided it. A morning mail goes to them."""
+    """Who decided it. A morning mail or an alert goes to them."""
 
     state: Mapped[str] = mapped_column(String(20))
     due_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -1,12 +1,52 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from sqlalchemy import JSON, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.database import Base, UTCDateTime
+
+
+class Reason(StrEnum):
+    """Why a delivery was refused."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    MISMATCH = "mismatch"
+    EXPIRED = "expired"
+    CLOCK = "clock"
+    TOO_LARGE = "too_large"
+    NO_SECRET = "no_secret"  # noqa: S105
+    NOT_STORED = "not_stored"
+
+    @property
+    def label(self) -> str:
+        return REASON_LABELS[self]
+
+    @property
+    def status(self) -> int:
+        """What was answered."""
+        if self in (Reason.NO_SECRET, Reason.NOT_STORED):
+            return 503
+        return 413 if self is Reason.TOO_LARGE else 401
+
+
+REASON_LABELS: Final = {
+    Reason.MISSING: "No signature",
+    Reason.MALFORMED: "Signature unreadable",
+    Reason.MISMATCH: "Wrong signature",
+    Reason.EXPIRED: "Signature too old",
+    Reason.CLOCK: "Signed too far in the future",
+    Reason.TOO_LARGE: "Too large",
+    Reason.NO_SECRET: "No secret set here",
+    Reason.NOT_STORED: "Could not be stored",
+}
+"""A line for every reason (`tests/services/test_refusals.py`)."""
+OF_STRANGERS: Final = (Reason.MISSING, Reason.MALFORMED, Reason.MISMATCH)
+"""What anybody on the internet can bring about, and usually did."""
 
 
 class Refusal(Base):

@@ -18,7 +18,18 @@ from dashboard.clock import zone_named
 from dashboard.mail import Letter, Mailer
 from dashboard.models import FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
-from dashboard.services import cadence, morning, mornings, opt_outs, reminders, reporting
+from dashboard.services import (
+    access_links,
+    alerts,
+    cadence,
+    invitations,
+    morning,
+    mornings,
+    opt_outs,
+    reminders,
+    reporting,
+    secret_uses,
+)
 from dashboard.services.cadence import APART
 from dashboard.services.reminder_rules import GONE_WORDS, Rules, last_written_at, no_longer_wanted
 from dashboard.talroo.conversions import ConversionClient
@@ -71,9 +82,12 @@ def ways(config: Config, *, abort_after: float) -> dict[Channel, Way]:
     rules = Rules.of(config)
     if config.mail_url is not None and config.mail_from is not None:
         mailer = Mailer(config.mail_url, config.mail_from, abort_after=abort_after)
-        found[Channel.MORNING] = Mornings(mailer, config.public_url)
+        log_in = _log_in_of(config)
+        found[Channel.MORNING] = Mornings(mailer, config.public_url, log_in)
+        found[Channel.ALERT] = Alerts(mailer, config.public_url, log_in)
+        found[Channel.ACCESS] = Invitations(mailer, rules, log_in)
         if rules.unready is None:
-            found[Channel.REMINDER] = Reminders(mailer, rules)
+            found[Channel.REMINDER] = Reminders(mailer, rules, log_in)
     return found
 
 
@@ -134,14 +148,34 @@ class Dispositions(_Reports):
         return self._client.send([_disposition(message) for message in messages], stop=stop)
 
 
-class Reminders:
-    """Mails to people who did not finish: asked immediately before each whether it may still be sent."""
+class _Mails:
+    """Mails, each asked immediately before it goes whether it still should. `log_in`: what the server's is called."""
 
     at_once = 1
     deadline = mail.DEADLINE
 
-    def __init__(self, mailer: Mailer, rules: Rules) -> None:
+    def __init__(self, mailer: Mailer, log_in: str | None) -> None:
         self._mailer = mailer
+        self._log_in = log_in
+
+    def send(self, messages: Sequence[Letter], *, stop: threading.Event | None) -> Proof:
+        return self._mailer.send(messages[0], stop=stop)
+
+    def still_stands(self, session: Session, row: Outbound) -> bool:
+        """Asked when it is claimed again."""
+        return True
+
+    def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
+        """The server's log-in has proved something."""
+        if self._log_in is not None:
+            secret_uses.note(session, {(secret_uses.MAIL, self._log_in): now})
+
+
+class Reminders(_Mails):
+    """Mails to people who did not finish."""
+
+    def __init__(self, mailer: Mailer, rules: Rules, log_in: str | None = None) -> None:
+        super().__init__(mailer, log_in)
         self._rules = rules
 
     def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger | NotBefore:
@@ -167,14 +201,8 @@ class Reminders:
             automatic=reminder.automatic,
         )
 
-    def send(self, messages: Sequence[Letter], *, stop: threading.Event | None) -> Proof:
-        return self._mailer.send(messages[0], stop=stop)
-
-    def still_stands(self, session: Session, row: Outbound) -> bool:
-        """Asked when it is claimed again."""
-        return True
-
     def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
+        super().was_sent(session, row, now)
         follow_up = session.scalar(
             select(FollowUp)
             .where(FollowUp.application_id == row.application_id)
@@ -189,14 +217,11 @@ class Reminders:
         cadence.plan(session, follow_up, now)
 
 
-class Mornings:
+class Mornings(_Mails):
     """Mails to those who work here, written in the moment they go: what is told is what is so then."""
 
-    at_once = 1
-    deadline = mail.DEADLINE
-
-    def __init__(self, mailer: Mailer, public_url: str) -> None:
-        self._mailer = mailer
+    def __init__(self, mailer: Mailer, public_url: str, log_in: str | None = None) -> None:
+        super().__init__(mailer, log_in)
         self._public_url = public_url
 
     def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:
@@ -218,15 +243,51 @@ class Mornings:
             automatic=True,
         )
 
-    def send(self, messages: Sequence[Letter], *, stop: threading.Event | None) -> Proof:
-        return self._mailer.send(messages[0], stop=stop)
 
-    def still_stands(self, session: Session, row: Outbound) -> bool:
-        """Asked when it is claimed again."""
-        return True
+class Alerts(_Mails):
+    """Mails to those who run the dashboard, written in the moment they go: what is over by then is not told of."""
 
-    def was_sent(self, session: Session, row: Outbound, now: datetime) -> None:
-        """Nothing else depends on it."""
+    def __init__(self, mailer: Mailer, public_url: str, log_in: str | None = None) -> None:
+        super().__init__(mailer, log_in)
+        self._public_url = public_url
+
+    def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:
+        told = alerts.mail(session, row, self._public_url)
+        if isinstance(told, str) or row.created_by is None:
+            return NoLonger(str(told))
+        return Letter(
+            id=row.public_id,
+            to=row.created_by.email,
+            subject=told.subject,
+            text=told.text,
+            unsubscribe=f"{self._public_url}/me",
+            one_click=False,
+            automatic=True,
+        )
+
+
+class Invitations(_Mails):
+    """Links to choose a password by, to those who work here."""
+
+    def __init__(self, mailer: Mailer, rules: Rules, log_in: str | None = None) -> None:
+        super().__init__(mailer, log_in)
+        self._rules = rules
+
+    def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:
+        link = invitations.link_of(session, row)
+        why = invitations.no_longer_wanted(session, link, now)
+        if why or link is None or link.user is None:
+            return NoLonger(why or access_links.REPLACED_WORDS)
+        address = access_links.address(link, self._rules.public_url, self._rules.secrets)
+        by = row.created_by.email if row.created_by else None
+        told = invitations.words(link, address, self._rules.public_url, by)
+        return Letter(id=row.public_id, to=link.user.email, subject=told.subject, text=told.text, automatic=by is None)
+
+
+def _log_in_of(config: Config) -> str | None:
+    """What the mail server's log-in is called where its use is noted; None where there is none."""
+    secret = secret_uses.mail_log_in(config)
+    return secret_uses.fingerprint(config.secret_key, secret_uses.MAIL, secret) if secret else None
 
 
 def _disposition(report: Report) -> Disposition:

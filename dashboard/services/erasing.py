@@ -238,7 +238,7 @@ def _is_about(session: Session, applications: Sequence[Application], needles: It
     events = select(Delivery.event_id).where(own, Delivery.event_id.is_not(None))
     dialect = session.get_bind().dialect.name
     holds = [_holds(dialect, needle) for needle in needles]
-    unfiled = Delivery.status.in_(("kept", "quarantined")) & or_(Delivery.event_id.in_(events), *holds)
+    unfiled = Delivery.status.in_(("kept", "quarantined", "dismissed")) & or_(Delivery.event_id.in_(events), *holds)
     return or_(own, brought, unfiled)
 
 

@@ -71,13 +71,16 @@ def file_application(
     arrived_at: datetime,
     timing: str,
     files: Iterable[Attached] = (),
+    is_test: bool = False,
 ) -> Filed:
-    """Make the application `submission` tells of, or fill in the one that is there. `files`: what it comes with.
+    """Make the application `submission` tells of, or fill in the one that is there. `files`: what it comes with;
+    `is_test`: whether we sent it to ourselves.
 
     It only waits to be indexed: making its entry would cost more than everything else (`indexing`).
     """
     job = find_or_make_job(session, submission.job)
     row = new_row(submission, job_id=job, delivery_id=delivery_id, arrived_at=arrived_at, timing=timing, files=files)
+    row["is_test"] = is_test
     # INSERT first, then look: two deliveries about one application may be on their way at the same moment.
     made = (_INSERT_COMPLETED if submission.completed else _INSERT_INCOMPLETE).first(session, row)
     if made is None:
@@ -298,5 +301,6 @@ def find_or_make_job(session: Session, facts: JobFacts) -> int | None:
     if found:
         return int(found[0])
     row = facts.as_row() | {"public_id": public_id(), "identity": identity, "reference": reference}
+    row["company_term"] = search.term("company", facts.company) if facts.company else None
     made = _INSERT_JOB.first(session, row) or _JOB_ID.first(session, {"identity": identity})
     return int(made[0])

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from dashboard.database import let_go
 from dashboard.models import Application, Attachment, Delivery, FollowUp, Hold, Outbound, Reminder
+from dashboard.reach import EVERYTHING
 from dashboard.services import bundle, reading
 from dashboard.services.bundle import Names
 from dashboard.services.files import FileStore
@@ -59,7 +60,7 @@ def _application(session: Session, application: Application, now: datetime) -> d
         "assigned_to": application.assigned_to.email if application.assigned_to else None,
         "answers": list(_answers(reading.answers(application))),
         "files": [_file(attachment) for attachment in application.attachments],
-        "history": [_entry(entry) for entry in reading.timeline(session, application, now=now)],
+        "history": [_entry(entry) for entry in reading.timeline(session, application, EVERYTHING, now=now)],
         "unfinished": _unfinished(session, application),
         "messages": list(_messages(session, application)),
         "reports": list(_reports(session, application, now)),

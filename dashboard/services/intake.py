@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -21,7 +21,7 @@ from dashboard.logs import without_contents
 from dashboard.models import Application, Delivery, Erasure
 from dashboard.models.delivery import BLANK
 from dashboard.prepared import Prepared
-from dashboard.services import filing, tombstones
+from dashboard.services import filing, own_tests, tombstones
 from dashboard.services.attachments import Attached, receive_files
 from dashboard.services.files import FileStore
 from dashboard.services.tombstones import Signs
@@ -41,6 +41,7 @@ class Arrival:
     """Something that came in, before anybody tried to understand it.
 
     `raw`: the exact bytes that were signed. `source`: `pushed` or `pulled`. `timing`: see `Delivery.timing`.
+    `own_keys`: by which a test application of our own is known (`own_tests`); what is then `source` says.
     """
 
     raw: bytes
@@ -51,6 +52,11 @@ class Arrival:
     query: str | None = None
     content_type: str | None = None
     remote_addr: str | None = None
+    own_keys: tuple[str, ...] = field(default=(), repr=False)
+
+    def source_of(self, envelope: payload.Envelope) -> str:
+        """Where it came from, as its delivery notes it: `test` if we sent it to ourselves."""
+        return own_tests.SOURCE if own_tests.is_ours(envelope.event_id, self.own_keys) else self.source
 
 
 class Effect(StrEnum):
@@ -128,7 +134,8 @@ def pulled_key(raw: bytes) -> str:
 
 def quarantine(session: Session, arrival: Arrival) -> None:
     """Keep what Talroo signed too long ago to be taken. It blocks no later delivery of the same event."""
-    understood = _whole(arrival, "The signature was right but too old, or too far in the future.")
+    reason = "The signature was right but too old, or too far in the future."
+    understood = _whole(arrival, reason, _outside_of(arrival))
     start_writing(session)
     key = _digest_key(arrival.raw, "quarantine")
     if tombstones.is_buried(session, _glance(arrival)):
@@ -137,24 +144,36 @@ def quarantine(session: Session, arrival: Arrival) -> None:
     _insert_delivery(session, arrival, understood, key=key, status="quarantined")
 
 
+def _outside_of(arrival: Arrival) -> payload.Envelope | None:
+    """What a body says of itself, for whoever has to decide about it; None where it cannot be read."""
+    try:
+        return payload.outside(wire.parse(arrival.raw).value, source=arrival.source)
+    except Exception:
+        return None
+
+
 def exact_body(delivery: Delivery, files: FileStore) -> bytes:
     """The bytes as they were signed. Raises `FileMissing`, `OSError`."""
     cuts = [cutting.Cut(int(offset), str(sha256)) for offset, sha256 in delivery.cuts]
     return cutting.rebuild(delivery.body, cuts, files.get)
 
 
-def replay(session: Session, delivery: Delivery, *, files: FileStore, now: datetime) -> Outcome:
+def replay(
+    session: Session, delivery: Delivery, *, files: FileStore, now: datetime, timing: str | None = None
+) -> Outcome:
     """Read a stored delivery again, as this version understands it. The caller has begun to write, and commits.
 
-    Raises `FileMissing` where a content it refers to is gone, `OSError`.
+    `timing`: what its signature's time counts as, if not as what it did. Raises `FileMissing` where a content it refers
+    to is gone, `OSError`.
     """
     if delivery.status == BLANK["status"]:
         return Outcome("erased", reason=ERASED_WORDS)
-    arrival = Arrival(exact_body(delivery, files), delivery.source, delivery.received_at, delivery.timing)
+    raw = exact_body(delivery, files)
+    arrival = Arrival(raw, delivery.source, delivery.received_at, timing or delivery.timing)
     if tombstones.is_buried(session, _glance(arrival)):
         blank(session, delivery)
         return Outcome("erased", reason=ERASED_WORDS)
-    delivery.replayed_at = now
+    delivery.replayed_at, delivery.again_at = now, None
     try:
         with session.begin_nested():
             return _file_again(session, delivery, arrival, _read(arrival, files))
@@ -185,7 +204,7 @@ def _file_again(session: Session, delivery: Delivery, arrival: Arrival, understo
     delivery.cuts = [[cut.offset, cut.sha256] for cut in understood.parcel.cuts]
     delivery.notes = list(understood.notes + understood.submission.flags)
     session.flush()
-    return _file(session, understood.submission, understood.attached, delivery.id, arrival)
+    return _file(session, understood, understood.submission, delivery.id, arrival)
 
 
 # --- understanding: no database -----------------------------------------------------------------------------------
@@ -262,7 +281,7 @@ def store(session: Session, arrival: Arrival, understood: Understood) -> Outcome
         return _duplicate(session, arrival, understood, key)
     if understood.submission is None:
         return Outcome("kept", reason=understood.reason)
-    return _file(session, understood.submission, understood.attached, delivery_id, arrival)
+    return _file(session, understood, understood.submission, delivery_id, arrival)
 
 
 def _turn_away(session: Session, arrival: Arrival, attached: tuple[Attached, ...] = (), *, key: str) -> Outcome:
@@ -318,12 +337,9 @@ def _glance(arrival: Arrival) -> Signs:
 
 
 def _file(
-    session: Session,
-    submission: payload.Submission,
-    attached: tuple[Attached, ...],
-    delivery_id: int,
-    arrival: Arrival,
+    session: Session, understood: Understood, submission: payload.Submission, delivery_id: int, arrival: Arrival
 ) -> Outcome:
+    attached = understood.attached
     filed = filing.file_application(
         session,
         submission,
@@ -331,6 +347,7 @@ def _file(
         arrived_at=arrival.received_at,
         timing=arrival.timing,
         files=attached,
+        is_test=arrival.source_of(understood.envelope) == own_tests.SOURCE,
     )
     attached_new = filing.attach(session, filed, attached, at=arrival.received_at)
     effect = Effect.NEW if filed.created else Effect.UPDATED if filed.changed or attached_new else Effect.UNCHANGED
@@ -357,7 +374,7 @@ def _delivery_row(arrival: Arrival, understood: Understood, *, key: str, status:
     return {
         "public_id": public_id(),
         "key": key,
-        "source": arrival.source,
+        "source": arrival.source_of(understood.envelope),
         "received_at": arrival.received_at,
         "timing": arrival.timing,
         "signature": arrival.signature,

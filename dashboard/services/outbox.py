@@ -173,8 +173,12 @@ def send_next(
     rng: random.Random,
     spared: Collection[Channel] = (),
     stop: threading.Event | None = None,
+    told: Callable[[Channel, str, int | None], None] = lambda channel, outcome, milliseconds: None,
 ) -> bool:
-    """Claim, send and record one call in the channels of `ways` but `spared`. False where nothing was due."""
+    """Claim, send and record one call in the channels of `ways` but `spared`. False where nothing was due.
+
+    `told` hears how the call ended, and after how long.
+    """
     with sessions() as session:
         # Asked first, because claiming takes the writers' turn, which deliveries are waiting for too.
         if not is_due(session, clock(), _without(spared, ways)):
@@ -186,6 +190,7 @@ def send_next(
     if not items:
         return claimed.put_aside > 0
     ended = perform(items, ways[items[0].channel], stop=stop)
+    told(items[0].channel, _outcome(ended), (ended if isinstance(ended, Proof) else ended.proof).duration_ms)
     _record_patiently(sessions, ways, items, ended, clock=clock, rng=rng)
     return True
 

@@ -38,10 +38,17 @@ class Client(Protocol):
     ) -> ListPage: ...
 
 
-def open_client(config: Config) -> PlatformClient:
-    """The Platform API as the settings say. Without an App Client every call raises `NotConfigured`."""
+def open_client(config: Config, *, granted: Callable[[], None] | None = None) -> PlatformClient:
+    """The Platform API as the settings say. Without an App Client every call raises `NotConfigured`.
+
+    `granted` hears of each token that Talroo gives.
+    """
     return PlatformClient(
-        config.talroo_api_url, config.talroo_applications_path, config.talroo_client_id, config.talroo_client_secret
+        config.talroo_api_url,
+        config.talroo_applications_path,
+        config.talroo_client_id,
+        config.talroo_client_secret,
+        granted=granted,
     )
 
 

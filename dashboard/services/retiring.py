@@ -181,7 +181,7 @@ def _old_incomplete(before: datetime) -> ColumnElement[bool]:
 
 def _old_delivery(before: datetime) -> ColumnElement[bool]:
     """What nobody could file: it belongs to no application that would take it along."""
-    return Delivery.status.in_(("kept", "quarantined")) & (Delivery.received_at < before)
+    return Delivery.status.in_(("kept", "quarantined", "dismissed")) & (Delivery.received_at < before)
 
 
 def _old_click(before: datetime) -> ColumnElement[bool]:

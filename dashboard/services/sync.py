@@ -5,13 +5,15 @@ Web processes read this; what calls Talroo is in `pull.py`, and with it librarie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, literal, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
+from dashboard import processes
 from dashboard.models import SyncKind, SyncRun, SyncState
 from dashboard.services import pull_turn
 
@@ -56,6 +58,42 @@ def status(session: Session, kind: SyncKind, *, now: datetime, interval: int) ->
         asked=state is not None and state.asked_at is not None,
         asked_by_id=state.asked_by_id if state else None,
         last=session.scalar(runs.where(SyncRun.state != "running")),
+        next_at=next_at,
+        next_is_due=next_at is not None and next_at <= now,
+    )
+
+
+def statuses(session: Session, *, now: datetime, interval: int) -> dict[SyncKind, SyncStatus]:
+    """`status` of every kind, in one statement."""
+    kinds = union_all(*(select(literal(kind.value).label("kind")) for kind in SyncKind)).subquery()
+    of_kind = select(SyncRun.id).order_by(SyncRun.id.desc()).limit(1)
+    wanted = [of_kind.where(SyncRun.kind == kind) for kind in SyncKind]
+    wanted += [one.where(SyncRun.state != "running") for one in wanted]
+    among = SyncRun.id.in_([one.scalar_subquery() for one in wanted])
+    rows = session.execute(
+        select(kinds.c.kind, SyncState, SyncRun)
+        .outerjoin_from(kinds, SyncState, SyncState.kind == kinds.c.kind)
+        .outerjoin(SyncRun, and_(SyncRun.kind == kinds.c.kind, or_(among, SyncRun.id == SyncState.run_id)))
+    ).all()
+    return {
+        kind: _status(kind, [(state, run) for name, state, run in rows if name == kind], now, interval)
+        for kind in SyncKind
+    }
+
+
+def _status(
+    kind: SyncKind, found: Sequence[tuple[SyncState | None, SyncRun | None]], now: datetime, interval: int
+) -> SyncStatus:
+    state = found[0][0] if found else None
+    runs = sorted((run for _, run in found if run), key=lambda run: run.id, reverse=True)
+    held = state.run_id if state and state.lease_until and state.lease_until >= now else None
+    running = next((run for run in runs if run.id == held and not processes.has_ended(run.process)), None)
+    next_at = _next_at(kind, runs[0] if runs else None, now, interval)
+    return SyncStatus(
+        running=running,
+        asked=state is not None and state.asked_at is not None,
+        asked_by_id=state.asked_by_id if state else None,
+        last=next((run for run in runs if run.state != "running"), None),
         next_at=next_at,
         next_is_due=next_at is not None and next_at <= now,
     )

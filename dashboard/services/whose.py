@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, FollowUp
+from dashboard.reach import EVERYTHING
 from dashboard.services import people
 from dashboard.services.traces import MOST
 
@@ -38,7 +39,7 @@ def _is_shown(application: Application) -> bool:
 
 def _joined(session: Session, known: Iterable[Application]) -> list[Application]:
     first = next((one for one in known if _is_shown(one)), None)
-    person = people.find(session, first.public_id) if first else None
+    person = people.find(session, first.public_id, EVERYTHING) if first else None
     return list(person.applications) if person else []
 
 

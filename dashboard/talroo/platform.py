@@ -129,7 +129,8 @@ class PlatformClient:
     `deadline`: seconds for one exchange; `total`: seconds for one call of a method, its waits and repeats included.
     `max_reply`: bytes of an answer. `authorities`: a PEM file to trust besides the usual ones.
     `clock`: seconds that only grow; `now`: the date, for a Retry-After that names one; `sleep`: waits so many seconds,
-    or until the event is set. Raises ValueError for an address or a path that cannot be used.
+    or until the event is set; `granted` is called for each token that Talroo gives.
+    Raises ValueError for an address or a path that cannot be used.
     """
 
     def __init__(
@@ -147,12 +148,14 @@ class PlatformClient:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float, threading.Event | None], None] = _sleep,
         rng: random.Random | None = None,
+        granted: Callable[[], None] | None = None,
     ) -> None:
         if "?" in applications_path or "#" in applications_path:
             raise ValueError("the path of the applications has neither query nor fragment")
         self._address = Address(base_url, authorities=authorities)
         self._address.prepare(Request("GET", applications_path))
         self._path = applications_path
+        self._tell_granted = granted
         self._client_id = client_id or ""
         self._client_secret = client_secret or ""
         self._deadline = deadline
@@ -229,6 +232,8 @@ class PlatformClient:
         value = wire.text(found.get("accessToken") or found.get("access_token")) or ""
         if not _TOKEN.fullmatch(value):
             raise ReplyNotUnderstood("Talroo's token reply holds no accessToken that could be used.")
+        if self._tell_granted is not None:
+            self._tell_granted()
         life = _seconds(found.get("expiresIn", found.get("expires_in")))
         # Counted from when it was asked for, and a little less than told: no clock here can end it too late.
         return _Token(value, None if life is None else arrived - reply.took + life - min(_SPARE, life / 10))

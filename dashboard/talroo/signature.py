@@ -43,6 +43,11 @@ class SignatureExpired(SignatureError):
     Because Talroo did sign it, whoever catches this keeps the body in quarantine.
     """
 
+    def __init__(self, message: str, *, verdict: Verdict) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+        """What it would have been; its timing is `LATE` or `CLOCK`."""
+
 
 class Timing(StrEnum):
     """How a good signature's time compares with ours."""
@@ -113,10 +118,11 @@ def verify(
         raise SignatureMismatch("The signature does not match the body.")
     signed_at = int(parsed.seconds)
     age = now - signed_at
-    if abs(age) > max_age:
-        raise SignatureExpired("The signature is too old, or too far in the future.")
     timing = Timing.FRESH if abs(age) <= tolerance else Timing.LATE if age > 0 else Timing.CLOCK
-    return Verdict(signed_at, timing, number)
+    verdict = Verdict(signed_at, timing, number)
+    if abs(age) > max_age:
+        raise SignatureExpired("The signature is too old, or too far in the future.", verdict=verdict)
+    return verdict
 
 
 def sign(secret: str, body: bytes, *, at: int) -> str:

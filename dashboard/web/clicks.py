@@ -13,9 +13,9 @@ from werkzeug.wrappers import Response
 from dashboard.clock import utcnow
 from dashboard.extensions import csrf, db
 from dashboard.permissions import PUBLIC, needs
-from dashboard.services import clicks
+from dashboard.services import clicks, secret_uses
 from dashboard.services.clicks import BadClick, Landing
-from dashboard.web.edge import settings, writing
+from dashboard.web.edge import notebook, settings, writing
 
 bp = Blueprint("clicks", __name__, url_prefix="/click")
 
@@ -56,6 +56,7 @@ def convert() -> Response:
         response.status_code = 401
         response.headers["WWW-Authenticate"] = "Bearer"
         return response
+    notebook().proved(secret_uses.CLICKS, token, utcnow())
     given = _given()
     try:
         asked = clicks.read_conversion(str(given.get("tlr_sid") or _visitors_click()), str(given.get("event") or ""))

@@ -1,68 +1,227 @@
-"""What Talroo sent, with verdicts, and reading it again."""
+"""What Talroo sent, with verdicts; what becomes of what could not be filed; and what was refused."""
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from flask_login import current_user
-from werkzeug.wrappers import Response
+from collections.abc import Callable, Mapping
 
-from dashboard import queries
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from markupsafe import Markup, escape
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from dashboard import arrivals
+from dashboard.arrivals import EVENTS, SOURCES, STATUSES, VERDICTS, Deliveries
+from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
+from dashboard.models import Attachment, Delivery
+from dashboard.models.watch import Reason
 from dashboard.permissions import Permission, allows, needs
-from dashboard.queries import Deliveries
-from dashboard.services import intake
+from dashboard.services import audit, intake, refusals, sorting_out
+from dashboard.services.audit import Subject
 from dashboard.services.files import FileMissing
-from dashboard.web.edge import file_store, following, reading, writing
+from dashboard.services.sorting_out import MISSING_WORDS, CannotBeRead, Who
+from dashboard.talroo.cutting import REFERENCE_LENGTH, REFERENCE_PREFIX
+from dashboard.web import noting
+from dashboard.web.edge import (
+    file_store,
+    following,
+    let_the_notebook_catch_up,
+    reading,
+    remote_address,
+    storing,
+    writing,
+)
+from dashboard.web.formatting import viewer_zone
 
 bp = Blueprint("deliveries", __name__, url_prefix="/admin/deliveries")
 
-STATUSES = ("accepted", "kept", "quarantined")
 SHOWN_CHARACTERS = 200_000
 
 
 @bp.get("")
 @needs(Permission.DELIVERIES)
 def index() -> str:
-    status = request.args.get("status", "")
-    asked = Deliveries(status if status in STATUSES else "")
-    page = queries.deliveries_page(reading(), asked, request.args.get("after"))
+    asked = Deliveries.read(request.args, viewer_zone())
+    if asked.wants_refusals:
+        return _refusals(asked)
+    page = arrivals.deliveries_page(reading(), asked, request.args.get("after"))
     return render_template(
         "deliveries/index.html",
         page=page,
-        filters=asked,
-        counts=queries.status_counts(reading(), ("kept", "quarantined")),
-        next_url=following("deliveries.index", {"status": asked.status} if asked.status else {}, page),
+        asked=asked,
+        choices=_CHOICES,
+        counts=arrivals.waiting_counts(reading()),
+        next_url=following("deliveries.index", asked.args, page),
+    )
+
+
+def _refusals(asked: Deliveries) -> str:
+    let_the_notebook_catch_up()
+    page = refusals.page(reading(), request.args.get("after"))
+    return render_template(
+        "deliveries/refused.html",
+        page=page,
+        asked=asked,
+        reasons={reason.value: reason for reason in Reason},
+        days=refusals.KEPT_FOR.days,
+        next_url=following("deliveries.index", {"status": asked.status}, page),
     )
 
 
 @bp.get("/<public_id>")
 @needs(Permission.DELIVERIES)
 def show(public_id: str) -> str:
-    delivery = queries.delivery(reading(), public_id) or abort(404)
-    body = None
-    restricted = delivery.application is not None and delivery.application.restricted_at is not None
-    if allows(current_user.role, Permission.CONTENTS) and not restricted:
-        body = delivery.body[:SHOWN_CHARACTERS].decode("utf-8", "replace")
-    return render_template("deliveries/show.html", delivery=delivery, body_text=body)
+    delivery = arrivals.delivery(reading(), public_id) or abort(404)
+    body: Markup | None = None
+    files: Mapping[str, Attachment] = {}
+    if allows(current_user.role, Permission.CONTENTS) and not _is_restricted(delivery):
+        noting.shown(Action.DELIVERY_VIEWED, Subject("delivery", delivery.public_id))
+        files = arrivals.files_in(reading(), delivery)
+        body = linked(delivery.body[:SHOWN_CHARACTERS], files)
+    return render_template(
+        "deliveries/show.html",
+        delivery=delivery,
+        body=body,
+        files=list(files.values()),
+        is_cut_short=len(delivery.body) > SHOWN_CHARACTERS,
+    )
+
+
+@bp.get("/<public_id>/body")
+@needs(Permission.CONTENTS)
+def body(public_id: str) -> AnyResponse:
+    """The bytes as they were signed, to download."""
+    session = writing()
+    delivery = arrivals.delivery(session, public_id) or abort(404)
+    if _is_restricted(delivery):
+        abort(404)
+    try:
+        exact = intake.exact_body(delivery, file_store())
+    except FileMissing:
+        flash(MISSING_WORDS, "error")
+        return _to(public_id)
+    who = _who()
+    subject = Subject("delivery", public_id)
+    audit.note(
+        session,
+        Action.DELIVERY_VIEWED,
+        at=who.at,
+        user_id=who.user_id,
+        remote_addr=who.remote_addr,
+        subject=subject,
+        exact=True,
+    )
+    session.commit()
+    response = Response(exact, mimetype="application/octet-stream")
+    response.headers.set("Content-Disposition", "attachment", filename=f"delivery-{public_id}.json")
+    return response
 
 
 @bp.post("/<public_id>/replay")
 @needs(Permission.DELIVERIES)
-def replay(public_id: str) -> Response:
+def replay(public_id: str) -> AnyResponse:
     """Read a delivery again, as this version understands it. Reading it twice changes nothing twice."""
-    delivery = queries.delivery(writing(), public_id) or abort(404)
-    try:
-        outcome = intake.replay(db.session(), delivery, files=file_store(), now=utcnow())
-    except FileMissing:
-        db.session.rollback()
-        flash("A file of this delivery is missing from the file store, so it cannot be read again.", "error")
-        return redirect(url_for("deliveries.show", public_id=public_id))
+    return _read(
+        public_id,
+        lambda session, delivery: sorting_out.replay(session, delivery, files=file_store(), who=_who()),
+        "Read again",
+    )
+
+
+@bp.post("/<public_id>/accept")
+@needs(Permission.DELIVERIES)
+def accept(public_id: str) -> AnyResponse:
+    """File what was quarantined, marked as late."""
+    return _read(
+        public_id,
+        lambda session, delivery: sorting_out.accept(session, delivery, files=file_store(), who=_who()),
+        "Accepted",
+    )
+
+
+@bp.post("/<public_id>/dismiss")
+@needs(Permission.DELIVERIES)
+def dismiss(public_id: str) -> AnyResponse:
+    """Want nothing of it. It stays in the list, and can be taken back."""
+    session = writing()
+    delivery = arrivals.delivery(session, public_id) or abort(404)
+    done = sorting_out.dismiss(session, delivery, who=_who())
     db.session.commit()
-    if outcome.status == "erased":
+    flash("Dismissed. It stays in the list." if done else _CHANGED, "success" if done else "error")
+    return _to(public_id)
+
+
+@bp.post("/<public_id>/take-back")
+@needs(Permission.DELIVERIES)
+def take_back(public_id: str) -> AnyResponse:
+    """Dismissed by mistake: it waits again."""
+    session = writing()
+    delivery = arrivals.delivery(session, public_id) or abort(404)
+    done = sorting_out.take_back(session, delivery, who=_who())
+    db.session.commit()
+    flash("It waits for a look again." if done else _CHANGED, "success" if done else "error")
+    return _to(public_id)
+
+
+@bp.post("/replay")
+@needs(Permission.DELIVERIES)
+def replay_all() -> AnyResponse:
+    """Read all kept ones again: some now, the rest by the worker."""
+    number = sorting_out.want_all_again(writing(), who=_who())
+    db.session.commit()
+    done = sorting_out.read_waiting(storing, file_store())
+    words = f"{done.filed:,} filed, {done.kept:,} still not understood"
+    rest = f"; the worker reads {done.left:,} more" if done.left else ""
+    flash(f"Read again: {words}{rest}." if number else "Nothing is kept, so there is nothing to read.", "success")
+    return redirect(url_for("deliveries.index", status="kept" if done.kept or done.left else "accepted"))
+
+
+_CHANGED = "Somebody else has dealt with it meanwhile."
+_CHOICES = {"status": STATUSES, "source": SOURCES, "verdict": VERDICTS, "event": EVENTS}
+
+
+def linked(shown: bytes, files: Mapping[str, Attachment]) -> Markup:
+    """A body to read, in which the contents that were cut out are links to their files."""
+    text = escape(shown.decode("utf-8", "replace"))
+    for sha256, file in files.items():
+        reference = REFERENCE_PREFIX + sha256
+        assert len(reference) == REFERENCE_LENGTH
+        link = Markup('<a href="{}">{}</a>').format(url_for("files.download", public_id=file.public_id), reference)
+        text = text.replace(reference, link)
+    return text
+
+
+def _read(public_id: str, verb: Callable[[Session, Delivery], intake.Outcome | None], done: str) -> AnyResponse:
+    session = writing()
+    delivery = arrivals.delivery(session, public_id) or abort(404)
+    try:
+        outcome = verb(session, delivery)
+    except CannotBeRead as problem:
+        db.session.rollback()
+        flash(str(problem), "error")
+        return _to(public_id)
+    db.session.commit()
+    if outcome is None:
+        flash(_CHANGED, "error")
+    elif outcome.status == "erased":
         flash(outcome.reason or "", "error")
     elif outcome.status == "accepted":
-        flash("Read again: its application is filed.", "success")
+        flash(f"{done}: its application is filed.", "success")
     else:
-        flash(f"Read again, and still not understood. {outcome.reason}", "info")
+        flash(f"{done}, and still not understood. {outcome.reason}", "info")
+    return _to(public_id)
+
+
+def _is_restricted(delivery: Delivery) -> bool:
+    """Whether it tells of somebody whose data nobody may work with at present."""
+    return delivery.application is not None and delivery.application.restricted_at is not None
+
+
+def _who() -> Who:
+    return Who(current_user.id, remote_address(), utcnow())
+
+
+def _to(public_id: str) -> AnyResponse:
     return redirect(url_for("deliveries.show", public_id=public_id))

@@ -21,6 +21,7 @@ from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
 from dashboard.services import indexing
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import FileStore
+from dashboard.services.notebook import Notebook
 from dashboard.services.reporting import Rules
 from dashboard.services.together import Together
 
@@ -44,9 +45,14 @@ def deliveries() -> Together:
     return cast("Together", current_app.extensions["deliveries"])
 
 
+def notebook() -> Notebook:
+    """Where requests note in passing who was refused and which secret proved something."""
+    return cast("Notebook", current_app.extensions["notebook"])
+
+
 def reading() -> Session:
     """The request's database session."""
-    return cast("Session", db.session)
+    return cast("Session", db.session())  # itself: what stands in for it cannot do everything
 
 
 def writing() -> Session:
@@ -66,6 +72,12 @@ def let_the_index_catch_up() -> None:
     indexing.catch_up(storing)
 
 
+def let_the_notebook_catch_up() -> None:
+    """Before a page tells of it: what was noted in passing is written down. Ends what the session has read."""
+    reading().rollback()
+    notebook().flush()
+
+
 def storing() -> Session:
     """A session of its own for a delivery: it looks its engine up once, not at every statement."""
     return Session(db.engine)
@@ -74,6 +86,11 @@ def storing() -> Session:
 def remote_address() -> str:
     """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
     return (request.remote_addr or "unknown")[:64]
+
+
+def acting() -> dict[str, Any]:
+    """Whoever asks, as `audit.note` wants to know them."""
+    return {"user_id": current_user.id, "remote_addr": remote_address()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,25 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from dashboard import ledger, queries, schema
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Outbound, SyncKind
+from dashboard.models import Outbound
 from dashboard.models.outbound import Channel
+from dashboard.models.watch import OF_STRANGERS, Reason
 from dashboard.outbound_words import WORDS
 from dashboard.permissions import Permission, needs
-from dashboard.services import queueing, sync
+from dashboard.services import problems, queueing, secret_uses, standing, sync
 from dashboard.services.reminder_rules import Rules
-from dashboard.web.edge import file_store, reading, settings, worker_seen, writing
+from dashboard.talroo.conversions import PATHS
+from dashboard.web.edge import (
+    SILENT_AFTER,
+    WorkerSeen,
+    file_store,
+    let_the_notebook_catch_up,
+    reading,
+    settings,
+    writing,
+)
 
 bp = Blueprint("integration", __name__)
 
@@ -22,25 +31,25 @@ bp = Blueprint("integration", __name__)
 @bp.get("/admin")
 @needs(Permission.INTEGRATION)
 def index() -> str:
+    let_the_notebook_catch_up()
     session, now, config = reading(), utcnow(), settings()
-    interval = config.talroo_sync_interval
+    stands = standing.read(session, now)
+    pulls = sync.statuses(session, now=now, interval=config.talroo_sync_interval)
+    machine = standing.machine(session, config, file_store())
     return render_template(
         "integration/index.html",
-        postback_url=config.postback_url,
-        has_secret=bool(config.talroo_webhook_secrets),
-        configured=config.talroo_client_id is not None,
-        last_delivery=queries.last_delivery(session),
-        counts=queries.status_counts(session, ("kept", "quarantined")),
-        pulls={kind.value: sync.status(session, kind, now=now, interval=interval) for kind in SyncKind},
-        backlog={WORDS[channel].label: rows for channel, rows in ledger.backlog(session).items()},
+        verdict=problems.find(stands, pulls, machine, config, now),
+        stands=stands,
+        machine=machine,
+        refused=[(Reason(name), *told) for name, told in sorted(stands.refused.items())],
+        strangers=OF_STRANGERS,
+        config=config,
+        secrets=secret_uses.known(config, stands.uses, now),
+        pulls={kind.value: status for kind, status in pulls.items()},
+        backlog=[(channel, WORDS[channel].label, *stands.backlog(channel)) for channel in Channel],
         mail=Rules.of(config),
-        last_mail_at=ledger.last_sent(session, Channel.REMINDER),
-        last_morning_at=ledger.last_sent(session, Channel.MORNING),
-        morning_label=WORDS[Channel.MORNING].label,
-        worker=worker_seen(now),
-        database=session.get_bind().dialect.name,
-        migrated=schema.is_current(session),
-        files_problem=_files_problem(),
+        worker=WorkerSeen(stands.beat_at, stands.beat_at is None or now - stands.beat_at > SILENT_AFTER),
+        events=list(PATHS),
     )
 
 
@@ -48,17 +57,19 @@ def index() -> str:
 @needs(Permission.INTEGRATION)
 def retry_mornings() -> Response:
     """Have every morning mail that stopped tried again: one whose morning is over is then put away by its channel."""
-    count = queueing.retry_all(writing(), now=utcnow(), only=Outbound.channel == Channel.MORNING)
+    return _retry(Channel.MORNING, "those of a day that is over are put away")
+
+
+@bp.post("/admin/alerts/retry")
+@needs(Permission.INTEGRATION)
+def retry_alerts() -> Response:
+    """The same for alert mails: what is over is then put away."""
+    return _retry(Channel.ALERT, "what is over is put away")
+
+
+def _retry(channel: Channel, but: str) -> Response:
+    count = queueing.retry_all(writing(), now=utcnow(), only=Outbound.channel == channel)
     db.session.commit()
-    nouns = WORDS[Channel.MORNING].nouns
-    flash(f"{count:,} {nouns[count != 1]} will be tried again; those of a day that is over are put away.", "success")
+    nouns = WORDS[channel].nouns
+    flash(f"{count:,} {nouns[count != 1]} will be tried again; {but}.", "success")
     return redirect(url_for("integration.index"))
-
-
-def _files_problem() -> str:
-    """Why the file store does not answer, by the problem's type; empty where it does."""
-    try:
-        file_store().check()
-    except OSError as problem:
-        return type(problem).__name__
-    return ""

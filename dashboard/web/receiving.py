@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import IO, Final
 
@@ -20,12 +22,14 @@ from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
 from dashboard.extensions import csrf
 from dashboard.logs import without_contents
+from dashboard.models.watch import Reason
 from dashboard.permissions import PUBLIC, needs
-from dashboard.services import intake
+from dashboard.services import intake, secret_uses
 from dashboard.services.intake import Arrival
 from dashboard.talroo import signature
 from dashboard.talroo.wire import clean
-from dashboard.web.edge import deliveries, file_store, remote_address, settings, storing
+from dashboard.web.edge import deliveries, file_store, notebook, remote_address, settings, storing
+from dashboard.web.tracing import traffic
 
 bp = Blueprint("receiving", __name__)
 log = logging.getLogger(__name__)
@@ -35,6 +39,12 @@ _CHUNK: Final = 1 << 20
 _inflating: Final = threading.BoundedSemaphore(2)
 """Anybody can send 50 KB that inflate to the limit: so much memory is spent on strangers at once, and no more."""
 
+_REASONS: Final = {
+    signature.SignatureMissing: Reason.MISSING,
+    signature.SignatureMalformed: Reason.MALFORMED,
+    signature.SignatureMismatch: Reason.MISMATCH,
+}
+
 Answer = tuple[dict[str, str], int] | tuple[dict[str, str], int, dict[str, str]]
 
 
@@ -42,32 +52,50 @@ class TooLarge(Exception):
     """The body, or what it inflates to, is over the limit."""
 
 
+def _counted(view: Callable[[], Answer]) -> Callable[[], Answer]:
+    """Count deliveries by what was said of them, and how long that took."""
+
+    @functools.wraps(view)
+    def counted() -> Answer:
+        began = time.perf_counter()
+        answer = view()
+        traffic().observe("delivery", (answer[0]["status"],), time.perf_counter() - began)
+        return answer
+
+    return counted
+
+
 @bp.post("/talroo/applications")
 @csrf.exempt
 @needs(PUBLIC)
+@_counted
 def receive() -> Answer:
     """Verify the exact bytes, keep them durably, then say so (talroo-contract §1)."""
     config = settings()
     if not config.talroo_webhook_secrets:
-        return _not_now("No webhook secret is set here: TALROO_WEBHOOK_SECRETS.")
+        return _not_now(Reason.NO_SECRET, "No webhook secret is set here: TALROO_WEBHOOK_SECRETS.")
     try:
         # A header that cannot be right is answered before the body is read, let alone inflated.
         header = signature.read(request.headers.get(signature.HEADER))
         raw = _read(config.max_application_bytes)
         with _inflating if _is_compressed() else nullcontext():
-            body, timing = _verified(_forms(raw, config.max_application_bytes), header, config)
+            body, verdict, problem = _verified(_forms(raw, config.max_application_bytes), header, config)
     except TooLarge:
+        _note(Reason.TOO_LARGE)
         return {"status": "refused", "reason": f"The body is over {config.max_application_bytes} bytes."}, 413
-    except signature.SignatureError as problem:
-        return _refused(problem)
-    arrival = _arrival(body, timing)
-    return _quarantined(arrival) if timing == "expired" else _keep(arrival)
+    except signature.SignatureError as unsigned:
+        return _refused(_REASONS[type(unsigned)], unsigned)
+    notebook().proved(secret_uses.WEBHOOK, config.talroo_webhook_secrets[verdict.secret_number], utcnow())
+    arrival = _arrival(body, "expired" if problem else verdict.timing.value, config)
+    return _quarantined(arrival, problem) if problem else _keep(arrival)
 
 
-def _verified(bodies: tuple[bytes, ...], header: signature.Header, config: Config) -> tuple[bytes, str]:
-    """The body to keep, if the signature is right for any of the forms it came in, and how its time compares.
+def _verified(
+    bodies: tuple[bytes, ...], header: signature.Header, config: Config
+) -> tuple[bytes, signature.Verdict, signature.SignatureExpired | None]:
+    """The body to keep, if the signature is right for any of the forms it came in; and whether it is out of date.
 
-    Raises a `SignatureError`.
+    Raises any other `SignatureError`.
     """
     refusal: signature.SignatureError = signature.SignatureMismatch("There is no body.")
     for raw in bodies:
@@ -80,17 +108,23 @@ def _verified(bodies: tuple[bytes, ...], header: signature.Header, config: Confi
                 tolerance=config.talroo_signature_tolerance,
                 max_age=config.talroo_signature_max_age,
             )
-        except signature.SignatureExpired:
-            return bodies[0], "expired"
+        except signature.SignatureExpired as problem:
+            return bodies[0], problem.verdict, problem
         except signature.SignatureError as problem:
             refusal = problem
         else:
-            return bodies[0], verdict.timing.value
+            return bodies[0], verdict, None
     raise refusal
 
 
-def _refused(problem: signature.SignatureError) -> Answer:
+def _refused(reason: Reason, problem: signature.SignatureError) -> Answer:
+    _note(reason)
     return {"status": "refused", "reason": str(problem)}, 401
+
+
+def _note(reason: Reason) -> None:
+    """Count the refusal; what anybody can bring about must not write by itself."""
+    notebook().refused(reason.value, remote_address(), utcnow())
 
 
 def _keep(arrival: Arrival) -> Answer:
@@ -101,14 +135,15 @@ def _keep(arrival: Arrival) -> Answer:
     return outcome.as_json(), 200
 
 
-def _quarantined(arrival: Arrival) -> Answer:
+def _quarantined(arrival: Arrival, problem: signature.SignatureExpired) -> Answer:
     try:
         with storing() as session:
             intake.quarantine(session, arrival)
             session.commit()
     except Exception as failure:
         return _could_not_store(failure)
-    return _refused(signature.SignatureExpired("The signature is too old, or too far in the future."))
+    ahead = problem.verdict.timing is signature.Timing.CLOCK
+    return _refused(Reason.CLOCK if ahead else Reason.EXPIRED, problem)
 
 
 def _could_not_store(problem: Exception) -> Answer:
@@ -117,14 +152,15 @@ def _could_not_store(problem: Exception) -> Answer:
         log.error("a delivery could not be stored: %s", type(problem).__name__)
     else:
         log.error("a delivery met an unforeseen error: %s", without_contents(problem))
-    return _not_now("It could not be stored. Please deliver it again.")
+    return _not_now(Reason.NOT_STORED, "It could not be stored. Please deliver it again.")
 
 
-def _not_now(reason: str) -> Answer:
-    return {"status": "unavailable", "reason": reason}, 503, {"Retry-After": RETRY_AFTER}
+def _not_now(reason: Reason, words: str) -> Answer:
+    _note(reason)
+    return {"status": "unavailable", "reason": words}, 503, {"Retry-After": RETRY_AFTER}
 
 
-def _arrival(raw: bytes, timing: str) -> Arrival:
+def _arrival(raw: bytes, timing: str, config: Config) -> Arrival:
     # Not every server refuses NUL in what it hands on, and PostgreSQL could not keep it.
     return Arrival(
         raw=raw,
@@ -135,6 +171,7 @@ def _arrival(raw: bytes, timing: str) -> Arrival:
         query=clean(request.query_string.decode("ascii", "backslashreplace"))[:10_000] or None,
         content_type=clean(request.headers.get("Content-Type", ""))[:255] or None,
         remote_addr=remote_address(),
+        own_keys=(config.secret_key, *config.secret_key_retired),
     )
 
 

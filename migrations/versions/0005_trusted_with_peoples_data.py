@@ -4,6 +4,8 @@ Revision ID: 0005
 Revises: 0004
 """
 
+import hashlib
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -26,6 +28,13 @@ KEEP_POSTGRESQL = (
     " FOR EACH ROW EXECUTE FUNCTION audit_entry_keep()",
     "CREATE TRIGGER audit_entry_no_truncate BEFORE TRUNCATE ON audit_entry"
     " FOR EACH STATEMENT EXECUTE FUNCTION audit_entry_keep()",
+)
+
+DELIVERIES_UNLIKE_MOST = (
+    ('ix_delivery_not_fresh', ['timing', 'received_at', 'id'], "timing <> 'fresh'"),
+    ('ix_delivery_other_event', ['event_type', 'received_at', 'id'], "event_type <> 'platform:JobApplication:completed:v2'"),
+    ('ix_delivery_not_filed', ['event_id'], "status <> 'accepted'"),
+    ('ix_delivery_again', ['id'], "again_at IS NOT NULL"),
 )
 
 
@@ -134,6 +143,7 @@ def upgrade():
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('job_id', sa.Integer(), nullable=True),
     sa.Column('company', sa.String(length=500), nullable=True),
+    sa.Column('company_term', sa.String(length=32), nullable=True),
     sa.ForeignKeyConstraint(['job_id'], ['job.id'], name=op.f('fk_user_scope_job_id_job')),
     sa.ForeignKeyConstraint(['user_id'], ['user_account.id'], name=op.f('fk_user_scope_user_id_user_account')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_user_scope'))
@@ -161,7 +171,17 @@ def upgrade():
     op.create_index('ix_hold_open', 'hold', ['id'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
     op.add_column('application', sa.Column('restricted_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('application', sa.Column('is_test', sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column('delivery', sa.Column('again_at', sa.DateTime(timezone=True), nullable=True))
+    op.drop_index('ix_delivery_status', table_name='delivery')
+    op.create_index('ix_delivery_status', 'delivery', ['status', 'received_at', 'id'], unique=False)
+    op.create_index('ix_delivery_received', 'delivery', ['received_at', 'id'], unique=False)
+    op.create_index('ix_delivery_source', 'delivery', ['source', 'received_at', 'id'], unique=False)
+    for name, columns, where in DELIVERIES_UNLIKE_MOST:
+        op.create_index(name, 'delivery', columns, unique=False, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     op.create_index('ix_application_restricted', 'application', ['id'], unique=False, sqlite_where=sa.text('restricted_at IS NOT NULL'), postgresql_where=sa.text('restricted_at IS NOT NULL'))
+    op.add_column('job', sa.Column('company_term', sa.String(length=32), nullable=True))
+    op.create_index(op.f('ix_job_company_term'), 'job', ['company_term'], unique=False)
+    _name_companies()
     op.add_column('login_session', sa.Column('public_id', sa.String(length=32), nullable=True))
     op.add_column('login_session', sa.Column('how', sa.String(length=20), nullable=True))
     op.create_index('uq_login_session_public_id', 'login_session', ['public_id'], unique=True)
@@ -185,6 +205,21 @@ def upgrade():
             op.execute(KEEP_SQLITE.format(verb=verb, VERB=verb.upper()))
 
 
+def _name_companies():
+    """What each job's company is known by in the index of the lists (`search.term`)."""
+    job = sa.table('job', sa.column('company', sa.String), sa.column('company_term', sa.String))
+    found = op.get_bind().execute(sa.select(job.c.company).where(job.c.company.is_not(None)).distinct())
+    rows = [{'of': company, 'known_by': _term(company)} for (company,) in found.all()]
+    if rows:
+        update = sa.update(job).where(job.c.company == sa.bindparam('of'))
+        op.get_bind().execute(update.values(company_term=sa.bindparam('known_by')), rows)
+
+
+def _term(company):
+    folded = " ".join(company.casefold().split())
+    return "___" + hashlib.blake2b(f"company\0{folded}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
 def downgrade():
     op.drop_index('uq_user_account_oidc', table_name='user_account')
     op.drop_column('user_account', 'oidc_subject')
@@ -198,8 +233,17 @@ def downgrade():
     op.drop_index('uq_login_session_public_id', table_name='login_session')
     op.drop_column('login_session', 'how')
     op.drop_column('login_session', 'public_id')
+    op.drop_index(op.f('ix_job_company_term'), table_name='job')
+    op.drop_column('job', 'company_term')
     op.drop_column('application', 'is_test')
     op.drop_index('ix_application_restricted', table_name='application', sqlite_where=sa.text('restricted_at IS NOT NULL'), postgresql_where=sa.text('restricted_at IS NOT NULL'))
+    for name, _, _ in DELIVERIES_UNLIKE_MOST:
+        op.drop_index(name, table_name='delivery')
+    op.drop_index('ix_delivery_source', table_name='delivery')
+    op.drop_index('ix_delivery_received', table_name='delivery')
+    op.drop_index('ix_delivery_status', table_name='delivery')
+    op.create_index('ix_delivery_status', 'delivery', ['status', 'id'], unique=False)
+    op.drop_column('delivery', 'again_at')
     op.drop_column('application', 'restricted_at')
     op.drop_index('ix_hold_open', table_name='hold')
     op.drop_index('ix_hold_application', table_name='hold')

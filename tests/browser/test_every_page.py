@@ -15,7 +15,7 @@ from tests.browser.inhabited import Inhabited
 from tests.stocked_site import Stocked
 
 PAGES = {
-    "nobody": ("/login", "/unsubscribe/link", "/nowhere"),
+    "nobody": ("/login", "/login/code", "/unsubscribe/link", "/nowhere", "/forgot", "/access/none", "/setup/none"),
     "recruiter": (
         "/applications",
         "/applications?q=nobody-is-called-so",
@@ -26,20 +26,27 @@ PAGES = {
         "/mentions",
         "/conversions",
         "/dispositions",
-        "/me",
+        *("/me", "/me/second-factor"),
         "/incomplete",
     ),
     "hr_admin": (
-        *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
+        *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions", "/admin/audit"),
         *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
         *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
-        *("/incomplete/templates/new", "/incomplete/jobs", "/privacy", "/privacy/people/readable"),
+        *("/incomplete/templates/new", "/incomplete/jobs", "/admin/users"),
+        *("/privacy", "/privacy/people/readable"),
     ),
-    "it_admin": ("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/applications"),
+    "it_admin": (
+        *("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/admin/audit?action=signed_in"),
+        "/admin/deliveries?status=refused",
+        "/applications",
+    ),
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 
 FOLLOWED = (
+    "users.show",
+    "scope.show",
     "files.preview",
     "bulk.show",
     "deliveries.show",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 from sqlalchemy import func, select
 
 from dashboard.extensions import db
-from dashboard.models import Application, Attachment, Delivery
+from dashboard.models import Application, Attachment, AuditEntry, Delivery
+from dashboard.services import sorting_out
 from dashboard.talroo import payload as reader
-from tests.factories import event, file_object
+from dashboard.worker import Worker
+from tests.factories import event, file_object, signed
 from tests.stocked_site import token_of
 
 KEPT = {"id": "kept-1", "type": "platform:JobApplications:closed:v1", "data": {"id": "1"}}
@@ -103,3 +108,182 @@ def test_without_its_file_a_delivery_is_not_read_again_and_the_page_says_why(app
     accepted = delivery_of(app, "accepted")
     assert "missing from the file store" in replay(it_admin, accepted).text
     assert delivery_of(app, "accepted") == accepted
+
+
+def page(client, address):
+    answer = client.get(address)
+    assert answer.status_code == 200, address
+    return BeautifulSoup(answer.text, "html.parser")
+
+
+def listed(client, query) -> set[str]:
+    return {row["data-delivery"] for row in page(client, f"/admin/deliveries?{query}").select("[data-delivery]")}
+
+
+def press(client, public_id, verb):
+    token = token_of(client.get(f"/admin/deliveries/{public_id}").text)
+    return client.post(f"/admin/deliveries/{public_id}/{verb}", data={"csrf_token": token}, follow_redirects=True).text
+
+
+def status_of(app, public_id) -> str:
+    with app.app_context():
+        return db.session.scalars(select(Delivery.status).where(Delivery.public_id == public_id)).one()
+
+
+def entries(app) -> list[str]:
+    with app.app_context():
+        return list(db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.number)))
+
+
+def test_each_filter_shows_what_it_says(app, deliver, it_admin):
+    deliver(event(event_id="in-time", application_id="app-1"))
+    deliver(event(event_id="late"), age=3600)
+    deliver(event(event_id="begun", kind="started:v1"))
+    deliver(KEPT)
+    deliver(event(event_id="old"), age=80 * 3600)
+    with app.app_context():
+        rows = db.session.execute(select(Delivery.public_id, Delivery.event_id)).all()
+    ids = {event_id: public_id for public_id, event_id in rows}
+    quarantined = delivery_of(app, "quarantined")
+    everything = {public_id for public_id, _ in rows}
+    asked = {
+        "": everything,
+        "status=accepted": {ids["in-time"], ids["late"], ids["begun"]},
+        "verdict=late": {ids["late"]},
+        "verdict=expired": {quarantined},
+        "event=started": {ids["begun"]},
+        "event=completed": {ids["in-time"], ids["late"]},
+        "event=other": {ids["kept-1"]},
+        "source=pushed": everything,
+        "source=pulled": set(),
+        "q=in-time": {ids["in-time"]},
+        "q=app-1": {ids["in-time"]},
+        "q=kept-1": {ids["kept-1"]},
+        f"q={ids['late']}": {ids["late"]},
+        "q=%00": everything,
+        "from=2026-01-01": everything,
+        "to=2026-01-01": set(),
+        "from=soon&status=kept": {ids["kept-1"]},
+    }
+    for query, wanted in asked.items():
+        assert listed(it_admin, query) == wanted, query
+    assert "is no date" in it_admin.get("/admin/deliveries?from=soon").text
+
+
+def test_the_next_page_keeps_the_filter(deliver, it_admin):
+    for _ in range(51):
+        deliver(event())
+    deliver(KEPT)
+    following = page(it_admin, "/admin/deliveries?status=accepted").select_one("a[rel=next]")["href"]
+    assert "status=accepted" in following
+    assert len(page(it_admin, following).select("[data-delivery]")) == 1
+
+
+def test_what_was_repeated_is_told(deliver, it_admin):
+    body = event()
+    for _ in range(3):
+        deliver(body)
+    assert "3 times" in page(it_admin, "/admin/deliveries").select_one(".cell-count").text
+
+
+def test_what_was_refused_is_listed_with_the_check_that_failed(app, it_admin):
+    for number in range(3):
+        app.test_client().post("/talroo/applications", data=b"{}", headers=signed(b"{}", secret=f"wrong {number}"))
+    app.test_client().post("/talroo/applications", data=b"{}")
+    rows = page(it_admin, "/admin/deliveries?status=refused").select("[data-refusal]")
+    told = {row["data-refusal"]: " ".join(row.get_text(" ").split()) for row in rows}
+    assert "Wrong signature 401 127.0.0.1 3 since" in told["mismatch"]
+    assert told["missing"].endswith("No signature 401 127.0.0.1 1")
+
+
+def test_a_quarantined_delivery_is_accepted_by_a_click_and_marked_late(app, deliver, it_admin):
+    deliver(event(), age=80 * 3600)
+    old = delivery_of(app, "quarantined")
+    assert "Accepted: its application is filed." in press(it_admin, old, "accept")
+    with app.app_context():
+        (application,) = db.session.scalars(select(Application)).all()
+        assert (application.is_late, application.completed) == (True, True)
+    assert status_of(app, old) == "accepted"
+    assert "dealt with it meanwhile" in press(it_admin, old, "accept")
+    assert entries(app) == ["delivery_accepted"]
+    assert "Signature too old" in it_admin.get(f"/admin/deliveries/{old}").text
+
+
+def test_an_accepted_one_that_came_again_in_time_is_one_application(app, deliver, it_admin):
+    body = event()
+    deliver(body, age=80 * 3600)
+    deliver(body)
+    press(it_admin, delivery_of(app, "quarantined"), "accept")
+    assert (counted(app, Application), counted(app, Delivery)) == (1, 2)
+
+
+@pytest.mark.parametrize("status", ["kept", "quarantined"])
+def test_what_waits_is_dismissed_stays_listed_and_can_be_taken_back(app, deliver, it_admin, status):
+    deliver(KEPT, age=80 * 3600 if status == "quarantined" else 0)
+    one = delivery_of(app, status)
+    assert "Dismissed. It stays in the list." in press(it_admin, one, "dismiss")
+    assert listed(it_admin, "status=dismissed") == {one}
+    assert listed(it_admin, f"status={status}") == set()
+    assert "dealt with it meanwhile" in press(it_admin, one, "dismiss")
+    assert "It waits for a look again." in press(it_admin, one, "take-back")
+    assert status_of(app, one) == status
+    assert entries(app) == ["delivery_dismissed", "delivery_taken_back"]
+
+
+def test_what_is_filed_cannot_be_dismissed(app, deliver, it_admin):
+    deliver(event())
+    one = delivery_of(app, "accepted")
+    assert "dealt with it meanwhile" in press(it_admin, one, "dismiss")
+    assert status_of(app, one) == "accepted"
+
+
+def test_all_kept_ones_are_read_again_some_now_and_the_rest_by_the_worker(app, deliver, it_admin, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(reader, "APPLICATION_TYPE", re.compile("nothing"))
+        for _ in range(3):
+            assert deliver(event()).json["status"] == "kept"
+    deliver(KEPT)
+    monkeypatch.setattr(
+        sorting_out.read_waiting, "__kwdefaults__", {**sorting_out.read_waiting.__kwdefaults__, "most": 2}
+    )
+    token = token_of(it_admin.get("/admin/deliveries?status=kept").text)
+    told = it_admin.post("/admin/deliveries/replay", data={"csrf_token": token}, follow_redirects=True).text
+    assert "Read again: 2 filed, 0 still not understood; the worker reads 2 more." in told
+    assert "2 wait for the worker to read them again." in " ".join(told.split())
+    worker = Worker.of(app)
+    while worker._read_again():
+        pass
+    assert (counted(app, Application), len(listed(it_admin, "status=kept"))) == (3, 1)
+    assert "again." not in page(it_admin, "/admin/deliveries?status=kept").select_one(".count").text.replace(
+        "kept ones again", ""
+    )
+
+
+def test_the_exact_bytes_are_handed_to_hr_alone(app, deliver, sign_in, it_admin):
+    body = json.dumps(event(applicant={"resume": file_object(b"exactly this", "a.txt")}), indent=3).encode() + b"\n"
+    assert deliver(body).json["status"] == "accepted"
+    one = delivery_of(app, "accepted")
+    answer = sign_in("hr_admin").get(f"/admin/deliveries/{one}/body")
+    assert answer.data == body
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert entries(app) == ["delivery_viewed"]
+    assert it_admin.get(f"/admin/deliveries/{one}/body").status_code == 403
+
+
+def test_in_place_of_a_files_content_stands_a_link_to_it(app, deliver, sign_in):
+    content = b"behind a link"
+    deliver(event(applicant={"resume": file_object(content, "a.txt")}))
+    client = sign_in("hr_admin")
+    found = page(client, f"/admin/deliveries/{delivery_of(app, 'accepted')}")
+    link = found.select_one("pre.text-preview a")
+    assert link.text == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert client.get(link["href"]).data == content
+
+
+def test_without_its_file_the_exact_bytes_cannot_be_told_and_the_page_says_so(app, deliver, sign_in, tmp_path):
+    deliver(event(applicant={"resume": file_object(b"soon gone", "a.txt")}))
+    for path in (tmp_path / "files").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    told = sign_in("hr_admin").get(f"/admin/deliveries/{delivery_of(app, 'accepted')}/body", follow_redirects=True)
+    assert "missing from the file store" in told.text

@@ -94,9 +94,9 @@ def test_what_waits_and_what_stopped_are_counted_by_channel(app, sign_in):
             for state in states
         ),
     )
-    cells = [row.get_text(" ").split() for row in page(sign_in("it_admin")).select("table.plain tbody tr")]
-    assert [" ".join(row) for row in cells] == [
-        *("Conversions 2 1", "Dispositions 0 0", "Messages to applicants 0 0", "Morning mails 0 0")
+    rows = page(sign_in("it_admin")).select("section[aria-labelledby=outbox-title] tbody tr")
+    assert [" ".join(row.get_text(" ").split()) for row in rows] == [
+        *("Conversions 2 1", "Dispositions 0 0", "Messages to applicants 0 0", "Morning mails 0 0", "Alert mails 0 0")
     ]
 
 

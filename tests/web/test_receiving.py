@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from dashboard.extensions import db
-from dashboard.models import Application, Delivery
-from dashboard.services import intake
+from dashboard.models import Application, Delivery, Refusal, SecretUse
+from dashboard.services import intake, secret_uses
 from dashboard.talroo import signature
 from dashboard.web import receiving
-from tests.factories import as_body, event, payload, signed
+from tests.factories import SECRET, as_body, event, payload, signed
 
 URL = "/talroo/applications"
 
@@ -296,3 +296,47 @@ def test_the_answer_is_json_and_is_not_cached(deliver):
     assert answer.mimetype == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"
     assert set(json.loads(answer.data)) == {"status", "application"}
+
+
+def refused(app) -> dict[tuple[str, str], int]:
+    with app.app_context():
+        app.extensions["notebook"].flush()
+        return {(row.reason, row.remote_addr): row.count for row in db.session.scalars(select(Refusal))}
+
+
+def test_what_is_refused_is_counted_by_its_reason(app):
+    body, client = as_body(event()), app.test_client()
+    client.post(URL, data=body)
+    for _ in range(2):
+        client.post(URL, data=body, headers=signed(body, secret="another one"))
+    client.post(URL, data=body, headers={signature.HEADER: "t=now"})
+    client.post(URL, data=body, headers=signed(body, age=80 * 3600))
+    client.post(URL, data=body, headers=signed(body, age=-80 * 3600))
+    client.post(URL, data=b" ", headers=signed(body) | {"Content-Length": "99999999"})
+    client.post(URL, data=body, headers=signed(body))
+    here = "127.0.0.1"
+    assert refused(app) == {
+        ("missing", here): 1,
+        ("mismatch", here): 2,
+        ("malformed", here): 1,
+        ("expired", here): 1,
+        ("clock", here): 1,
+        ("too_large", here): 1,
+    }
+
+
+def test_without_a_secret_that_is_what_is_counted(make_app, sqlite_url):
+    app = make_app(sqlite_url, talroo_webhook_secrets=())
+    assert app.test_client().post(URL, data=b"{}").status_code == 503
+    assert refused(app) == {("no_secret", "127.0.0.1"): 1}
+
+
+def test_it_is_noted_which_secret_was_right(make_app, sqlite_url):
+    app = make_app(sqlite_url, talroo_webhook_secrets=("the newest", SECRET))
+    body = as_body(event())
+    assert app.test_client().post(URL, data=body, headers=signed(body)).status_code == 200
+    with app.app_context():
+        app.extensions["notebook"].flush()
+        (use,) = db.session.scalars(select(SecretUse)).all()
+    key = app.config["SECRET_KEY"]
+    assert use.fingerprint == secret_uses.fingerprint(key, secret_uses.WEBHOOK, SECRET)

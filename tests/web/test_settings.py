@@ -157,3 +157,21 @@ def add_mail(app: Flask, user_id: int, **fields: Any) -> None:
         now = utcnow()
         db.session.add(Outbound(event_time=now, created_at=now, due_at=now, **known, **fields))
         db.session.commit()
+
+
+def test_alerts_are_mailed_to_those_who_run_the_dashboard_until_they_want_none(sign_in: Callable[[str], FlaskClient]):
+    admin = sign_in("it_admin")
+    assert "alert_mail" in ticked(page(admin))
+    save(admin, single_keys="yes")
+    assert "alert_mail" not in ticked(page(admin))
+    save(admin, single_keys="yes", alert_mail="yes")
+    assert "alert_mail" in ticked(page(admin))
+
+
+def test_a_recruiter_is_not_asked_about_alerts_and_changes_nothing_by_saving(
+    app: Flask, sign_in: Callable[[str], FlaskClient]
+):
+    rita = sign_in("recruiter")
+    assert page(rita).select("[name=alert_mail]") == []
+    save(rita)
+    assert only_user(app).alert_mail

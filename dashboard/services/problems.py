@@ -1,0 +1,224 @@
+"""What is wrong with how things stand, and what to do about it: for the integration page, and for alert mails.
+
+One table of words. A problem holds its kind and numbers alone, so that a mail written later says the same.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from config import Config
+from dashboard.models import SyncKind
+from dashboard.models.outbound import Channel
+from dashboard.models.watch import Reason
+from dashboard.outbound_words import WORDS
+from dashboard.services.standing import Machine, Standing
+from dashboard.services.sync import SyncStatus
+
+REFUSED_OFTEN: Final = 5
+"""So many refusals within an hour are no accident."""
+CLOCK_OFF: Final = 60
+"""Seconds by which the median signature may be old, or ahead, before somebody should look at the clocks."""
+SILENT_AFTER: Final = timedelta(seconds=30)
+"""A worker says every five seconds that it is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`words` and `advice`: `{names}` stand for a problem's figures. `page`: where to look, beside the address of this
+    dashboard. `serious`: things are lost or stand still. `mails`: those who run the dashboard are written to.
+    """
+
+    words: str
+    advice: str
+    page: str = "/admin"
+    serious: bool = True
+    mails: bool = True
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "no_secret": Kind(
+        "No webhook secret is set, so deliveries are answered “not now”.",
+        "Put the secret agreed with Talroo into TALROO_WEBHOOK_SECRETS and start anew.",
+        mails=False,
+    ),
+    "not_https": Kind(
+        "PUBLIC_URL is not https, and Talroo delivers to nothing else.",
+        "Put a TLS proxy in front, or TLS_CERT and TLS_KEY, and write PUBLIC_URL with https://.",
+        mails=False,
+    ),
+    "migration": Kind(
+        "The database has not the tables of this version.", "Run: flask --app wsgi db upgrade", mails=False
+    ),
+    "worker": Kind(
+        "No worker runs, so nothing is sent, pulled or read.",
+        "Start one: flask --app wsgi worker (make run starts it, too).",
+        mails=False,
+    ),
+    "files": Kind(
+        "The file store does not answer ({problem}), so nothing can be taken.",
+        "Check FILES_URL, the disk and its permissions. Talroo repeats deliveries for about 16 hours.",
+    ),
+    "disk": Kind(
+        "The disk is nearly full: {free} MB are free ({what}).",
+        "Make room. Without any, deliveries are answered “not now”.",
+    ),
+    "stopped": Kind(
+        "Nothing has come from Talroo for {hours} hours.",
+        "Send a test application: if it arrives, ask Talroo, and look whether the feed has the postUrl.",
+    ),
+    "refused": Kind(
+        "{number} deliveries were refused within the last hour: {reasons}.",
+        "If they came from Talroo, compare the secret and the clock. If from strangers, nothing is lost.",
+        page="/admin/deliveries?status=refused",
+    ),
+    "quarantined": Kind(
+        "In quarantine, signed by Talroo but too long ago: {number}.",
+        "Accept or dismiss each. Check the clock if there are more every day.",
+        page="/admin/deliveries?status=quarantined",
+        serious=False,
+    ),
+    "kept": Kind(
+        "Not understood, and waiting for a look: {number}.",
+        "Read them again after an upgrade, or dismiss what is no application.",
+        page="/admin/deliveries?status=kept",
+        serious=False,
+    ),
+    "pull_failed": Kind("The last pull of {what} applications failed.", "{problem}"),
+    "parked": Kind(
+        "Stopped for good: {what}.",
+        "The ledger shows each answer. Mend the cause, then press Retry there.",
+    ),
+    "retrying": Kind(
+        "Not taken yet, and tried again by themselves: {what}.",
+        "Nothing to do, unless it stays: then the ledger shows the answers.",
+        serious=False,
+        mails=False,
+    ),
+    "clock": Kind(
+        "Signatures are {seconds} s {direction} when they arrive.",
+        "Check that this machine's clock is set by the network (NTP).",
+        serious=False,
+        mails=False,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong. `figures`: what its words need; nobody's data."""
+
+    kind: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def of(self) -> Kind:
+        return KINDS[self.kind]
+
+    @property
+    def words(self) -> str:
+        return self.of.words.format_map(self.figures)
+
+    @property
+    def advice(self) -> str:
+        return self.of.advice.format_map(self.figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One look."""
+
+    problems: tuple[Problem, ...]
+
+    @property
+    def words(self) -> str:
+        number = len(self.problems)
+        if not number:
+            return "Everything works."
+        return "1 thing needs you." if number == 1 else f"{number} things need you."
+
+    @property
+    def is_serious(self) -> bool:
+        return any(problem.of.serious for problem in self.problems)
+
+
+def find(
+    standing: Standing, pulls: Mapping[SyncKind, SyncStatus], machine: Machine, config: Config, now: datetime
+) -> Verdict:
+    """Everything that is wrong, the serious things first."""
+    found = [
+        *_settings(config),
+        *_machine(standing, machine, config, now),
+        *_arriving(standing, config, now),
+        *_pulling(pulls, config),
+        *_sending(standing),
+    ]
+    return Verdict(tuple(sorted(found, key=lambda problem: not problem.of.serious)))
+
+
+def _settings(config: Config) -> Iterator[Problem]:
+    if not config.talroo_webhook_secrets:
+        yield Problem("no_secret")
+    if not config.is_https and not _is_loopback(config.public_url):
+        yield Problem("not_https")
+
+
+def _machine(standing: Standing, machine: Machine, config: Config, now: datetime) -> Iterator[Problem]:
+    if not standing.migrated:
+        yield Problem("migration")
+    if standing.beat_at is None or now - standing.beat_at > SILENT_AFTER:
+        yield Problem("worker")
+    if machine.files_problem:
+        yield Problem("files", {"problem": machine.files_problem})
+    for disk in machine.disks:
+        if disk.free < config.alert_disk_free:
+            yield Problem("disk", {"free": disk.free // 1_000_000, "what": disk.what})
+    if standing.clock is not None and abs(standing.clock) > CLOCK_OFF:
+        direction = "old" if standing.clock > 0 else "ahead of this clock"
+        yield Problem("clock", {"seconds": round(abs(standing.clock)), "direction": direction})
+
+
+def _arriving(standing: Standing, config: Config, now: datetime) -> Iterator[Problem]:
+    last, most = standing.last_pushed_at, timedelta(hours=config.alert_silence_hours)
+    if last is not None and most and now - last > most:
+        yield Problem("stopped", {"hours": int((now - last).total_seconds() // 3600)})
+    refused = sum(standing.refused_lately.values())
+    if config.talroo_webhook_secrets and refused >= REFUSED_OFTEN:
+        often = sorted(standing.refused_lately.items(), key=lambda one: -one[1])
+        reasons = ", ".join(f"{Reason(name).label.lower()} ({number:,})" for name, number in often)
+        yield Problem("refused", {"number": refused, "reasons": reasons})
+    for status in ("quarantined", "kept"):
+        if number := standing.waiting.get(status, 0):
+            yield Problem(status, {"number": number})
+
+
+def _pulling(pulls: Mapping[SyncKind, SyncStatus], config: Config) -> Iterator[Problem]:
+    if config.talroo_client_id is None:
+        return
+    for kind, status in pulls.items():
+        if status.last and status.last.state == "failed":
+            problem = (status.last.problem or "Nobody knows why.").replace("{", "(").replace("}", ")")
+            yield Problem("pull_failed", {"what": kind.value, "problem": problem})
+
+
+def _sending(standing: Standing) -> Iterator[Problem]:
+    for way in ("parked", "retrying"):
+        counted = [(standing.outbox.get((channel, way), 0), WORDS[channel].nouns) for channel in Channel]
+        what = ", ".join(f"{number:,} {nouns[number != 1]}" for number, nouns in counted if number)
+        if what:
+            yield Problem(way, {"what": what})
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

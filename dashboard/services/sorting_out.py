@@ -1,0 +1,170 @@
+"""What a person does about deliveries that were not filed: read them again, accept one, dismiss one, take that back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from dashboard.arrivals import WAITING
+from dashboard.audit_actions import Action
+from dashboard.clock import utcnow
+from dashboard.database import start_writing
+from dashboard.models import Delivery
+from dashboard.services import audit, intake
+from dashboard.services.audit import Subject
+from dashboard.services.files import FileMissing, FileStore
+from dashboard.services.intake import Outcome
+
+MISSING_WORDS: Final = "A file of this delivery is missing from the file store, so it cannot be read again."
+AT_ONCE: Final = 25
+"""At most so many are read again while somebody waits for the page; the worker reads the rest."""
+PATIENCE: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who does it, from where, when."""
+
+    user_id: int
+    remote_addr: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """What became of kept deliveries that were read again, and how many the worker has yet to read."""
+
+    filed: int = 0
+    kept: int = 0
+    left: int = 0
+
+
+class CannotBeRead(Exception):
+    """A delivery whose file is gone. `str(error)` can be shown."""
+
+
+def replay(session: Session, delivery: Delivery, *, files: FileStore, who: Who) -> Outcome:
+    """Read one again. The caller has begun to write, and commits. Raises `CannotBeRead`, `OSError`."""
+    outcome = _read(session, delivery, files, who.at)
+    _note(session, Action.DELIVERY_REPLAYED, delivery, who, status=outcome.status)
+    return outcome
+
+
+def accept(session: Session, delivery: Delivery, *, files: FileStore, who: Who) -> Outcome | None:
+    """File what was quarantined for its age, marked as late; None where it is quarantined no more.
+
+    The caller has begun to write, and commits. Raises `CannotBeRead`, `OSError`.
+    """
+    if delivery.status != "quarantined":
+        return None
+    outcome = _read(session, delivery, files, who.at, timing="late")
+    if outcome.status == "kept":
+        delivery.status = "kept"  # its age is settled; that nobody understands it is another matter
+    _note(session, Action.DELIVERY_ACCEPTED, delivery, who, status=outcome.status)
+    return outcome
+
+
+def dismiss(session: Session, delivery: Delivery, *, who: Who) -> bool:
+    """Somebody looked at it and wants nothing of it; it stays in the list. False where it does not wait for that."""
+    done = session.execute(
+        update(Delivery)
+        .where(Delivery.id == delivery.id, Delivery.status.in_(WAITING))
+        .values(status="dismissed", again_at=None)
+    )
+    if not done.rowcount:  # type: ignore[attr-defined]
+        return False
+    _note(session, Action.DELIVERY_DISMISSED, delivery, who)
+    return True
+
+
+def take_back(session: Session, delivery: Delivery, *, who: Who) -> bool:
+    """A dismissed one waits again as it did before. False where it is dismissed no more."""
+    before = "quarantined" if delivery.timing == "expired" and delivery.replayed_at is None else "kept"
+    done = session.execute(
+        update(Delivery).where(Delivery.id == delivery.id, Delivery.status == "dismissed").values(status=before)
+    )
+    if not done.rowcount:  # type: ignore[attr-defined]
+        return False
+    _note(session, Action.DELIVERY_TAKEN_BACK, delivery, who)
+    return True
+
+
+def want_all_again(session: Session, *, who: Who) -> int:
+    """Have all kept ones read again. Returns how many. The caller has begun to write, and commits."""
+    done = session.execute(update(Delivery).where(Delivery.status == "kept").values(again_at=who.at))
+    number = int(done.rowcount)  # type: ignore[attr-defined]
+    if number:
+        audit.note(
+            session,
+            Action.DELIVERY_REPLAYED,
+            at=who.at,
+            user_id=who.user_id,
+            remote_addr=who.remote_addr,
+            number=number,
+        )
+    return number
+
+
+def read_waiting(
+    sessions: Callable[[], Session],
+    files: FileStore,
+    *,
+    clock: Callable[[], datetime] = utcnow,
+    most: int = AT_ONCE,
+    patience: float = PATIENCE,
+) -> ReadAgain:
+    """Read again what is to be, each in a transaction of its own: at most `most`, begun within `patience` seconds."""
+    until = time.monotonic() + patience
+    filed = kept = 0
+    while filed + kept < most and time.monotonic() < until:
+        outcome = _read_next(sessions, files, clock())
+        if outcome is None:
+            return ReadAgain(filed, kept)
+        filed, kept = (filed + 1, kept) if outcome == "accepted" else (filed, kept + 1)
+    with sessions() as session:
+        left = session.scalars(select(Delivery.id).where(Delivery.again_at.is_not(None)).limit(1_000)).all()
+    return ReadAgain(filed, kept, len(left))
+
+
+def _read_next(sessions: Callable[[], Session], files: FileStore, now: datetime) -> str | None:
+    """Read one that is to be read again; returns what it is now, or None where there is none."""
+    with sessions() as session:
+        # Asked before it is our turn to write, which deliveries wait for too.
+        if session.scalar(select(Delivery.id).where(Delivery.again_at.is_not(None)).limit(1)) is None:
+            return None
+        session.rollback()
+        start_writing(session)
+        delivery = session.scalar(
+            select(Delivery)
+            .where(Delivery.again_at.is_not(None))
+            .order_by(Delivery.id)
+            .limit(1)
+            .with_for_update(of=Delivery, skip_locked=True)
+        )
+        if delivery is None:
+            return None
+        delivery.again_at = None
+        try:
+            _read(session, delivery, files, now)
+        except CannotBeRead as problem:
+            delivery.reason = str(problem)
+        session.commit()
+        return delivery.status
+
+
+def _read(session: Session, delivery: Delivery, files: FileStore, now: datetime, timing: str | None = None) -> Outcome:
+    try:
+        return intake.replay(session, delivery, files=files, now=now, timing=timing)
+    except FileMissing:
+        raise CannotBeRead(MISSING_WORDS) from None
+
+
+def _note(session: Session, action: Action, delivery: Delivery, who: Who, **details: str) -> None:
+    subject = Subject("delivery", delivery.public_id)
+    audit.note(session, action, at=who.at, user_id=who.user_id, remote_addr=who.remote_addr, subject=subject, **details)
