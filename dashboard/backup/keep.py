@@ -31,7 +31,7 @@ from dashboard.models import (
     User,
     UserScope,
 )
-from dashboard.models.outbound import Channel, State
+from dashboard.models.outbound import ERASED, Channel, State
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -154,6 +154,10 @@ def _note_tried(connection: Connection, kept: Kept) -> None:
     """What was tried since stands as it does now: nothing is reported twice because it was forgotten."""
     outbound, attempts = table_of(Outbound), table_of(Attempt)
     there = {row.business_key: row.id for row in connection.execute(_keys(kept.tried))}
+    # Of somebody who was erased since, the key is another one; the id is the same, as all ids of one lineage are.
+    erased = {row["id"]: row["business_key"] for row in kept.tried if row["business_key"].startswith(ERASED)}
+    known = connection.scalars(select(outbound.c.id).where(outbound.c.id.in_(erased)))
+    there |= {erased[number]: number for number in known}
     applications = set(connection.scalars(select(Application.id)))
     mapped: dict[int, int] = {}
     for row in kept.tried:

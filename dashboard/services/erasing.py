@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from dashboard import search
 from dashboard.audit_actions import Action
-from dashboard.database import Base, public_id, start_writing, table_of
+from dashboard.database import Base, public_id, table_of
 from dashboard.models import (
     Activity,
     Application,
@@ -131,7 +131,7 @@ WORDS: Final = {
 
 def preview(session: Session, applications: Sequence[Application]) -> Found:
     """What would go with these applications. Changes nothing."""
-    return _gather(session, applications, lock=False)
+    return _gather(session, applications, lock=False, thorough=True)
 
 
 def erase(session: Session, public_ids: Iterable[str], by: By) -> Erasure:
@@ -146,7 +146,7 @@ def erase(session: Session, public_ids: Iterable[str], by: By) -> Erasure:
     if not applications:
         raise CannotErase("Nothing of them is here any more.")
     _refuse_if_kept(session, applications, by)
-    found = _gather(session, applications, lock=True)
+    found = _gather(session, applications, lock=True, thorough=by.cause != Cause.RETENTION)
     if any(row.state == State.SENDING for row in found.outbounds):
         raise CannotErase("Something about them is being sent at this moment. Try again in a minute.")
     tombstones.bury(session, _known_by(session, found, by), at=by.at)
@@ -190,9 +190,11 @@ def _noted(session: Session, found: Found, by: By) -> Erasure:
 # --- what there is --------------------------------------------------------------------------------------------------
 
 
-def _gather(session: Session, applications: Sequence[Application], *, lock: bool) -> Found:
+def _gather(session: Session, applications: Sequence[Application], *, lock: bool, thorough: bool) -> Found:
+    """`thorough`: also bodies that nobody could file are read. Retention takes those for their own age."""
     ids = [one.id for one in applications]
-    deliveries = session.scalars(select(Delivery).where(_is_about(session, applications))).all()
+    needles = list(_needles(applications)) if thorough else []
+    deliveries = session.scalars(select(Delivery).where(_is_about(session, applications, needles))).all()
     clicks = _own_clicks(session, applications)
     outbounds = select(Outbound).where(
         or_(Outbound.application_id.in_(ids), Outbound.application_id.is_(None) & Outbound.tlr_sid.in_(clicks))
@@ -229,13 +231,13 @@ def _how_many(session: Session, model: Any, ids: Sequence[int]) -> int:
     return session.scalar(select(func.count()).where(model.application_id.in_(ids))) or 0
 
 
-def _is_about(session: Session, applications: Sequence[Application]) -> ColumnElement[bool]:
+def _is_about(session: Session, applications: Sequence[Application], needles: Iterable[bytes]) -> ColumnElement[bool]:
     """Deliveries about these; of those nobody could file, the ones that hold an id or an address of theirs."""
     own = Delivery.talroo_id.in_([one.talroo_id for one in applications])
     brought = Delivery.id.in_([one.answers_from_id for one in applications if one.answers_from_id])
     events = select(Delivery.event_id).where(own, Delivery.event_id.is_not(None))
     dialect = session.get_bind().dialect.name
-    holds = [_holds(dialect, needle) for needle in _needles(applications)]
+    holds = [_holds(dialect, needle) for needle in needles]
     unfiled = Delivery.status.in_(("kept", "quarantined", "dismissed")) & or_(Delivery.event_id.in_(events), *holds)
     return or_(own, brought, unfiled)
 
@@ -412,18 +414,24 @@ _AT_ONCE: Final = 500
 _FEW: Final = 20
 
 
-def bury_again(session: Session, *, at: datetime) -> int:
+def bury_again(session: Session, secrets: Sequence[str], *, at: datetime) -> int:
     """Erase once more whoever a restored database brought back: all that its tombstones name. How many applications.
 
-    For a database nobody else uses; commits as it goes. Files and pages are cleaned by `cleaning.finish` afterwards.
+    `secrets`: all that may have keyed the tombstones, newest first. For a database that nobody else uses; the caller
+    has begun to write, and commits. Files and pages are cleaned by `cleaning.finish` afterwards.
     """
+    engine = session.get_bind().engine
+    tombstones.keep_keys(engine, secrets)
+    audit.keep_chain(engine, secrets)
+    if engine.dialect.name == "sqlite":
+        # Its connection is the restorer's own, and not set up as the site's are.
+        session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
     graves = tombstones.graves(session)
-    named = [public_id for public_id, signs in _everybody(session) if graves.holds(signs)] if graves.erased_at else []
-    session.rollback()
+    if not graves.erased_at:
+        return 0
+    named = [public_id for public_id, signs in _everybody(session) if graves.holds(signs)]
     for start in range(0, len(named), _FEW):
-        start_writing(session)
-        erase(session, named[start : start + _FEW], By(Cause.RESTORE, "restored", at))
-        session.commit()
+        erase(session, named[start : start + _FEW], By(Cause.RESTORE, Cause.RESTORE.value, at))
     _blank_known(session, graves)
     return len(named)
 
@@ -441,7 +449,6 @@ def _blank_known(session: Session, graves: tombstones.Graves) -> None:
         keys = (row.key, f"event:{row.event_id}" if row.event_id else None)
         if any(key and graves.holds(tombstones.Signs.of(key=key)) for key in keys):
             intake.blank(session, session.get_one(Delivery, row.id))
-    session.commit()
 
 
 def _walked(session: Session, model: Any, *names: str) -> Iterator[Any]:

@@ -76,7 +76,7 @@ def show(public_id: str) -> str:
     delivery = arrivals.delivery(reading(), public_id) or abort(404)
     body: Markup | None = None
     files: Mapping[str, Attachment] = {}
-    if allows(current_user.role, Permission.CONTENTS):
+    if allows(current_user.role, Permission.CONTENTS) and not _is_restricted(delivery):
         noting.shown(Action.DELIVERY_VIEWED, Subject("delivery", delivery.public_id))
         files = arrivals.files_in(reading(), delivery)
         body = linked(delivery.body[:SHOWN_CHARACTERS], files)
@@ -95,6 +95,8 @@ def body(public_id: str) -> AnyResponse:
     """The bytes as they were signed, to download."""
     session = writing()
     delivery = arrivals.delivery(session, public_id) or abort(404)
+    if _is_restricted(delivery):
+        abort(404)
     try:
         exact = intake.exact_body(delivery, file_store())
     except FileMissing:
@@ -210,6 +212,11 @@ def _read(public_id: str, verb: Callable[[Session, Delivery], intake.Outcome | N
     else:
         flash(f"{done}, and still not understood. {outcome.reason}", "info")
     return _to(public_id)
+
+
+def _is_restricted(delivery: Delivery) -> bool:
+    """Whether it tells of somebody whose data nobody may work with at present."""
+    return delivery.application is not None and delivery.application.restricted_at is not None
 
 
 def _who() -> Who:

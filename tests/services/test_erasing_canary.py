@@ -23,7 +23,7 @@ from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Application, Attempt, Delivery, Erasure, Outbound, StoredFile
 from dashboard.models.outbound import Channel
-from dashboard.services import cleaning, erasing, intake, reminders, tombstones, views
+from dashboard.services import cleaning, erasing, intake, reminders, views
 from dashboard.services.erasing import By, Cause
 from dashboard.services.intake import Arrival
 from dashboard.services.reminder_rules import Rules
@@ -259,18 +259,21 @@ def test_whoever_applies_again_afterwards_is_taken_in(lived):
     assert lived.deliver(before).json == {"status": "duplicate"}
 
 
-def test_a_restored_database_forgets_them_again(lived, tmp_path):
-    """As it stood before they were erased, with the tombstones made since."""
-    with lived.app.app_context(), lived.session() as session:
-        theirs = session.scalars(select(Application).where(Application.public_id.in_([lived.done, lived.begun]))).all()
-        known = [(tombstones.Kind.ID, one.talroo_id) for one in theirs]
-        session.rollback()
-        start_writing(session)
-        tombstones.bury(session, known, at=utcnow())
-        session.commit()
-        assert erasing.bury_again(session, at=utcnow()) == 2
+def test_a_restored_backup_forgets_them_again(lived, tmp_path, tmp_path_factory):
+    """Made before they were erased, and restored afterwards."""
+    backup = tmp_path_factory.mktemp("elsewhere") / "backup.tar"
+    made = lived.app.test_cli_runner().invoke(args=["backup", str(backup)])
+    assert made.exit_code == 0, made.output
+    lived.erased()
     lived.clean()
+    with lived.app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    restored = lived.app.test_cli_runner().invoke(args=["restore", str(backup)])
+    assert restored.exit_code == 0, restored.output
     assert left(lived, tmp_path) == []
+    with lived.app.app_context(), lived.session() as session:
+        assert session.scalar(select(func.count()).select_from(Application)) == 1
 
 
 def test_a_delivery_that_comes_again_is_counted_and_nothing_of_it_is_kept(lived):
