@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from dashboard.extensions import db
-from dashboard.models import Application, User
+from dashboard.models import Application, AuditEntry, User
 from dashboard.sandbox import __main__ as fake_talroo
 from tests.application import PASSWORD
 from tests.factories import event
@@ -64,6 +65,63 @@ def test_nobody_is_added_twice(flask):
     add_user(flask)
     result = add_user(flask, "ADA@example.com")
     assert (result.exit_code, result.stderr) == (1, "There is a user ada@example.com already.\n")
+
+
+def test_whoever_is_added_by_a_command_is_noted(flask, app):
+    add_user(flask)
+    with app.app_context():
+        entry = db.session.scalars(select(AuditEntry)).one()
+        assert (entry.action, entry.actor_id, entry.details) == ("user_added", None, '{"role":"recruiter"}')
+
+
+def test_users_are_listed_with_role_and_state(flask):
+    add_user(flask)
+    add_user(flask, "hr@example.com", "hr_admin")
+    assert flask("users", "deactivate", " Ada@example.com").stdout == "Deactivated ada@example.com.\n"
+    told = flask("users", "list").stdout.splitlines()
+    assert told == ["hr@example.com\thr_admin\tactive", "ada@example.com\trecruiter\tdeactivated"]
+
+
+def test_the_last_administrator_is_not_deactivated_by_a_command(flask):
+    add_user(flask, "hr@example.com", "hr_admin")
+    result = flask("users", "deactivate", "hr@example.com")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "hr@example.com is the last HR administrator who can sign in. Make somebody else one first.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["deactivate", "reset-link"])
+def test_a_command_about_nobody_says_so_in_one_line(flask, command):
+    result = flask("users", command, "Nobody@example.com")
+    assert (result.exit_code, result.stderr) == (1, "There is no user nobody@example.com.\n")
+
+
+def test_whoever_is_locked_out_gets_a_link_that_lets_them_in(flask, app):
+    add_user(flask)
+    result = flask("users", "reset-link", "ada@example.com")
+    assert result.exit_code == 0
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/access/\S+\n", result.stdout)
+    client = app.test_client()
+    path = result.stdout.strip().removeprefix("http://127.0.0.1:8000")
+    typed = {"password": "a new long password", "again": "a new long password"}
+    token = re.search(r'csrf_token" value="([^"]+)', client.get(path).text)[1]
+    assert client.post(path, data={"csrf_token": token, **typed}).location == "/applications"
+    flask("users", "deactivate", "ada@example.com")
+    result = flask("users", "reset-link", "ada@example.com")
+    assert (result.exit_code, result.stderr) == (1, "ada@example.com is deactivated. Reactivate them first.\n")
+
+
+def test_a_set_up_link_is_printed_only_where_there_is_nobody(flask, app):
+    first, second = flask("users", "setup-link"), flask("users", "setup-link")
+    assert first.exit_code == second.exit_code == 0
+    paths = [one.stdout.strip().removeprefix("http://127.0.0.1:8000") for one in (first, second)]
+    assert [app.test_client().get(path).status_code for path in paths] == [410, 200]
+    add_user(flask)
+    result = flask("users", "setup-link")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("There are users already.")
+    assert result.stderr.count("\n") == 1
 
 
 def test_seed_writes_and_says_how_many(flask, app):

@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from sqlalchemy import text
 
 from config import ROOT, Config
-from dashboard.extensions import db
-from dashboard.models import User
 
 DOCUMENTS: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SETTINGS: Final = {setting.name.upper() for setting in fields(Config)}
@@ -59,21 +56,6 @@ def test_no_document_names_a_setting_that_there_is_not(document: Path):
 def test_every_link_in_a_document_leads_to_a_file(document: Path):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target
-
-
-@pytest.mark.parametrize("number", [0, 1], ids=["shut out", "address freed"])
-def test_the_statements_for_who_leaves_do_what_is_said(app, sign_in, number):
-    client = sign_in("recruiter")
-    assert client.get("/applications").status_code == 200
-    statement = re.findall(r"```sql\n(.*?)```", operations(), re.DOTALL)[number]
-    with app.app_context():
-        session = db.session()
-        session.execute(text(statement.replace("ann@your-company.example", "recruiter@example.com")))
-        session.commit()
-    assert client.get("/applications").status_code == 302
-    with app.app_context():
-        free = db.session.query(User).filter_by(email="recruiter@example.com").count() == 0
-        assert free is (number == 1)
 
 
 def cited(pattern: str) -> set[str]:

@@ -55,3 +55,13 @@ def test_the_block_has_a_line_for_each_role_with_its_log_in():
 def test_the_block_names_the_address_for_the_feed():
     config = Config.from_env({**KEY, "PUBLIC_URL": "https://jobs.example"})
     assert "postUrl      https://jobs.example/talroo/applications" in launch.block(config, 8000, {})
+
+
+def test_while_there_is_nobody_the_block_has_the_set_up_link_and_the_same_on_this_machine():
+    config = Config.from_env({**KEY, "PUBLIC_URL": "https://jobs.example"})
+    text = launch.block(config, 8123, {}, "https://jobs.example/setup/token")
+    assert "  set-up       https://jobs.example/setup/token\n" in text
+    assert "  set-up       http://127.0.0.1:8123/setup/token\n" in text
+    assert "set-up" not in launch.block(config, 8123, {})
+    local = launch.block(Config.from_env(KEY), 8000, {}, "http://127.0.0.1:8000/setup/token")
+    assert local.count("/setup/token") == 1

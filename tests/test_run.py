@@ -66,6 +66,11 @@ class Launched:
         assert found, self.text
         return found[1], found[2]
 
+    def setup_link(self) -> str:
+        found = re.search(r"^ +set-up +(http://127\S+/setup/\S+)$", self.text, re.MULTILINE)
+        assert found, self.text
+        return found[1]
+
     def kill(self) -> None:
         for pid in processes_in(self.checkout):
             with suppress(ProcessLookupError):
@@ -159,13 +164,37 @@ def test_when_the_worker_dies_everything_stops_and_it_is_said(launch, checkout):
     assert processes_in(checkout) == {}
 
 
-def test_with_talroo_configured_there_is_no_fake_and_log_ins_are_kept_nowhere(launch, checkout):
+def set_up(link: str, email: str, password: str) -> requests.Response:
+    with requests.Session() as browser:
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get(link, timeout=10).text)
+        typed = {"email": email, "password": password, "again": password, "csrf_token": token[1] if token else ""}
+        return browser.post(link, data=typed, timeout=10)
+
+
+def test_with_talroo_configured_there_is_no_fake_and_nobody_but_who_opens_the_set_up_link(launch, checkout):
     running = launch(TALROO_WEBHOOK_SECRETS="the real one")
     running.wait_for("Ctrl-C")
-    _, password = running.log_in("recruiter")
+    former = running.setup_link()
     assert not any("dashboard.sandbox" in words for words in processes_in(checkout).values())
-    kept = [path for path in (checkout / "var").iterdir() if path.is_file() and password.encode() in path.read_bytes()]
-    assert kept == []
+    assert "@example.com" not in running.text
+    assert not (checkout / "var" / "sandbox-logins.json").exists()
+    running.process.terminate()
+    assert running.ends(within=10) == 0
+
+    running = launch(TALROO_WEBHOOK_SECRETS="the real one")
+    running.wait_for("Ctrl-C")
+    link = running.setup_link()
+    assert requests.get(former.replace(former.split("/")[2], link.split("/")[2]), timeout=10).status_code == 410
+    entered = set_up(link, "ann@example.com", "a long enough password")
+    assert (entered.status_code, entered.url.partition(str(running.port))[2]) == (200, "/applications")
+    assert requests.get(link, timeout=10).status_code == 410
+    running.process.terminate()
+    assert running.ends(within=10) == 0
+
+    running = launch(TALROO_WEBHOOK_SECRETS="the real one")
+    running.wait_for("Ctrl-C")
+    assert "/setup/" not in running.text
+    assert sign_in(running.port, "ann@example.com", "a long enough password").url.endswith("/applications")
 
 
 def test_a_wrong_setting_is_named_and_nothing_runs(launch, checkout):

@@ -56,7 +56,7 @@ def no_longer_wanted(session: Session, link: AccessLink | None, now: datetime) -
 
 def words(link: AccessLink, address: str, public_url: str, by: str | None) -> Told:
     """What the mail says. `address`: the link's, with its token. `by`: the address of who had it sent, if anybody."""
-    who = f"{by} has" if by else "Somebody has"
+    who = by or "Somebody"
     until = f"{link.expires_at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
     role = link.user.role_label if link.user else ""
     if link.purpose == Purpose.INVITATION:

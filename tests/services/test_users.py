@@ -154,7 +154,7 @@ def test_an_invitation_goes_at_once_with_its_link_and_by_whom(session: Session, 
     assert mail.to == ("ivy@example.com",)
     assert mail.message["Subject"] == "Your access to the recruiter dashboard"
     assert mail.message["List-Unsubscribe"] is None
-    assert "ann@example.com has added you" in mail.text
+    assert "ann@example.com added you" in mail.text
     assert "at https://jobs.example.com as Recruiter" in mail.text
     assert "until 28 November 2026, 12:00 UTC" in mail.text
     address = access_links.address(link, "https://jobs.example.com", [SECRET])

@@ -1,0 +1,106 @@
+"""People are invited, come in, and are let go, in the browser."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenAs
+from tests.browser.inhabited import Inhabited
+from tests.browser.test_every_page import complaints
+from tests.infrastructure.browser import PageFactory
+
+NEW = "a new long password"
+_numbers = count(1)
+
+
+def invited(open_as: OpenAs, **options: object) -> tuple[Page, str, str]:
+    """An administrator's page of somebody they have just invited, their address, and the link that it shows."""
+    email = f"ivy{next(_numbers)}@example.com"
+    page = open_as("hr_admin", "/admin/users", **options)
+    page.get_by_label("Invite by e-mail").fill(email)
+    page.get_by_label("Role").select_option("recruiter")
+    page.get_by_role("button", name="Invite").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(email)
+    return page, email, page.locator("#link").inner_text()
+
+
+def choose(page: Page, link: str) -> None:
+    page.goto(re.sub(r"^https?://[^/]+", "", link))
+    page.get_by_label("Password", exact=True).fill(NEW)
+    page.get_by_label("The same again").fill(NEW)
+    page.get_by_role("button", name="Save password").click()
+
+
+@pytest.mark.parametrize("options", [{"width": 1440}, {"width": 390, "scripts": False}])
+def test_whoever_is_invited_comes_in_by_the_link_and_is_out_once_they_are_deactivated(
+    open_as: OpenAs, new_page: PageFactory, inhabited: Inhabited, options: dict[str, object]
+):
+    admin, _, link = invited(open_as, **options)
+    theirs = new_page(base_url=inhabited.url)
+    choose(theirs, link)
+    theirs.wait_for_url(f"{inhabited.url}/applications")
+    admin.reload()
+    expect(admin.locator("main")).to_have_attribute("data-state", "active")
+    admin.get_by_role("button", name="Deactivate").click()
+    expect(admin.get_by_role("status")).to_contain_text("is deactivated and signed out everywhere")
+    theirs.goto("/applications")
+    expect(theirs.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_the_invitation_comes_by_mail_too(open_as: OpenAs, inhabited: Inhabited):
+    page, email, link = invited(open_as)
+    for _ in range(40):
+        if found := [mail for mail in inhabited.mail.mails if mail.to == (email,)]:
+            break
+        page.wait_for_timeout(250)
+    (mail,) = found
+    assert link in mail.text
+    page.reload()
+    expect(page.get_by_text("Sent today")).to_be_visible()
+    expect(page.locator("#link")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_pages_about_users_give_no_cause_for_complaint(
+    open_as: OpenAs, new_page: PageFactory, inhabited: Inhabited, width: int
+):
+    page, _, link = invited(open_as, width=width)
+    found = complaints(page)
+    theirs = new_page(base_url=inhabited.url, width=width)
+    theirs.goto(re.sub(r"^https?://[^/]+", "", link))
+    found += complaints(theirs)
+    page.goto("/admin/users")
+    found += complaints(page)
+    page.get_by_role("link", name="recruiter@example.com").click()
+    expect(page.get_by_role("heading", name="Signed in")).to_be_visible()
+    found += complaints(page)
+    assert found == []
+
+
+def test_somebody_changes_their_password_and_sees_where_they_are_signed_in(
+    open_as: OpenAs, new_page: PageFactory, inhabited: Inhabited
+):
+    _, email, link = invited(open_as)
+    here, there = (new_page(base_url=inhabited.url) for _ in range(2))
+    choose(here, link)
+    here.wait_for_url("**/applications")
+    there.goto("/login")
+    there.get_by_label("E-mail").fill(email)
+    there.get_by_label("Password").fill(NEW)
+    there.keyboard.press("Enter")
+    there.wait_for_url("**/applications")
+    here.goto("/me")
+    expect(here.locator("[data-session]")).to_have_count(2)
+    expect(here.locator("[data-here]")).to_contain_text("Chrome on Linux")
+    here.get_by_label("Present password").fill(NEW)
+    here.get_by_label("New password").fill("yet another password")
+    here.get_by_label("The same again").fill("yet another password")
+    here.get_by_role("button", name="Change password").click()
+    expect(here.get_by_role("status")).to_contain_text("signed out of one other browser")
+    expect(here.locator("[data-session]")).to_have_count(1)
+    there.goto("/applications")
+    expect(there.get_by_role("heading", level=1)).to_have_text("Sign in")
