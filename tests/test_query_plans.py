@@ -65,6 +65,8 @@ def session(app):
             # So few rows are quicker read whole and sorted. What is asked is whether an index can do it.
             found.execute(text("SET enable_seqscan = off"))
             found.execute(text("SET enable_sort = off"))
+            # What then cannot be avoided is taken for so dear that the server compiles each statement, for seconds.
+            found.execute(text("SET jit = off"))
         found.commit()
         yield found
 
