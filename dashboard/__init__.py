@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from config import ROOT, Config
 from dashboard import cli, web
+from dashboard.database import keep_promises
 from dashboard.extensions import csrf, db, login_manager
-from dashboard.services import promises
+from dashboard.services import audit, tombstones
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
 from dashboard.services.notebook import Notebook
@@ -31,7 +32,10 @@ def create_app(config: Config) -> Flask:
     login_manager.init_app(app)
     with app.app_context():
         engine = db.engine
-    promises.prepare(engine, (config.secret_key, *config.secret_key_retired))
+    keep_promises(engine)
+    secrets = (config.secret_key, *config.secret_key_retired)
+    audit.keep_chain(engine, secrets)
+    tombstones.keep_keys(engine, secrets)
     app.extensions["deliveries"] = Together(lambda: Session(engine), shared=engine.dialect.name == "sqlite")
     app.extensions["notebook"] = Notebook(lambda: Session(engine), config.secret_key)
 

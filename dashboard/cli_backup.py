@@ -85,19 +85,10 @@ def restore(path: Path, *, only_check: bool) -> None:
 
 def _restore(path: Path, secrets: tuple[str, ...], told: Callable[[int], None]) -> None:
     from dashboard.backup import load
-    from dashboard.services import cleaning, erasing
-
-    def bury_again(connection: Connection) -> None:
-        with Session(connection) as session:
-            erasing.bury_again(session, secrets, at=utcnow())
-            session.commit()
 
     engine, store = db.engine, current_app.extensions["file_store"]
     db.session.remove()
-    done = load.restore(
-        engine, store, path, secrets=secrets, now=utcnow(), migrate=_migrate, told=told, finish=bury_again
-    )
-    cleaning.finish(engine, store, clock=utcnow)
+    done = load.restore(engine, store, path, secrets=secrets, now=utcnow(), migrate=_migrate, told=told)
     _note(Action.RESTORED, rows=done.manifest.rows, files=done.manifest.files, made_at=done.manifest.made_at)
     click.echo(
         f"Restored {done.manifest.rows:,} rows and {done.manifest.files:,} files of {done.manifest.made_at[:19]} UTC."

@@ -132,7 +132,10 @@ def concerns(reach: Reach) -> ColumnElement[bool]:
     """Of a row: whether its application is within reach."""
     if not reach.is_limited:
         return true()
-    return exists().where(Application.id == Outbound.application_id, reach.holds(Application.job_id))
+    # Asked of each row as the ledger is gone through, never joined; see `reach.within`.
+    theirs = Application.id == Outbound.application_id, reach.holds(Application.job_id)
+    seen = exists().where(*theirs).correlate(Outbound)
+    return seen.is_(True)
 
 
 def in_state(state: str, now: datetime) -> ColumnElement[bool]:

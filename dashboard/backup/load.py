@@ -37,7 +37,7 @@ from dashboard.backup.dump import Told
 from dashboard.backup.keep import Kept
 from dashboard.database import Base
 from dashboard.models import Application, SyncState, WorkerBeat
-from dashboard.services import cleaning, erasing, promises
+from dashboard.services import cleaning, erasing
 from dashboard.services.files import FileStore
 
 ALIVE_WITHIN: Final = timedelta(seconds=15)
@@ -91,12 +91,19 @@ def restore(
             store.put(sha256, archive.file(sha256))
             told(1)
         place = _in_postgresql if engine.dialect.name == "postgresql" else _in_sqlite
-        with place(engine, archive.manifest, secrets, now) as (connection, kept):
+        with place(engine, archive.manifest, now) as (connection, kept):
             _load(connection, archive, migrate, told)
             keep.put(connection, kept, archive.manifest)
             _begin_anew(connection)
+            _bury_again(connection, secrets, now)
         _forget(engine, store, kept.contents - set(archive.files), now)
         return Restored(archive.manifest, tuple(kept.words))
+
+
+def _bury_again(connection: Connection, secrets: Sequence[str], now: datetime) -> None:
+    with Session(connection) as session:
+        erasing.bury_again(session, secrets, at=now)
+        session.commit()  # within the transaction that restores
 
 
 def _forget(engine: Engine, store: FileStore, gone: Iterable[str], now: datetime) -> None:
@@ -167,9 +174,7 @@ def _begin_anew(connection: Connection) -> None:
 
 
 @contextmanager
-def _in_sqlite(
-    engine: Engine, manifest: Manifest, secrets: Sequence[str], now: datetime
-) -> Iterator[tuple[Connection, Kept]]:
+def _in_sqlite(engine: Engine, manifest: Manifest, _now: datetime) -> Iterator[tuple[Connection, Kept]]:
     path = Path(engine.url.database or "")
     engine.dispose()
     draft = path.with_name(f"{path.name}.restoring")
@@ -179,19 +184,9 @@ def _in_sqlite(
         with _locked(path, manifest) as kept:
             with _scratch(draft) as connection:
                 yield connection, kept
-            _bury(draft, secrets, now)
             _exchange(draft, path)
     finally:
-        for left in path.parent.glob(f"{draft.name}*"):
-            left.unlink(missing_ok=True)
-
-
-def _bury(draft: Path, secrets: Sequence[str], now: datetime) -> None:
-    new = create_engine(f"sqlite:///{draft}", poolclass=NullPool, hide_parameters=True)
-    promises.prepare(new, secrets)
-    with Session(new) as session:
-        erasing.bury_again(session, at=now)
-    new.dispose()
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -251,9 +246,7 @@ def _exchange(draft: Path, path: Path) -> None:
 
 
 @contextmanager
-def _in_postgresql(
-    engine: Engine, manifest: Manifest, _secrets: Sequence[str], now: datetime
-) -> Iterator[tuple[Connection, Kept]]:
+def _in_postgresql(engine: Engine, manifest: Manifest, now: datetime) -> Iterator[tuple[Connection, Kept]]:
     with engine.begin() as connection:
         connection.execute(text(_WAIT_FOR_LOCKS))
         kept = Kept()
@@ -262,9 +255,6 @@ def _in_postgresql(
             kept = _kept(connection, manifest)
             _drop_everything(connection)
         yield connection, kept
-        # Within this one transaction: what it commits and takes back are parts of it.
-        with Session(connection, join_transaction_mode="create_savepoint") as session:
-            erasing.bury_again(session, at=now)
 
 
 def _refuse_while_working(connection: Connection, now: datetime) -> None:

@@ -44,7 +44,7 @@ def follow(session: Session, public_id: str, reach: Reach) -> Found | None:
 
 @cache
 def _statement(dialect: str, *, is_limited: bool) -> Select[Any]:
-    sql = (_WALKS[dialect] + _NODES).replace(_WITHIN, f" AND job_id + 0 IN ({JOBS_SQL})" if is_limited else "")
+    sql = (_WALKS[dialect] + _NODES).replace(_WITHIN, f" AND (job_id IN ({JOBS_SQL})) IS TRUE" if is_limited else "")
     asked: list[Any] = [bindparam("public_id", type_=String), *([REACH_OF] if is_limited else [])]
     near = text(sql).bindparams(*asked).columns(id=Integer).subquery("near")
     last = select(func.max(StageChange.id)).where(
