@@ -25,6 +25,7 @@ from dashboard.services import audit, cleaning, erasing, handing_out, holding, r
 from dashboard.services.audit import Subject
 from dashboard.services.erasing import REASONS, By, CannotErase, Cause
 from dashboard.services.holding import BadHold, Keeping
+from dashboard.web import noting
 from dashboard.web.edge import drawings, file_store, reading, remote_address, settings, writing
 from dashboard.web.formatting import viewer_zone
 
@@ -61,7 +62,9 @@ def index() -> str:
 @needs(Permission.PRIVACY)
 def person(public_id: str) -> str:
     """Everything of the person who has this application, and what can be done with it."""
-    return _page(public_id, reading())
+    shown = _page(public_id, reading())
+    noting.shown(Action.APPLICATION_VIEWED, Subject("application", public_id), privacy=1)
+    return shown
 
 
 @bp.post("/people/<public_id>/erase")
