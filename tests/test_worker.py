@@ -166,7 +166,9 @@ def test_nothing_is_taken_in_the_channel_that_is_spared(engine: Engine, clock: C
     assert len(claim(engine, clock, spared={Channel.DISPOSITION})) == 1
 
 
-@pytest.mark.parametrize("slow", [{Channel.CONVERSION}, {Channel.DISPOSITION}, {Channel.REMINDER, Channel.MORNING, Channel.ALERT}])
+@pytest.mark.parametrize(
+    "slow", [{Channel.CONVERSION}, {Channel.DISPOSITION}, {Channel.REMINDER, Channel.MORNING, Channel.ALERT}]
+)
 def test_whichever_server_is_slow_one_thread_is_left_for_all_the_others(slow: set[Channel]):
     assert any(set(spared) == slow for spared in SPARED)
     assert {channel for spared in SPARED for channel in spared} == set(Channel)
