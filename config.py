@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
 from pathlib import Path
@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 
 ROOT: Final = Path(__file__).resolve().parent
 VAR: Final = ROOT / "var"
+ROLES: Final = ("recruiter", "hr_admin", "it_admin")
 STAGES: Final = ("new", "reviewed", "contacted", "interview", "offer", "hired", "rejected")
 
 
@@ -50,6 +51,21 @@ def _secret(raw: str) -> str:
         raise ValueError(
             "must be 32 bytes or more (make one: python3 -c 'import secrets; print(secrets.token_hex(32))')"
         )
+    return raw
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if raw.lower() not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return raw.lower()
+
+    return read
+
+
+def _absolute(raw: str) -> str:
+    if not raw.startswith("/"):
+        raise ValueError("must be an absolute path")
     return raw
 
 
@@ -152,6 +168,44 @@ def _disposition_events(raw: str) -> dict[str, str]:
     return _pairs(raw, r"[0-9A-Za-z_.:-]{1,64}", "an event's name has 1 to 64 letters, digits and _ . : -")
 
 
+def _role(name: str) -> str:
+    if name not in ROLES:
+        raise ValueError(f"has {name!r}: a role is one of {', '.join(ROLES)}")
+    return name
+
+
+def _roles(raw: str) -> tuple[str, ...]:
+    return tuple(_role(name) for name in _names(raw))
+
+
+def _role_pairs(raw: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in _names(raw):
+        value, equals, role = (part.strip() for part in pair.rpartition("="))
+        if not equals or not value:
+            raise ValueError(f"has {pair!r}: each pair is value=role, as in recruiting-team=recruiter")
+        if value in found:
+            raise ValueError(f"has {pair!r}: the value {value!r} comes twice")
+        found[value] = _role(role)
+    return found
+
+
+def _issuer(raw: str) -> str:
+    _web_address(raw)
+    if not raw.startswith("https://") and urlsplit(raw).hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError("must be an https:// address: who signs in is taken from there")
+    if len(raw) > 255:
+        raise ValueError("must have at most 255 characters")
+    return raw
+
+
+def _scopes(raw: str) -> tuple[str, ...]:
+    scopes = tuple(raw.split())
+    if "openid" not in scopes:
+        raise ValueError("must be scopes with spaces between them, openid among them")
+    return scopes
+
+
 _DAY: Final = 86_400
 
 
@@ -193,10 +247,23 @@ class Config:
     click_destinations: tuple[str, ...] = _setting(_origins, ())
     click_api_token: str | None = _setting(_text, None)
     metrics_token: str | None = _setting(_text, None)
+    metrics_dir: str = _computed(_absolute, lambda: str(VAR / "metrics"))
+    log_format: str | None = _setting(_one_of("json", "text"), None)
+    log_level: str = _setting(_one_of("debug", "info", "warning", "error"), "info")
+    log_file: str | None = _setting(_absolute, None)
+    retention_months: int = _setting(_whole(0, 600), 24)
     web_workers: int = _setting(_whole(1, 64), 2)
     max_application_bytes: int = _setting(_whole(1024, 2**31), 52_428_800)
     talroo_call_deadline: int = _setting(_whole(1, 120), 15)
     talroo_lease: int | None = _setting(_whole(1, 3600), None)
+    totp_required_roles: tuple[str, ...] = _setting(_roles, ())
+    oidc_issuer: str | None = _setting(_issuer, None)
+    oidc_client_id: str | None = _setting(_text, None)
+    oidc_client_secret: str | None = _setting(_text, None)
+    oidc_scopes: tuple[str, ...] = _setting(_scopes, ("openid", "email", "profile"))
+    oidc_role_claim: str = _setting(_text, "groups")
+    oidc_roles: Mapping[str, str] = _computed(_role_pairs, dict)
+    oidc_label: str = _setting(_line, "Sign in with your company account")
     trusted_proxies: int = _setting(_whole(0, 10), 0)
     alert_silence_hours: int = _setting(_whole(0, 8760), 24)
     alert_disk_free: int = _setting(_whole(0, 10**12), 1_000_000_000)
@@ -213,18 +280,20 @@ class Config:
             environ = {**{k: v or "" for k, v in dotenv_values(ROOT / ".env").items()}, **os.environ}
         values: dict[str, Any] = {}
         problems: list[str] = []
+        given: list[str] = []
         for setting in fields(cls):
             name = setting.name.upper()
             raw = environ.get(name, "").strip()
             if not raw:
                 continue
+            given.append(setting.name)
             try:
                 values[setting.name] = setting.metadata["read"](raw)
             except ValueError as problem:
                 problems.append(f"{name} {problem}.")
         if "secret_key" not in values and not any(line.startswith("SECRET_KEY") for line in problems):
             problems.append("SECRET_KEY is not set: sessions cannot be signed without it; it needs 32 bytes or more.")
-        problems += _contradictions(cls, values)
+        problems += _contradictions(cls, values, given)
         if problems:
             raise SettingsError("\n".join(problems))
         return cls(**values)
@@ -240,11 +309,18 @@ class Config:
         return f"{self.public_url}/talroo/applications"
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What keys are made from, the newest first: all of them still count."""
+        return (self.secret_key, *self.secret_key_retired)
+
+    @property
     def is_https(self) -> bool:
         return self.public_url.startswith("https://")
 
 
-def _contradictions(cls: type[Config], values: Mapping[str, Any]) -> list[str]:
+def _contradictions(cls: type[Config], values: Mapping[str, Any], given: Collection[str]) -> list[str]:
+    """`given`: the names of all that were set, rightly or not."""
+
     def chosen(name: str) -> Any:
         return values.get(name, next(f.default for f in fields(cls) if f.name == name))
 
@@ -253,4 +329,7 @@ def _contradictions(cls: type[Config], values: Mapping[str, Any]) -> list[str]:
         found.append("TALROO_SIGNATURE_MAX_AGE must not be smaller than TALROO_SIGNATURE_TOLERANCE.")
     if ("talroo_client_id" in values) != ("talroo_client_secret" in values):
         found.append("TALROO_CLIENT_ID and TALROO_CLIENT_SECRET belong together: set both or neither.")
+    provider = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_roles")
+    if 0 < sum(name in given for name in provider) < len(provider):
+        found.append(f"{', '.join(name.upper() for name in provider)} belong together: set all of them or none.")
     return found

@@ -3,12 +3,14 @@
 import sys
 
 from config import Config, SettingsError
-from dashboard import create_app
+from dashboard import create_app, logs
 
 try:
     config = Config.from_env()
 except SettingsError as problem:
     sys.exit(f"The dashboard cannot start.\n{problem}")
+
+logs.configure(config.log_format, config.log_level, config.log_file)
 
 # A thread that holds the writers' turn gives up Python's lock at every statement, and then waits this long to get it
 # back from the others: 5 ms by default, with the whole queue behind it. How much that gains was too noisy to measure.

@@ -9,11 +9,12 @@ from config import ROOT, Config
 from dashboard import cli, web
 from dashboard.database import keep_promises
 from dashboard.extensions import csrf, db, login_manager
-from dashboard.services import audit
+from dashboard.services import audit, tombstones
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
 from dashboard.services.notebook import Notebook
 from dashboard.services.together import Together
+from dashboard.traffic import Traffic
 
 __all__ = ["create_app"]
 
@@ -24,6 +25,7 @@ def create_app(config: Config) -> Flask:
     app.config.from_mapping(web.flask_settings(config), SETTINGS=config)
     app.extensions["file_store"] = open_store(config.files_url)
     app.extensions["drawings"] = Drawings()
+    app.extensions["traffic"] = Traffic(config.metrics_dir)
 
     db.init_app(app)
     csrf.init_app(app)
@@ -32,6 +34,7 @@ def create_app(config: Config) -> Flask:
         engine = db.engine
     keep_promises(engine)
     audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
+    tombstones.keep_keys(engine, (config.secret_key, *config.secret_key_retired))
     app.extensions["deliveries"] = Together(lambda: Session(engine), shared=engine.dialect.name == "sqlite")
 
     app.extensions["notebook"] = Notebook(lambda: Session(engine), config.secret_key)

@@ -142,7 +142,7 @@ def _named(text: str) -> Any:
 
 def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> Page[Delivery]:
     """One page of deliveries, newest first; how many there are is counted for the first page alone."""
-    shown = asked.statement().options(joinedload(Delivery.application))
+    shown = asked.statement().options(joinedload(Delivery.application.and_(Application.is_shown())))
     rows, following = rows_after(session, shown, cursor, Delivery.received_at, Delivery.id)
     # In the list's order: whatever nearly all are is then counted to the limit without looking far.
     counted = asked.statement().with_only_columns(Delivery.id).order_by(Delivery.received_at.desc())
@@ -178,7 +178,7 @@ def files_in(session: Session, delivery: Delivery) -> Mapping[str, Attachment]:
     contents = {str(sha256) for _, sha256 in delivery.cuts}
     if not contents or delivery.talroo_id is None:
         return {}
-    of_application = select(Application.id).where(Application.talroo_id == delivery.talroo_id)
+    of_application = select(Application.id).where(Application.talroo_id == delivery.talroo_id, Application.is_shown())
     rows: Sequence[Attachment] = session.scalars(
         select(Attachment)
         .where(Attachment.application_id.in_(of_application), Attachment.sha256.in_(contents))

@@ -17,6 +17,7 @@ class Action(StrEnum):
     RECOVERY_CODES_MADE = "recovery_codes_made"
     USER_ADDED = "user_added"
     USER_INVITED = "user_invited"
+    ACCESS_LINK_MADE = "access_link_made"
     ROLE_CHANGED = "role_changed"
     SCOPE_CHANGED = "scope_changed"
     USER_DEACTIVATED = "user_deactivated"
@@ -26,6 +27,7 @@ class Action(StrEnum):
     FILE_DOWNLOADED = "file_downloaded"
     DELIVERY_VIEWED = "delivery_viewed"
     EXPORTED = "exported"
+    EXPORT_ENDED = "export_ended"
     STAGE_CHANGED = "stage_changed"
     HIRED = "hired"
     HIRE_TAKEN_BACK = "hire_taken_back"
@@ -58,6 +60,7 @@ LABELS: Final = {
     Action.RECOVERY_CODES_MADE: "Recovery codes made",
     Action.USER_ADDED: "User added",
     Action.USER_INVITED: "User invited",
+    Action.ACCESS_LINK_MADE: "Link to choose a password made",
     Action.ROLE_CHANGED: "Role changed",
     Action.SCOPE_CHANGED: "What a user may see changed",
     Action.USER_DEACTIVATED: "User deactivated",
@@ -67,6 +70,7 @@ LABELS: Final = {
     Action.FILE_DOWNLOADED: "File downloaded",
     Action.DELIVERY_VIEWED: "Contents of a delivery viewed",
     Action.EXPORTED: "Exported",
+    Action.EXPORT_ENDED: "Export came to its end",
     Action.STAGE_CHANGED: "Stage changed",
     Action.HIRED: "Hired",
     Action.HIRE_TAKEN_BACK: "Hire taken back",

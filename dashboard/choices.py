@@ -1,12 +1,14 @@
 """What the inbox can be filtered by: everything that really occurs, with the words people read.
 
 There are few of these and they change seldom, so each process keeps them, until one is added (`Standing.version`).
+Whoever is limited chooses from what occurs within their reach: an answer or a town can tell of a stranger.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -17,6 +19,8 @@ from sqlalchemy.orm import Session
 from dashboard import queries, search
 from dashboard.models import ApplicationTag, Facet, Job, Role, Tag, User
 from dashboard.permissions import Permission, allows
+from dashboard.reach import Reach
+from dashboard.search import Query
 
 MOST: Final = 500
 """Of each kind, those met most often."""
@@ -24,6 +28,12 @@ MOST_LETTERS: Final = 80
 """Of a choice as it is shown: an answer can be as long as a letter, and the page holds hundreds."""
 KEPT_FOR: Final = 60.0
 """Seconds. What is added is known at once; in which order things stand is not worth looking up again and again."""
+MOST_REACHES: Final = 200
+"""Of limited users whose choices a process keeps."""
+MET_IN: Final = 2_000
+"""Of the applications within somebody's reach the newest so many, whose facts they choose from."""
+MOST_MET: Final = 20_000
+"""Facts looked for at once: SQLite takes some thirty thousand values."""
 _REVIEWERS: Final = [role.value for role in Role if allows(role, Permission.APPLICATIONS)]
 """Roles whose people can be assigned to."""
 KINDS: Final = ("company", "campaign", "state", "city", "answer")
@@ -54,28 +64,46 @@ class Choices:
     labels: Mapping[str, str]
     """Words by term, for `Inbox.chips`."""
 
-    def jobs_with(self, chosen: str, session: Session) -> list[tuple[str, str]]:
+    def jobs_with(self, chosen: str, session: Session, reach: Reach) -> list[tuple[str, str]]:
         """The jobs, with the one that an address names by its reference or title; see `queries.with_chosen`."""
-        return queries.with_chosen(session, dict(self.jobs), chosen)
+        return queries.with_chosen(session, dict(self.jobs), chosen, reach)
 
 
-_kept: WeakKeyDictionary[Engine, tuple[tuple[int, ...], float, Choices]] = WeakKeyDictionary()
+_Kept = tuple[tuple[int, ...], float, Choices]
+_kept: WeakKeyDictionary[Engine, dict[Reach, _Kept]] = WeakKeyDictionary()
 
 
-def current_choices(session: Session, version: tuple[int, ...]) -> Choices:
-    """The choices as of `version` (`Standing.version`)."""
-    engine = session.get_bind().engine
-    kept = _kept.get(engine)
-    if kept and kept[0] == version and time.monotonic() - kept[1] < KEPT_FOR:
+def current_choices(session: Session, version: tuple[int, ...] | None, reach: Reach) -> Choices:
+    """The choices as of `version` (`Standing.version`; None: as they were a moment ago), as far as somebody sees."""
+    of_engine = _kept.setdefault(session.get_bind().engine, {})
+    kept = of_engine.get(reach)
+    if kept and version in (None, kept[0]) and time.monotonic() - kept[1] < KEPT_FOR:
         return kept[2]
-    found = _look_up(session)
-    _kept[engine] = (version, time.monotonic(), found)
+    found = _made_of(_rows_within(session, reach) if reach.is_limited else session.execute(_ALL))
+    if len(of_engine) >= MOST_REACHES:
+        of_engine.clear()
+    of_engine[reach] = (version or (), time.monotonic(), found)
     return found
 
 
-def _look_up(session: Session) -> Choices:
+def _rows_within(session: Session, reach: Reach) -> Iterator[Row[Any]]:
+    """The same as `_ALL` has, of what the newest applications within reach have; in three statements."""
+    met = search.terms_of_newest(session, Query(terms=(reach.terms,)), MET_IN)
+    facets = select(*_FACET).where(Facet.key.in_(list(met)[:MOST_MET])).order_by(Facet.uses.desc())
+    numbers = Counter[str]()
+    for row in session.execute(facets):
+        numbers[row.kind] += 1
+        if numbers[row.kind] <= MOST:
+            yield row
+    others = (_OTHERS["job"].where(reach.holds(Job.id)), _OTHERS["tag"].limit(10 * MOST), _OTHERS["user"])
+    for row in session.execute(union_all(*(select(one.subquery()) for one in others))):
+        if row.kind != "tag" or search.term("tag", row.value) in met:
+            yield row
+
+
+def _made_of(rows: Iterable[Row[Any]]) -> Choices:
     found: dict[str, list[Row[Any]]] = {kind: [] for kind in (*KINDS, *_OTHERS)}
-    for row in session.execute(_ALL):
+    for row in rows:
         found[row.kind].append(row)
     pairs = {kind: tuple((one.value, one.label) for one in rows) for kind, rows in found.items()}
     jobs = tuple((row.value, queries.job_words(row.key, row.label, row.question, row.more)) for row in found["job"])
@@ -96,16 +124,18 @@ def _look_up(session: Session) -> Choices:
     )
 
 
+_FACET: Final[tuple[Any, ...]] = (
+    Facet.kind,
+    Facet.value,
+    func.substr(Facet.label, 1, MOST_LETTERS).label("label"),
+    Facet.question,
+    Facet.key,
+    null().label("more"),
+)
+
+
 def _facets(kind: str) -> Any:
-    columns = (
-        Facet.kind,
-        Facet.value,
-        func.substr(Facet.label, 1, MOST_LETTERS).label("label"),
-        Facet.question,
-        Facet.key,
-        null().label("more"),
-    )
-    return select(*columns).where(Facet.kind == kind).order_by(Facet.uses.desc()).limit(MOST)
+    return select(*_FACET).where(Facet.kind == kind).order_by(Facet.uses.desc()).limit(MOST)
 
 
 def _table(kind: str, *columns: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import random
 import sys
@@ -16,11 +15,14 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
+from dashboard import user_list
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import Role
-from dashboard.services import accounts
+from dashboard.models import AccessLink, Role
+from dashboard.services import access_links, accounts, second_factor
+from dashboard.services import users as user_verbs
+from dashboard.services.activity import By
 
 users = AppGroup("users", help="The people who may sign in.")
 
@@ -28,10 +30,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def init_app(app: Flask) -> None:
+    from dashboard.cli_audit import audit
     from dashboard.cli_backup import backup, restore
+    from dashboard.cli_privacy import privacy
     from dashboard.cli_sync import sync
 
-    for command in (users, web, worker, sandbox, seed, sync, backup, restore):
+    for command in (users, web, worker, sandbox, seed, sync, audit, backup, restore, privacy):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.
@@ -94,7 +98,6 @@ def worker(context: click.Context, *, once: bool) -> None:
     """Run all background work: reports to Talroo, pulling from it, reading files. Several may run."""
     from dashboard.worker import Worker, run_until_signalled
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     working = Worker.of(context.find_object(ScriptInfo).load_app())  # type: ignore[union-attr]
     if once:
         working.once()
@@ -115,10 +118,88 @@ def add_user(email: str, role: str, *, password_stdin: bool) -> None:
     start_writing(db.session())
     try:
         user = accounts.add_user(db.session(), email, password, role, now=utcnow())
+        user_verbs.note_added(db.session(), user, _by_command())
     except accounts.AccountError as problem:
         fail(str(problem))
     db.session.commit()
     click.echo(f"Added {user.email} as {user.role_label.lower()}.")
+
+
+@users.command("list")
+@in_one_line
+def list_users() -> None:
+    """Everybody, one a line: address, role and state, with tabs between them."""
+    for row in user_list.everybody(db.session()):
+        click.echo(f"{row.user.email}\t{row.user.role}\t{row.state}")
+
+
+@users.command("deactivate")
+@click.argument("email")
+@in_one_line
+def deactivate_user(email: str) -> None:
+    """Let somebody in no more, and sign them out everywhere at once."""
+    start_writing(db.session())
+    try:
+        user = user_verbs.deactivate(db.session(), _user_called(email), _by_command())
+    except accounts.AccountError as problem:
+        fail(str(problem))
+    db.session.commit()
+    click.echo(f"Deactivated {user.email}.")
+
+
+@users.command("reset-link")
+@click.argument("email")
+@in_one_line
+def print_reset_link(email: str) -> None:
+    """Print a link by which somebody chooses a new password. It works once."""
+    start_writing(db.session())
+    try:
+        link = user_verbs.new_link(db.session(), _user_called(email), _by_command())
+    except accounts.AccountError as problem:
+        fail(str(problem))
+    _print_link(link)
+
+
+@users.command("reset-second-factor")
+@click.argument("email")
+@in_one_line
+def reset_second_factor(email: str) -> None:
+    """For whoever lost phone and recovery codes: their password alone lets them in until they set it up anew."""
+    start_writing(db.session())
+    user = accounts.locked(db.session(), _user_called(email))
+    if not second_factor.reset(db.session(), user, _by_command()):
+        fail(f"{user.email} has no second factor.")
+    db.session.commit()
+    click.echo(f"The second factor of {user.email} is reset.")
+
+
+@users.command("setup-link")
+@in_one_line
+def print_setup_link() -> None:
+    """Print the link by which the first administrator enters. It works once; the one before does not any more."""
+    start_writing(db.session())
+    link = access_links.set_up(db.session(), _by_command())
+    if link is None:
+        fail("There are users already. For somebody who is locked out: flask --app wsgi users reset-link EMAIL")
+    _print_link(link)
+
+
+def _print_link(link: AccessLink) -> None:
+    config = current_app.config["SETTINGS"]
+    address = access_links.address(link, config.public_url, (config.secret_key,))
+    db.session.commit()
+    click.echo(address)
+
+
+def _user_called(email: str) -> int:
+    user = accounts.find_by_email(db.session(), email)
+    if user is None:
+        fail(f"There is no user {accounts.fold(email)}.")
+    return user.id
+
+
+def _by_command() -> By:
+    return By(None, None, utcnow())
 
 
 @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)

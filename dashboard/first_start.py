@@ -1,4 +1,4 @@
-"""What a fresh checkout lacks and `make run` makes: a private `var/`, keys, the sandbox's settings, first log-ins.
+"""What a fresh checkout lacks and `make run` makes: a private `var/`, keys, the sandbox's settings and log-ins.
 
 Everything made here is kept in `var/`, so that the next start finds the same.
 """
@@ -28,6 +28,7 @@ FIRST_USERS: Final = {
     "hr_admin": "hr@example.com",
     "it_admin": "it@example.com",
 }
+"""Of the sandbox. Anywhere else the first administrator makes their own, by the set-up link."""
 
 _DISPOSITIONS_TO_SHOW: Final = "interview=interview,offer=offer,hired=hired,rejected=rejected"
 
@@ -35,6 +36,13 @@ _DISPOSITIONS_TO_SHOW: Final = "interview=interview,offer=offer,hired=hired,reje
 def is_sandbox(environ: Mapping[str, str]) -> bool:
     """True when no Talroo setting is set; a blank one counts as not set, as it does for `Config`."""
     return not any(environ.get(name, "").strip() for name in TALROO_SETTINGS)
+
+
+def fresh_logs(folder: Path) -> None:
+    """A place for this run's logs; those of the last one are kept beside them."""
+    private_folder(folder)
+    for log in folder.glob("*.log"):
+        log.replace(log.with_name(f"{log.name}.1"))
 
 
 def private_folder(var: Path) -> None:

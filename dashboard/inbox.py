@@ -22,6 +22,7 @@ from dashboard.database import let_go, table_of
 from dashboard.inbox_row import InboxRow, rows_at
 from dashboard.models import Application, Facet, Job, Tag, User
 from dashboard.paging import COUNT_LIMIT, PAGE_SIZE, Page, Place
+from dashboard.reach import EVERYTHING, NOBODY, Reach
 from dashboard.saved_views import ViewLink
 from dashboard.search import Query
 from dashboard.stages import DECISIVE, Stage
@@ -55,6 +56,7 @@ class Inbox:
 
     `answers`: `Facet.value`s, all of which must hold. `assigned`: `me`, `none` or a user's public id; `viewer`: the
     public id of whoever `me` is. `sort`: empty for what suits, which is the best first where words are sought.
+    `reach`: how far they see, which is part of the question: a list, its counts and all that is done to it agree.
     """
 
     text: str = ""
@@ -76,11 +78,15 @@ class Inbox:
     sort: str = ""
     zone: tzinfo = field(default=UTC, compare=False)
     viewer: str = field(default="", compare=False)
+    reach: Reach = field(default=EVERYTHING, compare=False)
     problems: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def read(cls, args: Mapping[str, str], zone: tzinfo = UTC, *, viewer: str = "") -> Inbox:
-        """From an address's query. What cannot be read is left out and named in `problems`, in words."""
+    def read(cls, args: Mapping[str, str], zone: tzinfo = UTC, *, viewer: str = "", reach: Reach = NOBODY) -> Inbox:
+        """From an address's query. What cannot be read is left out and named in `problems`, in words.
+
+        As long as nobody says whose list it is (`reach`), it shows nobody.
+        """
         problems: list[str] = []
         since, until = day(args, "from", problems), day(args, "to", problems)
         if since and until and until < since:
@@ -97,6 +103,7 @@ class Inbox:
             sort=one_of(args, "sort", set(SORTS), problems),
             zone=zone,
             viewer=viewer,
+            reach=reach,
             problems=tuple(problems),
         )
 
@@ -155,6 +162,8 @@ class Inbox:
         since = self._midnight(self.applied_from) if self.applied_from else None
         before = self._midnight(self.applied_to + timedelta(days=1)) if self.applied_to else None
         groups: list[tuple[str, ...]] = [(term,) for term in self._terms()]
+        if self.reach.is_limited:
+            groups.append(self.reach.terms)
         if since or before:
             groups.append(search.applied_terms(since, before))
         return Query(self.text, tuple(groups), since=since, before=before)
@@ -162,7 +171,8 @@ class Inbox:
     def statement(self, dialect: str, limit: int = COUNT_LIMIT + 1) -> Select[Any]:
         """The first `limit` applications asked for, in no order."""
         wanted = _numbers(self, dialect, None, limit).subquery("wanted")
-        return select(Application).where(Application.inbox_no.in_(select(wanted.c.number)))
+        found = select(Application).where(Application.inbox_no.in_(select(wanted.c.number)))
+        return found.where(self.reach.holds(Application.job_id))
 
     def _terms(self) -> Iterator[str]:
         named = {name: getattr(self, name) for name in ("stage", "qualified", "resume", "held", *_NAMES)}
@@ -249,14 +259,14 @@ def _page_statement(dialect: str, asked: Inbox, after: Place | None) -> tuple[Se
         statement = _page_of_everybody(is_oldest=asked.order == "oldest", begins=after is None)
         return statement, values | ({"mark": after.number} if after else {})
     numbers = _numbers(asked, dialect, after, PAGE_SIZE + 1)
-    return rows_at(numbers, total_of(asked, dialect).label("total")), values
+    return rows_at(numbers, total_of(asked, dialect).label("total"), reach=asked.reach), values
 
 
 @cache
 def _page_of_everybody(*, is_oldest: bool, begins: bool) -> Select[Any]:
     """The list that is asked for most, written once."""
     numbers = everybody(None if begins else bindparam("mark", type_=Integer), PAGE_SIZE + 1, is_oldest=is_oldest)
-    return rows_at(numbers, total_of(Inbox(), "").label("total"))
+    return rows_at(numbers, total_of(Inbox(), "").label("total"), reach=EVERYTHING)
 
 
 def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
@@ -268,7 +278,7 @@ def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[S
     after: Place | None = None
     while True:
         numbers = _numbers(asked, session.get_bind().dialect.name, after, size)
-        found = _by_age(session.scalars(_whole(numbers)), asked)
+        found = _by_age(session.scalars(_whole(numbers).where(asked.reach.holds(Application.job_id))), asked)
         let_go(session)
         if found:
             after = Place(0, found[-1].inbox_no or 0)
@@ -280,7 +290,9 @@ def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[S
 def inbox_ids(session: Session, asked: Inbox, limit: int) -> list[int]:
     """The ids of the applications asked for, in their order (by name: newest first), at most `limit`."""
     numbers = _numbers(asked, session.get_bind().dialect.name, None, limit).subquery("wanted")
-    statement = select(Application.id, Application.inbox_no, numbers.c.part)
+    statement = select(Application.id, Application.inbox_no, numbers.c.part).where(
+        asked.reach.holds(Application.job_id)
+    )
     found = session.execute(statement.join(numbers, numbers.c.number == Application.inbox_no)).all()
     sign = 1 if asked.order == "oldest" else -1
     return [row.id for row in sorted(found, key=lambda row: (row.part, sign * row.inbox_no))]
@@ -353,7 +365,8 @@ def _page_by_name(session: Session, asked: Inbox, after: Place | None) -> Page[I
     begin = after.number if after else 0
     wanted = [row.inbox_no for row in ordered[begin : begin + PAGE_SIZE]]
     chosen = select(literal(0, Integer).label("part"), Application.inbox_no.label("number"))
-    found = session.execute(rows_at(chosen.where(Application.inbox_no.in_(wanted))), {"viewer": asked.viewer})
+    statement = rows_at(chosen.where(Application.inbox_no.in_(wanted)), reach=asked.reach)
+    found = session.execute(statement, {"viewer": asked.viewer})
     by_number = {row.inbox_no: row for row in map(InboxRow._make, found)}
     more = begin + PAGE_SIZE < len(ordered)
     following = Place(0, begin + PAGE_SIZE).cursor() if more else None
@@ -365,7 +378,8 @@ def sorted_by_name(session: Session, asked: Inbox) -> tuple[list[Any], int | Non
     newest = replace(asked, sort="newest")
     numbers = _numbers(newest, session.get_bind().dialect.name, None, SORTED_BY_NAME + 1).subquery("wanted")
     columns = (Application.inbox_no, Application.last_name, Application.first_name)
-    people: Any = session.execute(select(*columns).join(numbers, numbers.c.number == Application.inbox_no)).all()
+    named = select(*columns).where(asked.reach.holds(Application.job_id))
+    people: Any = session.execute(named.join(numbers, numbers.c.number == Application.inbox_no)).all()
     return sorted(people, key=by_name)[:SORTED_BY_NAME], told(len(people))
 
 
@@ -396,13 +410,19 @@ class Standing:
         return any(self.tabs.values())
 
 
-def standing(session: Session, user_id: int) -> Standing:
-    """One statement, which looks at no more rows for a million applications than for a thousand."""
-    row = session.connection().execute(_STANDING, {"user_id": user_id}).one()
+def standing(session: Session, user_id: int, everybody: Inbox) -> Standing:
+    """One statement, which looks at no more rows for a million applications than for a thousand.
+
+    `everybody`: the whole inbox of the user, whose tabs are counted by the index where they are limited.
+    """
+    limited = everybody.reach.is_limited
+    statement = _standing_within(everybody, session.get_bind().dialect.name) if limited else _STANDING
+    tabs = list(TABS) if limited else [tab for tab, _ in _COUNTED]
+    row = session.connection().execute(statement, {"user_id": user_id}).one()
     counted: dict[str, int] = dict.fromkeys(TABS, 0)
-    for (tab, _), number in zip(_COUNTED, row, strict=False):
+    for tab, number in zip(tabs, row, strict=False):
         counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)
-    waiting, *newest, views = row[len(_COUNTED) :]
+    waiting, *newest, views = row[len(tabs) :]
     return Standing(counted, bool(waiting), tuple(number or 0 for number in newest), saved_views.read(views))
 
 
@@ -428,9 +448,9 @@ def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:
 
 _COUNTED: Final = list(_tab_conditions())
 _NEWEST: Final = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
-_STANDING: Final = select(
-    *(_counted(conditions) for _, conditions in _COUNTED),
-    exists().where(Application.unindexed.is_not(None)),
-    *_NEWEST,
-    saved_views.TOLD,
-)
+_BESIDE_THE_TABS: Final = (exists().where(Application.unindexed.is_not(None)), *_NEWEST, saved_views.TOLD)
+_STANDING: Final = select(*(_counted(conditions) for _, conditions in _COUNTED), *_BESIDE_THE_TABS)
+
+
+def _standing_within(everybody: Inbox, dialect: str) -> Select[Any]:
+    return select(*(total_of(replace(everybody, tab=tab), dialect) for tab in TABS), *_BESIDE_THE_TABS)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Integer, Select, bindparam, exists, func, literal_column, not_, select
+from sqlalchemy import Integer, Select, bindparam, exists, func, literal, literal_column, not_, select
 
 from dashboard import filetypes
 from dashboard.database import table_of
 from dashboard.models import Application, ApplicationTag, Job, Seen, Tag, User
+from dashboard.reach import Reach
 from dashboard.stages import Stage
 
 _A_DAY: Final = timedelta(days=1)
@@ -111,16 +112,37 @@ _TAGS: Final = (
     .correlate(_application)
     .scalar_subquery()
 )
+
+
+def _others_within(reach: Reach) -> Any:
+    """`_OTHERS`, as far as whoever asks may see them."""
+    other = _application.alias("other")
+    few = (
+        select(literal(1))
+        .select_from(other)
+        .where(
+            other.c.email_key == _application.c.email_key,
+            other.c.id != _application.c.id,
+            func.coalesce(other.c.inbox_no, 0) > 0,
+            reach.holds(other.c.job_id),
+        )
+        .correlate(_application)
+        .limit(100)
+        .subquery("few")
+    )
+    return select(func.count()).select_from(few).correlate(_application).scalar_subquery()
+
+
 _OWN: Final = [_application.c[name] for name in InboxRow._fields[1 : InboxRow._fields.index("job_name")]]
 
 
-def rows_at(numbers: Any, *more: Any) -> Select[Any]:
+def rows_at(numbers: Any, *more: Any, reach: Reach) -> Select[Any]:
     """The applications at `numbers`, a SELECT of `part` and `number`, in no order: `InboxRow`'s columns, then `more`.
 
-    To be executed with `viewer`, the public id of whoever asks.
+    Only those within `reach`. To be executed with `viewer`, the public id of whoever asks.
     """
     wanted = numbers.subquery("wanted")
-    return (
+    found = (
         select(
             wanted.c.part,
             *_OWN,
@@ -128,7 +150,7 @@ def rows_at(numbers: Any, *more: Any) -> Select[Any]:
             _user.c.email,
             _TAGS,
             not_(_OPENED),
-            _OTHERS,
+            _others_within(reach) if reach.is_limited else _OTHERS,
             *more,
         )
         .select_from(_application)
@@ -136,3 +158,4 @@ def rows_at(numbers: Any, *more: Any) -> Select[Any]:
         .outerjoin(_job, _job.c.id == _application.c.job_id)
         .outerjoin(_user, _user.c.id == _application.c.assigned_to_id)
     )
+    return found.where(reach.holds(_application.c.job_id)) if reach.is_limited else found

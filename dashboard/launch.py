@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from sqlalchemy import create_engine, select
@@ -56,9 +57,11 @@ def run(environ: Mapping[str, str], root: Path, var: Path) -> int:
     config = Config.from_env(complete)
     _flask(complete, "db", "upgrade")
     log_ins = _log_ins(config, complete, var)
+    setup_link = _setup_link(config, complete)
 
+    first_start.fresh_logs(var / "logs")
     supervisor = Supervisor(
-        services(config, complete, port, var), lambda: _announce(port, block(config, port, log_ins))
+        services(config, complete, port, var), lambda: _announce(port, block(config, port, log_ins, setup_link))
     )
     problem = supervisor.run()
     print(f"\n{problem}" if problem else "Stopped.", file=sys.stderr if problem else sys.stdout, flush=True)
@@ -67,17 +70,26 @@ def run(environ: Mapping[str, str], root: Path, var: Path) -> int:
 
 def services(config: Config, environ: Mapping[str, str], port: int, var: Path) -> list[Service]:
     """The processes of a running dashboard, in the order they are started."""
-    web = Service("web", web_command(port, config.web_workers), web_environment(environ))
-    worker = Service("worker", (*_FLASK, "worker"), dict(environ))
+    web = web_environment({**_logging_to(var / "logs" / "web.log"), **environ})
+    worker = {**_logging_to(var / "logs" / "worker.log"), **environ}
+    ours = [
+        Service("web", web_command(port, config.web_workers), web),
+        Service("worker", (*_FLASK, "worker"), worker),
+    ]
     if not config.dashboard_sandbox_url:
-        return [web, worker]
+        return ours
     fake_port = config.dashboard_sandbox_url.rpartition(":")[2]
     postback = f"http://127.0.0.1:{port}/talroo/applications"
     state = str(var / "sandbox-state.json")
     mail = _sandbox_mail(config, var)
     fake = (*_PYTHON, "dashboard.sandbox", "--port", fake_port, "--postback-url", postback, "--state", state, *mail)
     # It tells of every delivery: that would scroll the log-ins off the screen before anybody has read them.
-    return [web, worker, Service("talroo", fake, dict(environ), log=var / "sandbox.log")]
+    return [*ours, Service("talroo", fake, dict(environ), log=var / "sandbox.log")]
+
+
+def _logging_to(path: Path) -> dict[str, str]:
+    """A line for each request would scroll the log-ins away, too; what is wrong is told on the terminal as well."""
+    return {"LOG_FILE": str(path)}
 
 
 def _sandbox_mail(config: Config, var: Path) -> tuple[str, ...]:
@@ -106,19 +118,29 @@ def web_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "MALLOC_ARENA_MAX": "2"}
 
 
-def block(config: Config, port: int, log_ins: Mapping[str, str]) -> str:
-    """What the person at the terminal needs to know, aligned. `log_ins` is role → password, as far as known."""
-    lines = [("Dashboard", f"http://127.0.0.1:{port}")]
+def block(config: Config, port: int, log_ins: Mapping[str, str], setup_link: str = "") -> str:
+    """What the person at the terminal needs to know, aligned. `log_ins` is role → password, as far as known.
+
+    `setup_link`: where the first administrator enters, while there is nobody.
+    """
+    here = f"http://127.0.0.1:{port}"
+    lines = [("Dashboard", here)]
     if config.dashboard_sandbox_url:
         lines.append(("", "sandbox mode: sample applicants, and a fake Talroo instead of the real one"))
     lines += [(role, f"{first_start.FIRST_USERS[role]:<24}{password}") for role, password in log_ins.items()]
-    if log_ins and not config.dashboard_sandbox_url:
-        lines.append(("", "these passwords are shown this once and kept nowhere"))
+    if setup_link:
+        lines += [("set-up", address) for address in dict.fromkeys((setup_link, _on(here, setup_link)))]
+        lines.append(("", "nobody can sign in yet: open this link, once, and become the first administrator"))
     lines.append(("postUrl", config.postback_url))
     if config.dashboard_sandbox_url:
         lines.append(("fake Talroo", config.dashboard_sandbox_url))
     lines.append(("stop", "Ctrl-C"))
     return "\n" + "\n".join(f"  {label:<13}{text}" for label, text in lines) + "\n"
+
+
+def _on(site: str, address: str) -> str:
+    """The page at `address`, asked of `site`."""
+    return f"{site}{urlsplit(address).path}"
 
 
 def _environment() -> dict[str, str]:
@@ -134,26 +156,33 @@ def _port(environ: Mapping[str, str]) -> int:
     return int(raw)
 
 
-def _flask(environ: Mapping[str, str], *words: str, typed: str | None = None) -> None:
-    """Run one `flask` command; its output matters only when it fails."""
+def _flask(environ: Mapping[str, str], *words: str, typed: str | None = None) -> str:
+    """Run one `flask` command; what it printed. Raises `CannotStart` with that where it fails."""
     done = subprocess.run(  # noqa: S603 - our own words
         [*_FLASK, *words], env=dict(environ), input=typed or "", text=True, capture_output=True, check=False
     )
     if done.returncode:
         raise CannotStart(f"flask {' '.join(words)} failed:\n{(done.stderr or done.stdout).strip()}")
+    return done.stdout
 
 
 def _log_ins(config: Config, environ: Mapping[str, str], var: Path) -> dict[str, str]:
-    """Role → password to show: of users just made, or in the sandbox of those made at an earlier start."""
-    kept = first_start.sandbox_log_ins(var) if config.sandbox else {}
+    """Role → password to show of the sandbox's users, who are made where there are none. Nobody else has any."""
+    if not config.sandbox:
+        return {}
+    kept = first_start.sandbox_log_ins(var)
     if _has_users(config.database_url):
         return kept
     passwords = {role: kept.get(role) or first_start.readable_password() for role in first_start.FIRST_USERS}
-    if config.sandbox:
-        first_start.keep_sandbox_log_ins(var, passwords)
+    first_start.keep_sandbox_log_ins(var, passwords)
     for role, email in first_start.FIRST_USERS.items():
         _flask(environ, "users", "add", email, "--role", role, "--password-stdin", typed=passwords[role] + "\n")
     return passwords
+
+
+def _setup_link(config: Config, environ: Mapping[str, str]) -> str:
+    """A new link for the first administrator; empty where there are users."""
+    return "" if _has_users(config.database_url) else _flask(environ, "users", "setup-link").strip()
 
 
 def _has_users(database_url: str) -> bool:

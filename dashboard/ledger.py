@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, false, func, literal, or_, select, true
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from dashboard.asking import args_of, day, one_of, words
@@ -18,6 +18,7 @@ from dashboard.models.outbound import Channel, State
 from dashboard.outbound_words import WORDS
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
 from dashboard.queries import jobs_called
+from dashboard.reach import EVERYTHING, NOBODY, Reach
 from dashboard.stages import DECISIVE, Stage
 
 STATES: Final = ("held", "pending", "sending", "sent", "retrying", "parked", "cancelled", "unsendable")
@@ -40,7 +41,10 @@ NOUNS: Final = {Stage.HIRED: ("hire", "hires"), Stage.REJECTED: ("rejection", "r
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Which rows of one channel's ledger somebody asked to see. Dates are days of the decision in the viewer's zone."""
+    """Which rows of one channel's ledger somebody asked to see. Dates are days of the decision in the viewer's zone.
+
+    `reach`: whose applications' rows they see; a limited viewer sees none of a click without an application.
+    """
 
     channel: Channel
     state: str = ""
@@ -48,11 +52,15 @@ class Ledger:
     decided_from: date | None = None
     decided_to: date | None = None
     zone: tzinfo = UTC
+    reach: Reach = field(default=EVERYTHING, compare=False)
     problems: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def read(cls, channel: Channel, args: Mapping[str, str], zone: tzinfo = UTC) -> Ledger:
-        """From an address's query. What cannot be read is left out and named in `problems`."""
+    def read(cls, channel: Channel, args: Mapping[str, str], zone: tzinfo = UTC, *, reach: Reach = NOBODY) -> Ledger:
+        """From an address's query. What cannot be read is left out and named in `problems`.
+
+        As long as nobody says how far they see, it holds nobody's rows.
+        """
         problems: list[str] = []
         return cls(
             channel=channel,
@@ -61,6 +69,7 @@ class Ledger:
             decided_from=day(args, "from", problems),
             decided_to=day(args, "to", problems),
             zone=zone,
+            reach=reach,
             problems=tuple(problems),
         )
 
@@ -75,7 +84,7 @@ class Ledger:
 
     def statement(self, now: datetime) -> Select[Any]:
         """The rows asked for, in no order."""
-        return select(Outbound).where(Outbound.channel == self.channel, *self._conditions(now))
+        return select(Outbound).where(Outbound.channel == self.channel, concerns(self.reach), *self._conditions(now))
 
     def _conditions(self, now: datetime) -> Iterator[ColumnElement[bool]]:
         if self.state:
@@ -119,6 +128,13 @@ class Parity:
         return f"{equation} (and {self.taken_back:,} sent, then taken back)" if self.taken_back else equation
 
 
+def concerns(reach: Reach) -> ColumnElement[bool]:
+    """Of a row: whether its application is within reach."""
+    if not reach.is_limited:
+        return true()
+    return exists().where(Application.id == Outbound.application_id, reach.holds(Application.job_id))
+
+
 def in_state(state: str, now: datetime) -> ColumnElement[bool]:
     """The condition for one of the states people see (`Outbound.shown_state`)."""
     waiting = Outbound.state == State.WAITING
@@ -152,7 +168,7 @@ def ledger_batches(session: Session, asked: Ledger, *, now: datetime, size: int 
             return
 
 
-def failing(session: Session, wanted: Mapping[str, tuple[Channel, ...]]) -> dict[str, int]:
+def failing(session: Session, wanted: Mapping[str, tuple[Channel, ...]], reach: Reach) -> dict[str, int]:
     """How many rows of each name's channels want somebody's eye, counted to the limit: parked, or not taken so far.
 
     One statement, or none where nothing is wanted.
@@ -160,21 +176,22 @@ def failing(session: Session, wanted: Mapping[str, tuple[Channel, ...]]) -> dict
     if not wanted:
         return {}
     names = tuple(sorted(wanted))
-    counts = session.execute(select(*failing_counts(tuple(wanted[name] for name in names)))).one()
+    counts = session.execute(select(*failing_counts(tuple(wanted[name] for name in names), reach))).one()
     return dict(zip(names, counts, strict=True))
 
 
-@cache
-def failing_counts(groups: tuple[tuple[Channel, ...], ...]) -> tuple[ScalarSelect[int], ...]:
+@lru_cache(maxsize=200)
+def failing_counts(groups: tuple[tuple[Channel, ...], ...], reach: Reach = EVERYTHING) -> tuple[ScalarSelect[int], ...]:
     """The same as columns of any statement, one for each group of channels; written once, because every page asks."""
     wants = or_(Outbound.state == State.PARKED, and_(Outbound.state == State.WAITING, Outbound.failures > 0))
+    wants = and_(wants, concerns(reach))
     few = (select(literal(1)).where(Outbound.channel.in_(one), wants).limit(COUNT_LIMIT).subquery() for one in groups)
     return tuple(select(func.count()).select_from(one).scalar_subquery() for one in few)
 
 
-def parked(session: Session, channel: Channel) -> int:
+def parked(session: Session, channel: Channel, reach: Reach) -> int:
     """How many rows of a channel stopped, counted to the limit."""
-    return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED))
+    return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED, concerns(reach)))
 
 
 def last_sent(session: Session, channel: Channel) -> datetime | None:
@@ -185,21 +202,22 @@ def last_sent(session: Session, channel: Channel) -> datetime | None:
 
 def backlog(session: Session) -> dict[Channel, tuple[int, int]]:
     """By channel: how many wait to be sent or are being sent, and how many stopped; each counted to the limit."""
-    return {channel: (_on_the_way(session, channel), parked(session, channel)) for channel in Channel}
+    return {channel: (_on_the_way(session, channel), parked(session, channel, EVERYTHING)) for channel in Channel}
 
 
 def parities(
-    session: Session, channel: Channel, events: Mapping[str, int] | Mapping[str, str], *, now: datetime
+    session: Session, channel: Channel, events: Mapping[str, int] | Mapping[str, str], reach: Reach, *, now: datetime
 ) -> list[Parity]:
     """For each reporting stage (of stage → event): the people in it compared with the ledger, person by person.
 
     Two statements a stage, whose sums the database makes.
     """
-    return [_parity(session, channel, Stage(stage), str(event), now) for stage, event in events.items()]
+    return [_parity(session, channel, Stage(stage), str(event), reach, now) for stage, event in events.items()]
 
 
 def _with_people(asked: Ledger, now: datetime) -> Select[Any]:
-    loaded = asked.statement(now).options(joinedload(Outbound.application).joinedload(Application.job))
+    person = Outbound.application.and_(Application.is_shown())
+    loaded = asked.statement(now).options(joinedload(person).joinedload(Application.job))
     if asked.channel == Channel.REMINDER:
         return loaded.options(joinedload(Outbound.reminder), joinedload(Outbound.created_by))
     return loaded
@@ -217,7 +235,7 @@ def _on_the_way(session: Session, channel: Channel) -> int:
     return _counted(session, and_(Outbound.channel == channel, Outbound.state.in_([State.WAITING, State.SENDING])))
 
 
-def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: datetime) -> Parity:
+def _parity(session: Session, channel: Channel, stage: Stage, event: str, reach: Reach, now: datetime) -> Parity:
     own = aliased(Outbound)
     best = func.min(_rank(own, now))
     people = (
@@ -231,7 +249,12 @@ def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: d
                 own.state != State.CANCELLED,
             ),
         )
-        .where(Application.stage == stage, Application.completed.is_(True), Application.is_test.is_(False))
+        .where(
+            Application.stage == stage,
+            Application.completed.is_(True),
+            Application.is_test.is_(False),
+            reach.holds(Application.job_id),
+        )
         .group_by(Application.id, Application.tlr_sid)
         .subquery()
     )
@@ -243,7 +266,7 @@ def _parity(session: Session, channel: Channel, stage: Stage, event: str, now: d
     )
     found = session.execute(select(part, func.count()).select_from(people).group_by(part)).all()
     parts = {names[position]: number for position, number in found}
-    return Parity(channel, stage, sum(parts.values()), parts, _taken_back(session, channel, stage, event))
+    return Parity(channel, stage, sum(parts.values()), parts, _taken_back(session, channel, stage, event, reach))
 
 
 def _rank(row: Any, now: datetime) -> ColumnElement[int]:
@@ -269,7 +292,7 @@ def _is_shared(tlr_sid: ColumnElement[Any], channel: Channel, event: str) -> Col
     )
 
 
-def _taken_back(session: Session, channel: Channel, stage: Stage, event: str) -> int:
+def _taken_back(session: Session, channel: Channel, stage: Stage, event: str, reach: Reach) -> int:
     if stage not in DECISIVE:
         return 0
     left = (
@@ -282,6 +305,7 @@ def _taken_back(session: Session, channel: Channel, stage: Stage, event: str) ->
             Outbound.stage == stage.value,
             Outbound.event == event,
             Application.stage != stage.value,
+            reach.holds(Application.job_id),
         )
     )
     return session.scalar(left) or 0

@@ -63,15 +63,15 @@ class MailRefused(CallFailed):
 class Letter:
     """One mail. `id`: what its Message-ID is made of, the same for every repeat, so that mail programs can drop those.
 
-    `unsubscribe`: the address for List-Unsubscribe, `one_click` whether posting to it is enough (RFC 8058).
-    `automatic`: nobody pressed a button for this one.
+    `unsubscribe`: the address for List-Unsubscribe, if there is anything to end; `one_click` whether posting to it is
+    enough (RFC 8058). `automatic`: nobody pressed a button for this one.
     """
 
     id: str
     to: str
     subject: str
     text: str
-    unsubscribe: str
+    unsubscribe: str = ""
     automatic: bool = False
     one_click: bool = True
 
@@ -171,8 +171,7 @@ class Mailer:
         """
         return {
             "Message-ID": f"<{letter.id}@{self._domain}>",
-            "List-Unsubscribe": f"<{letter.unsubscribe}>",
-            **({"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if letter.one_click else {}),
+            **_unsubscribing(letter),
             "From": formataddr((parseaddr(self._sender)[0], self._from)),
             "To": _on_the_wire(letter.to),
             "Subject": Header(letter.subject, "utf-8", header_name="Subject").encode(linesep="\r\n"),
@@ -331,6 +330,13 @@ class _SMTP(smtplib.SMTP):
         with contextlib.suppress(OSError, smtplib.SMTPException):
             self.putcmd("QUIT")
         self.close()
+
+
+def _unsubscribing(letter: Letter) -> dict[str, str]:
+    if not letter.unsubscribe:
+        return {}
+    one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if letter.one_click else {}
+    return {"List-Unsubscribe": f"<{letter.unsubscribe}>", **one_click}
 
 
 def _log_in(server: _SMTP, known: MailServer) -> None:

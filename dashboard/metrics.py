@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Executable, func, select, text
 from sqlalchemy.orm import Session
 
-from dashboard.models import Application, Delivery, Outbound, StoredFile, SyncRun, WorkerBeat
+from dashboard.models import Alert, Application, AuditHead, Delivery, Outbound, Refusal, StoredFile, SyncRun, WorkerBeat
+from dashboard.models.outbound import State
+from dashboard.traffic import Key, Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ Values = Mapping[tuple[str, ...], float]
 
 _ESTIMATED_ROWS: Final = text("SELECT reltuples FROM pg_class WHERE oid = to_regclass('application')")
 _WORTH_ESTIMATING: Final = 100_000
+_LATELY: Final = timedelta(hours=24)
 
 
 def figures(session: Session, *, now: datetime) -> Iterator[Figure]:
@@ -59,6 +62,26 @@ def _outbox(session: Session, _now: datetime) -> Values:
     )
 
 
+def _oldest_due(session: Session, now: datetime) -> Values:
+    due = select(Outbound.channel, func.min(Outbound.due_at)).where(
+        Outbound.state == State.WAITING, Outbound.due_at <= now
+    )
+    return {(channel,): (now - at).total_seconds() for channel, at in session.execute(due.group_by(Outbound.channel))}
+
+
+def _audit_entries(session: Session, _now: datetime) -> Values:
+    return _counted(session, select(AuditHead.number))
+
+
+def _refusals(session: Session, now: datetime) -> Values:
+    lately = select(Refusal.reason, func.sum(Refusal.count)).where(Refusal.last_at >= now - _LATELY)
+    return _counted(session, lately.group_by(Refusal.reason))
+
+
+def _alerts(session: Session, _now: datetime) -> Values:
+    return _counted(session, select(Alert.kind, func.count()).where(Alert.ended_at.is_(None)).group_by(Alert.kind))
+
+
 def _worker_age(session: Session, now: datetime) -> Values:
     beat = session.scalar(select(func.max(WorkerBeat.beat_at)))
     return {(): (now - beat).total_seconds()} if beat else {}
@@ -84,12 +107,26 @@ def _pulled(session: Session, _now: datetime) -> Values:
     return {(run.kind, effect): float(getattr(run, effect)) for run in runs for effect in _EFFECTS}
 
 
+def together(counted: Mapping[Key, Times], what: str, labels: int) -> dict[tuple[str, ...], Times]:
+    """What was counted under a name, by the first so many `labels`."""
+    found: dict[tuple[str, ...], Times] = {}
+    for (name, told), times in counted.items():
+        if name == what:
+            key = told[:labels]
+            found[key] = found[key] + times if key in found else times
+    return found
+
+
 _EFFECTS: Final = ("new", "updated", "unchanged", "failed")
 
 _FIGURES: Final[tuple[tuple[str, str, tuple[str, ...], Callable[[Session, datetime], Values]], ...]] = (
     ("deliveries", "What Talroo sent, by what became of it.", ("status",), _deliveries),
     ("applications", "Applications, complete or not; on a large PostgreSQL an estimate.", (), _applications),
     ("outbox", "What goes to Talroo and to applicants, by channel and state.", ("channel", "state"), _outbox),
+    ("outbox_oldest_due_seconds", "How long the oldest row that is due has waited.", ("channel",), _oldest_due),
+    ("audit_entries_total", "Entries of the audit log.", (), _audit_entries),
+    ("refusals_last_day", "Deliveries that were refused in the last 24 hours.", ("reason",), _refusals),
+    ("alerts_open", "What is wrong at the moment and those who run this were told of.", ("kind",), _alerts),
     ("worker_beat_age_seconds", "Since any worker was last known to be alive; absent if none was.", (), _worker_age),
     ("pull_age_seconds", "Since a pull from the Platform API last came to its end.", ("kind",), _pull_ages),
     ("pull_items", "What the last pull found, by what it did here.", ("kind", "effect"), _pulled),

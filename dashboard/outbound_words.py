@@ -64,6 +64,15 @@ WORDS: Final[Mapping[Channel, Words]] = {
         sent_by="",
         badge=Permission.INTEGRATION,
     ),
+    Channel.ACCESS: Words(
+        label="Invitations and links for a new password",
+        nouns=("invitation", "invitations"),
+        unsendable="without e-mail address",
+        sent="Link {event}: sent",
+        unsent="Link {event}: {state}",
+        sent_by="",
+        badge=Permission.INTEGRATION,
+    ),
     Channel.ALERT: Words(
         label="Alert mails",
         nouns=("alert mail", "alert mails"),

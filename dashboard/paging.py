@@ -102,7 +102,7 @@ def rows_after(
     if len(rows) <= size:
         return rows, None
     last = rows[size - 1]
-    return rows[:size], Position(_EPOCH if at is None else getattr(last, at.key), last.id).cursor()
+    return rows[:size], Position(_EPOCH if at is None else getattr(last, at.key), getattr(last, number.key)).cursor()
 
 
 def count(session: Session, statement: Select[Any]) -> int | None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload
 
 from dashboard.models import Application, Attachment, Delivery, Job, PersonLink
+from dashboard.reach import REACH_OF, Reach, within
 
 
 def _said(*, same: bool) -> tuple[Select[Any], Select[Any]]:
@@ -34,23 +35,26 @@ def _sharing_with_linked(key: InstrumentedAttribute[str | None]) -> Select[Any]:
     return select(Application.id).join(linked, shares).where(linked.id.in_(union_all(*_said(same=True))), ~was_parted)
 
 
-def _newest(has_key: ColumnElement[bool], most: int) -> Select[Any]:
+def _newest(most: int, *has_key: ColumnElement[bool]) -> Select[Any]:
     """The ids of the newest with a key, which may stand for no address and so be ten thousand people's."""
     # As a bare column, the id would offer its own index, on which somebody's few may lie behind everybody else's.
-    newest = select(Application.id).where(has_key, Application.is_finished()).order_by((Application.id + 0).desc())
+    newest = select(Application.id).where(*has_key, Application.is_finished()).order_by((Application.id + 0).desc())
     return select(newest.limit(most).subquery())
 
 
-def others(most: int) -> Select[Any]:
+def others(most: int, *, is_limited: bool) -> Select[Any]:
     """The same person's other applications as `me`, which has the keys `email` and `phone`: the newest `most`.
 
     The same e-mail address or phone number, what people linked, and what shares one with that; never what they parted
     from it. The person's page (`services.people`) follows every trace.
+
+    `is_limited`: only those within the reach of the user whose id is the parameter `reach_of`.
     """
+    reached = [within(Application.job_id, REACH_OF)] if is_limited else []
     near = union_all(
         *_said(same=True),
-        _newest(Application.email_key == bindparam("email", type_=String), most + 1),
-        _newest(Application.phone_key == bindparam("phone", type_=String), most + 1),
+        _newest(most + 1, Application.email_key == bindparam("email", type_=String), *reached),
+        _newest(most + 1, Application.phone_key == bindparam("phone", type_=String), *reached),
         _sharing_with_linked(Application.email_key),
         _sharing_with_linked(Application.phone_key),
     ).subquery()
@@ -61,6 +65,7 @@ def others(most: int) -> Select[Any]:
             Application.id.not_in(union_all(*_said(same=False))),
             Application.id != bindparam("me", type_=Integer),
             Application.is_finished(),
+            *reached,
         )
         # As a bare column, its index would offer itself, and everybody would be walked through for one person.
         .order_by((Application.inbox_no + 0).desc())
@@ -68,25 +73,29 @@ def others(most: int) -> Select[Any]:
     )
 
 
-def application(session: Session, public_id: str) -> Application | None:
-    """One completed application. Unfinished ones are `worklist.follow_up`'s."""
-    return session.scalar(
-        select(Application).where(Application.public_id == public_id, Application.completed.is_(True))
-    )
+def application(session: Session, public_id: str, reach: Reach) -> Application | None:
+    """One completed application within `reach`. Unfinished ones are `worklist.follow_up`'s."""
+    found: Application | None = session.scalar(_one(public_id, reach))
+    return found
 
 
-def application_to_read(session: Session, public_id: str) -> Application | None:
+def application_to_read(session: Session, public_id: str, reach: Reach) -> Application | None:
     """The same with all that its page shows of it: job, answers, click, whose turn it is."""
     answers = joinedload(Application.answers_from).load_only(Delivery.body, Delivery.source)
-    return session.scalar(
-        select(Application)
-        .where(Application.public_id == public_id, Application.completed.is_(True))
-        .options(answers, joinedload(Application.click), joinedload(Application.assigned_to))
-    )
+    shown = (answers, joinedload(Application.click), joinedload(Application.assigned_to))
+    found: Application | None = session.scalar(_one(public_id, reach).options(*shown))
+    return found
 
 
-def attachment(session: Session, public_id: str) -> Attachment | None:
-    return session.scalar(select(Attachment).where(Attachment.public_id == public_id))
+def _one(public_id: str, reach: Reach) -> Any:
+    found = select(Application).where(Application.public_id == public_id, Application.is_finished())
+    return found.where(reach.holds(Application.job_id))
+
+
+def attachment(session: Session, public_id: str, reach: Reach) -> Attachment | None:
+    """One file of an application within `reach`, finished or not."""
+    found = select(Attachment).join(Attachment.application).where(Attachment.public_id == public_id)
+    return session.scalar(found.where(Application.is_shown(), reach.holds(Application.job_id)))
 
 
 def jobs_called(name: str) -> Select[Any]:
@@ -97,22 +106,22 @@ def jobs_called(name: str) -> Select[Any]:
 _JOBS: Any = select(Job.public_id, Job.reference, Job.title, Job.company, Job.city)
 
 
-def job_choices(session: Session, chosen: str = "", limit: int = 500) -> list[tuple[str, str]]:
-    """Jobs to filter by: what goes into the address, and what people read.
+def job_choices(session: Session, reach: Reach, chosen: str = "", limit: int = 500) -> list[tuple[str, str]]:
+    """Jobs within reach to filter by: what goes into the address, and what people read.
 
     An option is a public id, because two companies may use the same reference. Where `chosen` is spelt otherwise, the
     one job it means is offered in that spelling, and what means several stands first, so that a list shows it chosen.
     """
-    rows = session.execute(_JOBS.order_by(Job.title, Job.company, Job.city, Job.id).limit(limit))
-    choices = {public_id: job_words(*told) for public_id, *told in rows}
-    return with_chosen(session, choices, chosen)
+    seen = _JOBS.where(reach.holds(Job.id)).order_by(Job.title, Job.company, Job.city, Job.id)
+    choices = {public_id: job_words(*told) for public_id, *told in session.execute(seen.limit(limit))}
+    return with_chosen(session, choices, chosen, reach)
 
 
-def with_chosen(session: Session, choices: Mapping[str, str], chosen: str) -> list[tuple[str, str]]:
+def with_chosen(session: Session, choices: Mapping[str, str], chosen: str, reach: Reach) -> list[tuple[str, str]]:
     """`job_choices` where they are known already."""
     if not chosen or chosen in choices:
         return list(choices.items())
-    meant = list(session.execute(_JOBS.where(Job.id.in_(jobs_called(chosen))).limit(2)))
+    meant = list(session.execute(_JOBS.where(Job.id.in_(jobs_called(chosen)), reach.holds(Job.id)).limit(2)))
     if len(meant) != 1:
         return [(chosen, chosen), *choices.items()]
     public_id, *told = meant[0]

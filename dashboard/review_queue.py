@@ -59,7 +59,7 @@ def around(session: Session, asked: Inbox, application: Application) -> Queue:
         select(func.count()).where(onward.c.number == here.number).scalar_subquery(),
         total_of(asked, dialect),
     )
-    found = session.execute(rows_at(wanted, *counts), {"viewer": asked.viewer}).all()
+    found = session.execute(rows_at(wanted, *counts, reach=asked.reach), {"viewer": asked.viewer}).all()
     rows = sorted(
         (InboxRow._make(row[: -len(counts)]) for row in found), key=lambda row: (row.part, -_step(asked) * row.inbox_no)
     )
@@ -102,7 +102,7 @@ def _among_names(session: Session, asked: Inbox, application: Application) -> Qu
     at = bisect_left(keys, own)
     numbers = {row.inbox_no for row in listed[max(0, at - BEFORE) : at + AFTER + 1]} | {application.inbox_no}
     wanted = select(literal(0, Integer).label("part"), Application.inbox_no.label("number"))
-    statement = rows_at(wanted.where(Application.inbox_no.in_(numbers)))
+    statement = rows_at(wanted.where(Application.inbox_no.in_(numbers)), reach=asked.reach)
     found = map(InboxRow._make, session.execute(statement, {"viewer": asked.viewer}))
     return _queue(asked, application, sorted(found, key=by_name), at if own in keys[at : at + 1] else None, total)
 

@@ -22,7 +22,19 @@ from functools import lru_cache
 from typing import Any, Final
 
 from anyascii import anyascii
-from sqlalchemy import ColumnElement, Integer, Select, TextualSelect, bindparam, column, func, text
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    TextualSelect,
+    bindparam,
+    column,
+    func,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from dashboard.database import UTCDateTime
@@ -193,6 +205,15 @@ def remove(session: Session, numbers: Iterable[int]) -> None:
         session.execute(text(f"DELETE FROM {TABLE} WHERE {key} = :number"), rows)  # noqa: S608
 
 
+def is_known(session: Session, term_known: str) -> bool:
+    """Whether any entry has this term."""
+    query = Query(terms=((term_known,),))
+    dialect = session.get_bind().dialect.name
+    matches = "words @@ CAST(:match AS tsquery)" if dialect == "postgresql" else f"{TABLE} MATCH :match"
+    found = text(f"SELECT 1 FROM {TABLE} WHERE {matches} LIMIT 1")  # noqa: S608
+    return session.scalar(found, {"match": expression(query, dialect, 0)}) is not None
+
+
 def restate(session: Session, states: Iterable[tuple[int, Sequence[str]]]) -> None:
     """Replace what people decided in entries that are there, by number; the rest of them stays as it is."""
     if session.get_bind().dialect.name == "postgresql":
@@ -274,6 +295,22 @@ def found(
         pieces.append(_piece(dialect, part, oldest=oldest, query=query, begins=begun is None))
     known = {name: value for name, value in values.items() if value is not None}
     return text(" UNION ALL ".join(pieces)).bindparams(*_bound(known)).columns(part=Integer, number=Integer)
+
+
+def terms_of_newest(session: Session, query: Query, most: int) -> set[str]:
+    """The terms that the newest `most` of those that match have among them."""
+    dialect = session.get_bind().dialect.name
+    newest = found(query, dialect, after=None, limit=most).subquery("newest")
+    parts = [column(name, String) for name in ("words", "facts", "state")]
+    index = table(TABLE, column("number", Integer), column("rowid", Integer), *parts)
+    told: Any
+    if dialect == "postgresql":
+        each = select(func.unnest(func.tsvector_to_array(index.c.words)).label("token"))
+        tokens = each.join(newest, newest.c.number == index.c.number).subquery("token")
+        told = select(tokens.c.token).distinct().where(func.left(tokens.c.token, 2) == "__")
+    else:
+        told = select(index.c.facts + " " + index.c.state).join(newest, newest.c.number == index.c.rowid)
+    return {token for line in session.scalars(told) for token in line.split()}
 
 
 def part_of(query: Query, facts: Application | Facts) -> int:

@@ -20,6 +20,7 @@ PRAGMAS: Final = (
     f"busy_timeout={BUSY_TIMEOUT_MS}",
     "synchronous=FULL",
     "foreign_keys=ON",
+    "secure_delete=ON",  # what is erased is overwritten, not only let go of
     "temp_store=MEMORY",
     "cache_size=-2000",
     f"wal_autocheckpoint={WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS}",

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config import Config
+from dashboard import request_id
 from dashboard.clock import utcnow
 from dashboard.database import insert_or_ignore, start_writing
 from dashboard.extensions import db
@@ -29,7 +30,9 @@ from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
 from dashboard.services import (
     alerts,
+    audit,
     cadence,
+    cleaning,
     indexing,
     measuring,
     mornings,
@@ -38,7 +41,9 @@ from dashboard.services import (
     pull,
     refusals,
     reminders,
+    retiring,
     secret_uses,
+    settings_watch,
     sorting_out,
     standing,
     sync,
@@ -47,6 +52,7 @@ from dashboard.services.channels import Way, ways
 from dashboard.services.filereading import FileReader
 from dashboard.services.files import FileStore
 from dashboard.services.reminder_rules import Rules
+from dashboard.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +63,15 @@ HOUSEKEEPING: Final = 5.0
 REMINDING: Final = 30.0
 MORNINGS: Final = 30.0
 MEASURING: Final = 10.0
+AUDITING: Final = 86_400.0
+"""Between two lines of the log that tell the audit log's end, so that one rewritten later is found out."""
 WATCHING: Final = 30.0
+RETIRING: Final = 60.0
+CLEANING: Final = 2.0
 PULL_POLL: Final = 1.0
 """Somebody who pressed the button looks at the page meanwhile."""
-SPARED: Final = ((Channel.CONVERSION,), (Channel.DISPOSITION,), (Channel.REMINDER, Channel.MORNING, Channel.ALERT), ())
+MAILS: Final = (Channel.REMINDER, Channel.MORNING, Channel.ACCESS, Channel.ALERT)
+SPARED: Final = ((Channel.CONVERSION,), (Channel.DISPOSITION,), MAILS, ())
 """What each sending thread leaves to the others, so that one slow address cannot hold them all: mail has one server."""
 FINISH_WITHIN: Final = 7.0
 """Seconds a call may still take once the worker is told to stop; it must be gone within 10."""
@@ -86,6 +97,9 @@ class Worker:
         lease: timedelta | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
+        audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
+        self._config = config
+        self._traffic = Traffic(config.metrics_dir)
         self._engine = engine
         self._clock = clock
         self._rng = rng or random.SystemRandom()
@@ -97,6 +111,8 @@ class Worker:
         self._reminder_rules = Rules.of(config)
         self._store = store
         self._platform = pull.open_client(config, granted=self._note_app_client)
+        self._retention = config.retention_months
+        self._retired = ""
         self._pull_interval = config.talroo_sync_interval if config.talroo_client_id else 0
 
     @classmethod
@@ -108,18 +124,30 @@ class Worker:
         """Do everything that is due now, then return."""
         files = (self._read_again, self._files.read_next, self._index)
         writing = (self._remind, self._wish_good_morning)
-        for step in (self._housekeep, self._pull, self._measure, self._watch, *writing, self._send, *files):
-            while not self._stop.is_set() and step():
+        erasing = (self._retire, self._clean)
+        for step in (
+            self._watch_the_audit_log,
+            self._housekeep,
+            self._pull,
+            self._measure,
+            self._watch,
+            *writing,
+            self._send,
+            *files,
+            *erasing,
+        ):
+            while not self._stop.is_set() and request_id.begin() and step():
                 pass
 
     def run(self) -> None:
         """Work until told to stop, then finish the calls under way: within 10 seconds."""
         jobs: list[tuple[str, Step, float]] = [("send", partial(self._send, spared), POLL) for spared in SPARED]
         jobs += [("read files", self._files.read_next, POLL), ("keep house", self._housekeep, HOUSEKEEPING)]
-        jobs += [("index", self._index, POLL)]
+        jobs += [("index", self._index, POLL), ("watch the audit log", self._watch_the_audit_log, AUDITING)]
         jobs += [("write reminders", self._remind, REMINDING), ("measure", self._measure, MEASURING)]
         jobs += [("pull", self._pull, PULL_POLL), ("wish good morning", self._wish_good_morning, MORNINGS)]
         jobs += [("watch", self._watch, WATCHING), ("read deliveries again", self._read_again, POLL)]
+        jobs += [("erase what is old", self._retire, RETIRING), ("clean up", self._clean, CLEANING)]
         # Daemons, because nothing may keep the process: not a locked database, not a file that is slow to read.
         threads = [
             threading.Thread(target=self._keep_doing, args=job, name=f"worker: {job[0]}", daemon=True) for job in jobs
@@ -127,6 +155,8 @@ class Worker:
         for thread in threads:
             thread.start()
         log.info("worker %s started", self.name)
+        if warning := retiring.warning(self._retention):
+            log.warning(warning)
         self._wait_for_the_end(threads)
         log.info("worker %s stopped", self.name)
 
@@ -136,6 +166,7 @@ class Worker:
 
     def _keep_doing(self, what: str, step: Step, idle: float) -> None:
         while not self._stop.is_set():
+            request_id.begin()
             try:
                 pause = 0.0 if step() else idle
             except Exception:
@@ -155,7 +186,20 @@ class Worker:
             rng=self._rng,
             spared=spared,
             stop=self._stop,
+            told=self._count_call,
         )
+
+    def _count_call(self, channel: Channel, outcome: str, milliseconds: int | None) -> None:
+        self._traffic.observe("send", (channel.value, outcome), (milliseconds or 0) / 1000)
+
+    def _watch_the_audit_log(self) -> bool:
+        """Note settings that were changed since a worker last started, and tell where the log ends."""
+        with self._session() as session:
+            settings_watch.note_changes(session, self._config, now=self._clock())
+            end = audit.head(session)
+        if end is not None:
+            log.info("the audit log ends with %s", end)
+        return False
 
     def _index(self) -> bool:
         return indexing.index_waiting(self._session) > 0
@@ -228,6 +272,24 @@ class Worker:
             start_writing(session)
             secret_uses.note(session, {(secret_uses.APP_CLIENT, name): self._clock()})
             session.commit()
+
+    def _retire(self) -> bool:
+        """Erase some of what is old enough, until nothing is left to do that night."""
+        now = self._clock()
+        if self._retired == retiring.day(now):
+            return False
+        if retiring.retire_some(self._session, self._retention, now):
+            return True
+        self._retired = retiring.day(now)
+        return False
+
+    def _clean(self) -> bool:
+        """Clean up after whoever was erased."""
+        with self._session() as session:
+            if not cleaning.is_due(session):
+                return False
+        cleaning.finish(self._engine, self._store, clock=self._clock)
+        return False
 
     def _measure(self) -> bool:
         return measuring.measure_next(self._session, self._clock())

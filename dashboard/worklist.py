@@ -82,7 +82,7 @@ class Worklist:
 
     def statement(self, dialect: str, now: datetime) -> Select[Any]:
         """The rows asked for, in no order."""
-        found = select(FollowUp).where(*self._shown(), *self._conditions(now))
+        found = select(FollowUp).where(*self._shown(), *self._conditions(now), _may_be_shown())
         if not self.text:
             return found
         return found.where(FollowUp.application_id.in_(search.narrow(select(Application.id), self.text, dialect)))
@@ -110,6 +110,11 @@ class Worklist:
         if self.show == "open":
             # An open follow-up's application is unfinished too: saying so lets the job's index pass over all others.
             yield Application.completed.is_(False)
+
+
+def _may_be_shown() -> ColumnElement[bool]:
+    """Whom nobody may work with at present are few, and their index holds nobody else."""
+    return FollowUp.application_id.not_in(select(Application.id).where(Application.restricted_at.is_not(None)))
 
 
 def _began(age: str, now: datetime) -> ColumnElement[bool]:
@@ -140,14 +145,14 @@ def waiting_for(session: Session, rows: Sequence[FollowUp]) -> set[int]:
 
 def came_back_lately(session: Session, limit: int = LATELY) -> Sequence[FollowUp]:
     """Who finished last, newest first."""
-    found = select(FollowUp).where(FollowUp.completed_at.is_not(None))
+    found = select(FollowUp).where(FollowUp.completed_at.is_not(None), _may_be_shown())
     newest = found.order_by(FollowUp.completed_at.desc(), FollowUp.id.desc()).limit(limit)
     return session.scalars(_with_people(newest)).all()
 
 
 def follow_up(session: Session, public_id: str) -> FollowUp | None:
     """One application that ever reached us unfinished, by its application's public id."""
-    own = select(Application.id).where(Application.public_id == public_id).scalar_subquery()
+    own = select(Application.id).where(Application.public_id == public_id, Application.is_shown()).scalar_subquery()
     found = select(FollowUp).where(FollowUp.application_id == own)
     return session.scalars(_with_people(found)).one_or_none()
 

@@ -62,12 +62,15 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
         defaults = {
             "secret_key": "for the tests only, nothing is secret",
             "files_url": f"file://{tmp_path}/files",
+            "metrics_dir": f"{tmp_path}/metrics",
             "talroo_webhook_secrets": (SECRET,),
         }
         app = create_app(Config(database_url=url, **{**defaults, **settings}))
         # Writes when a page asks for it: by itself, it would now and then take a test's turn.
         app.extensions["notebook"].close()
         share_with(app)
+        # Writes when a page asks for it: by itself, it would now and then take a test's turn.
+        app.extensions["notebook"].close()
         made.append(app)
         return app
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
 from dashboard.models import Application, ApplicationTag, Tag, User
+from dashboard.reach import EVERYTHING
 from dashboard.services import reading
 from dashboard.services.activity import By
 from tests.outbox_fixtures import NOON
@@ -34,7 +35,7 @@ def do(session: Session, verb: Callable[..., Result], *args: Any, **more: Any) -
 def told(session: Session, application: Application) -> list[str]:
     """The texts of the timeline, newest first."""
     session.rollback()
-    return [entry.text for entry in reading.timeline(session, application)]
+    return [entry.text for entry in reading.timeline(session, application, EVERYTHING)]
 
 
 def tags_of(session: Session, application_id: int) -> list[str]:

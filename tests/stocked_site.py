@@ -16,7 +16,8 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, Attachment, Delivery, Job, Outbound, ReminderTemplate, Role, User
 from dashboard.models.outbound import Channel
-from dashboard.services import opt_outs, reminders, views
+from dashboard.services import access_links, opt_outs, reminders, users, views
+from dashboard.services.activity import By
 from dashboard.services.reminder_rules import Rules
 from tests.factories import event, file_object, file_question, payload
 
@@ -52,12 +53,14 @@ class Stocked:
             "health.",
             "files.download",
             "deliveries.body",
+            "privacy.export",
             "files.picture",
             "files.preview_part",
             "outcome.show",
             "team.look",
             "views.bar",
             "incomplete.pulling",
+            "oidc.",
             "home",
         )
         for endpoint, address in self.addresses():
@@ -92,12 +95,16 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
             "bulk": _done_to_many(sign_in("hr_admin"), hired),
             "views": _view_of(session()),
             "people": hired,
+            "privacy": hired,
             "incomplete": begun,
             "follow_up_jobs": session.scalar(select(Job.public_id).limit(1)),
             "reminder_templates": session.scalar(select(ReminderTemplate.public_id).limit(1)),
             "messages": session.scalar(select(Outbound.public_id).where(Outbound.channel == Channel.REMINDER)),
+            "users": session.scalar(select(User.public_id).limit(1)),
+            "access": _invited(app),
             "files": session.scalar(select(Attachment.public_id).where(Attachment.question_id.is_(None)).limit(1)),
             "deliveries": session.scalar(select(Delivery.public_id).where(Delivery.status == "accepted").limit(1)),
+            "scope": session.scalar(select(User.public_id).where(User.role == Role.RECRUITER).limit(1)),
             "unsubscribe": opt_outs.token(f"{CANARY}@example.com", "none", app.config["SECRET_KEY"]),
             "kept delivery": session.scalar(select(Delivery.public_id).where(Delivery.status == "kept").limit(1)),
             "conversions": session.scalar(
@@ -112,6 +119,14 @@ def stocked(app: Flask, deliver: Callable[..., Any], sign_in: Callable[..., Any]
 def token_of(html: str) -> str:
     """The CSRF token in a page's first form."""
     return html.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+def _invited(app: Flask) -> str:
+    """Somebody was invited, and has not come yet; the token of their link."""
+    admin = db.session.scalars(select(User.id).where(User.role == Role.HR_ADMIN)).first()
+    _, link = users.invite(db.session(), "invited@example.com", Role.RECRUITER, By(admin, None, utcnow()))
+    db.session.commit()
+    return access_links.address(link, "", [app.config["SECRET_KEY"]]).rpartition("/")[2]
 
 
 def _view_of(session: Session) -> str:

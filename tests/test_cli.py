@@ -28,7 +28,8 @@ def add_user(flask, email="ada@example.com", role="recruiter", typed=f"{PASSWORD
 
 
 @pytest.mark.parametrize(
-    "words", [["users", "add"], ["users"], ["worker"], ["seed"], ["sync"], ["db", "upgrade"], ["sandbox"]]
+    "words",
+    [["users", "add"], ["users"], ["worker"], ["seed"], ["sync"], ["audit", "verify"], ["db", "upgrade"], ["sandbox"]],
 )
 def test_every_command_explains_itself(make_app, sqlite_url, words):
     result = make_app(sqlite_url).test_cli_runner().invoke(args=[*words, "--help"])

@@ -6,6 +6,7 @@ import pytest
 
 import config
 from config import ROOT, Config, SettingsError
+from dashboard.models import Role
 
 KEY = {"SECRET_KEY": "x" * 32}
 
@@ -189,3 +190,56 @@ def test_what_follows_from_the_settings():
     assert (plain.sandbox, plain.is_https) == (False, False)
     assert (secure.sandbox, secure.is_https) == (True, True)
     assert secure.postback_url == "https://jobs.example.com/talroo/applications"
+
+
+# --- signing in -----------------------------------------------------------------------------------------------------
+
+OIDC = {
+    "OIDC_ISSUER": "https://login.example.com/realm/",
+    "OIDC_CLIENT_ID": "dashboard",
+    "OIDC_CLIENT_SECRET": "s",
+    "OIDC_ROLES": "hr=hr_admin, cn=recruiters=recruiter",
+}
+
+
+def test_the_roles_here_are_those_of_the_dashboard():
+    assert set(config.ROLES) == set(Role)
+
+
+def test_a_provider_is_read_as_it_calls_itself():
+    found = read(**OIDC)
+    assert found.oidc_issuer == "https://login.example.com/realm/"
+    assert found.oidc_roles == {"hr": "hr_admin", "cn=recruiters": "recruiter"}
+    assert (found.oidc_role_claim, found.oidc_scopes) == ("groups", ("openid", "email", "profile"))
+    assert read(TOTP_REQUIRED_ROLES="hr_admin, it_admin").totp_required_roles == ("hr_admin", "it_admin")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("TOTP_REQUIRED_ROLES", "admin", "'admin'"),
+        ("OIDC_ISSUER", "http://login.example.com", "https://"),
+        ("OIDC_ISSUER", "https://login.example.com?tenant=1", "query"),
+        ("OIDC_ISSUER", "https://login.example.com/" + "x" * 255, "255"),
+        ("OIDC_SCOPES", "email profile", "openid"),
+        ("OIDC_ROLES", "hr", "value=role"),
+        ("OIDC_ROLES", "=recruiter", "value=role"),
+        ("OIDC_ROLES", "hr=root", "'root'"),
+        ("OIDC_ROLES", "hr=hr_admin,hr=recruiter", "twice"),
+        ("OIDC_LABEL", "x" * 301, "one line"),
+    ],
+)
+def test_what_would_let_in_the_wrong_people_stops_the_start(name: str, value: str, told: str):
+    (line,) = problems(**{**KEY, **OIDC, name: value})
+    assert line.startswith(name)
+    assert told in line
+
+
+@pytest.mark.parametrize("missing", OIDC)
+def test_half_a_provider_is_none(missing: str):
+    (line,) = problems(**{**KEY, **OIDC, missing: ""})
+    assert "belong together" in line
+
+
+def test_a_provider_on_this_machine_needs_no_https():
+    assert read(**{**OIDC, "OIDC_ISSUER": "http://127.0.0.1:9000"}).oidc_issuer == "http://127.0.0.1:9000"

@@ -101,3 +101,14 @@ def test_passwords_differ_and_can_be_read_aloud():
     made = {first_start.readable_password() for _ in range(50)}
     assert len(made) == 50
     assert all(len(part) == 6 and part.isalpha() for word in made for part in word.split("-"))
+
+
+def test_the_logs_of_the_last_run_are_kept_beside_those_of_this_one(tmp_path):
+    logs = tmp_path / "logs"
+    for words in ("first", "second"):
+        first_start.fresh_logs(logs)
+        assert not (logs / "web.log").exists()
+        (logs / "web.log").write_text(words)
+    first_start.fresh_logs(logs)
+    assert [(one.name, one.read_text()) for one in logs.iterdir()] == [("web.log.1", "second")]
+    assert logs.stat().st_mode & 0o777 == 0o700

@@ -55,3 +55,13 @@ def test_the_block_has_a_line_for_each_role_with_its_log_in():
 def test_the_block_names_the_address_for_the_feed():
     config = Config.from_env({**KEY, "PUBLIC_URL": "https://jobs.example"})
     assert "postUrl      https://jobs.example/talroo/applications" in launch.block(config, 8000, {})
+
+
+def test_web_and_worker_log_into_files_unless_somebody_chose_one(tmp_path):
+    ours = launch.services(Config.from_env(KEY), {}, 8000, tmp_path)
+    assert [service.environment["LOG_FILE"] for service in ours] == [
+        str(tmp_path / "logs" / "web.log"),
+        str(tmp_path / "logs" / "worker.log"),
+    ]
+    chosen = launch.services(Config.from_env(KEY), {"LOG_FILE": "/var/log/one.log"}, 8000, tmp_path)
+    assert {service.environment["LOG_FILE"] for service in chosen} == {"/var/log/one.log"}

@@ -16,6 +16,7 @@ from dashboard.database import UTCDateTime
 from dashboard.ledger import Ledger
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
+from dashboard.reach import EVERYTHING
 from tests.outbox_fixtures import CLICK, NOON, add_applicant, add_job, conversions, move, rules
 
 HIRED = {"hired": 2}
@@ -44,12 +45,12 @@ def hire_in(session: Session, state: str, **fields: object) -> Application:
 
 def parity(session: Session, events: dict[str, int] | None = None) -> ledger.Parity:
     session.rollback()
-    (only,) = ledger.parities(session, Channel.CONVERSION, events or HIRED, now=SOON)
+    (only,) = ledger.parities(session, Channel.CONVERSION, events or HIRED, EVERYTHING, now=SOON)
     return only
 
 
 def found(session: Session, **asked: str) -> set[int | None]:
-    page = ledger.ledger_page(session, Ledger.read(Channel.CONVERSION, asked), None, now=SOON)
+    page = ledger.ledger_page(session, Ledger.read(Channel.CONVERSION, asked, reach=EVERYTHING), None, now=SOON)
     return {row.application_id for row in page.rows}
 
 
@@ -73,7 +74,7 @@ def test_rows_are_found_by_job_and_by_the_day_of_the_decision_where_the_viewer_i
     assert found(session, job="nowhere") == set()
     assert found(session, **{"from": "2026-11-21", "to": "2026-11-21"}) == {early, late}
     # 02:00 UTC is still the evening before in Chicago.
-    asked = Ledger.read(Channel.CONVERSION, {"to": "2026-11-20"}, ZoneInfo("America/Chicago"))
+    asked = Ledger.read(Channel.CONVERSION, {"to": "2026-11-20"}, ZoneInfo("America/Chicago"), reach=EVERYTHING)
     assert [row.application_id for row in ledger.ledger_page(session, asked, None, now=SOON).rows] == [early]
 
 
@@ -178,7 +179,7 @@ def test_other_stages_and_dispositions_have_their_sums(session: Session):
     move(session, add_applicant(session), "interview", rules=chosen)
     move(session, add_applicant(session, tlr_sid=None, tlr_application_id=None), "rejected", rules=chosen)
     assert parity(session, {"interview": 1}).sentence == "1 in Interview = 1 about to be sent"
-    (sums,) = ledger.parities(session, Channel.DISPOSITION, {"rejected": "rejected"}, now=SOON)
+    (sums,) = ledger.parities(session, Channel.DISPOSITION, {"rejected": "rejected"}, EVERYTHING, now=SOON)
     assert sums.sentence == "1 rejection = 1 without application or click id"
 
 
@@ -186,10 +187,10 @@ def test_what_fails_is_counted_for_the_navigation_and_the_count_stops_in_time(se
     for state in STORED:
         hire_in(session, state)
     wanted = {"reports": (Channel.CONVERSION, Channel.DISPOSITION), "messages": (Channel.REMINDER,)}
-    assert ledger.failing(session, wanted) == {"reports": 2, "messages": 0}
-    assert ledger.failing(session, {}) == {}
-    assert ledger.parked(session, Channel.CONVERSION) == 1
-    assert ledger.parked(session, Channel.DISPOSITION) == 0
+    assert ledger.failing(session, wanted, EVERYTHING) == {"reports": 2, "messages": 0}
+    assert ledger.failing(session, {}, EVERYTHING) == {}
+    assert ledger.parked(session, Channel.CONVERSION, EVERYTHING) == 1
+    assert ledger.parked(session, Channel.DISPOSITION, EVERYTHING) == 0
 
 
 def test_the_sum_of_100_000_hires_is_made_by_the_database(engine: Engine, session: Session, capsys):

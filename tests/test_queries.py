@@ -8,6 +8,7 @@ from sqlalchemy import select
 from dashboard import queries
 from dashboard.extensions import db
 from dashboard.models import Application, Job
+from dashboard.reach import EVERYTHING
 from dashboard.services import people
 from tests.colleagues import by, do
 from tests.factories import event
@@ -33,38 +34,38 @@ def job_id(session, title):
 
 
 def test_two_companies_jobs_of_one_reference_are_two_options_with_their_own_values(session, shared_reference):
-    choices = queries.job_choices(session)
+    choices = queries.job_choices(session, EVERYTHING)
     assert [words for _, words in choices] == [
         "Driver · Oak & Iron · Waco",
         "Picker · Harbor & Vale",
         "Welder · Oak & Iron",
     ]
     assert [value for value, _ in choices] == [job_id(session, title) for title in ("Driver", "Picker", "Welder")]
-    assert queries.job_choices(session, job_id(session, "Picker")) == choices
+    assert queries.job_choices(session, EVERYTHING, job_id(session, "Picker")) == choices
 
 
 @pytest.mark.parametrize("chosen", ["DR-1", "Driver"])
 def test_a_job_chosen_by_reference_or_title_is_offered_once_and_in_that_spelling(session, shared_reference, chosen):
-    choices = queries.job_choices(session, chosen)
+    choices = queries.job_choices(session, EVERYTHING, chosen)
     assert choices[0] == (chosen, "Driver · Oak & Iron · Waco")
     assert len(choices) == 3
 
 
 @pytest.mark.parametrize("chosen", ["WH-1", "nobody's"])
 def test_a_choice_that_means_several_jobs_or_none_stands_first_as_it_was_written(session, shared_reference, chosen):
-    choices = queries.job_choices(session, chosen)
+    choices = queries.job_choices(session, EVERYTHING, chosen)
     assert choices[0] == (chosen, chosen)
     assert len(choices) == 4
 
 
 def test_a_chosen_job_beyond_the_longest_list_is_offered_all_the_same(session, shared_reference):
     welder = job_id(session, "Welder")
-    assert (welder, "Welder · Oak & Iron") in queries.job_choices(session, welder, limit=1)
+    assert (welder, "Welder · Oak & Iron") in queries.job_choices(session, EVERYTHING, welder, limit=1)
 
 
 def others_of(session, application, limit=50):
     of = {"me": application.id, "email": application.email_key, "phone": application.phone_key}
-    return session.scalars(queries.others(limit), of).all()
+    return session.scalars(queries.others(limit, is_limited=False), of).all()
 
 
 def others(session, application):
@@ -97,7 +98,7 @@ def test_what_people_said_of_somebodys_others_counts_like_on_the_persons_page(se
     assert others(session, ada) == ["Adah 2", "Adah", "Ada 2"]
     assert others(session, mother) == []
     for one in (ada, adah):
-        known = {same.id for same in people.person(session, one).applications}
+        known = {same.id for same in people.person(session, one, EVERYTHING).applications}
         assert {other.id for other in others_of(session, one)} <= known - {one.id}
     assert also_adah.first_name in others(session, ada)
     assert also_ada.first_name in others(session, adah)

@@ -17,6 +17,7 @@ from dashboard.extensions import db
 from dashboard.inbox import Inbox
 from dashboard.models import Application, FollowUp, LinkKey
 from dashboard.paging import Place
+from dashboard.reach import EVERYTHING
 from dashboard.sandbox.material import many
 from dashboard.services import completion, reading, record, seeding
 from dashboard.services.completion import REPEAT, Signs
@@ -169,7 +170,7 @@ def test_the_queue_around_an_application_is_found_by_indexes(session):
 
 
 def test_the_tabs_are_counted_by_indexes(session):
-    told = plan(session, lambda: inbox.standing(session, 1))
+    told = plan(session, lambda: inbox.standing(session, 1, Inbox()))
     for table in ("application", "job", "facet", "tag", "user_account"):
         assert not reads_whole_table(session, told, table), told
     assert "ix_application_tab" in told
@@ -206,9 +207,9 @@ def test_one_thing_and_the_same_persons_others_are_found_by_an_index(session):
     session.commit()
     one = session.get(Application, one.id)
     asked = {
-        "application": lambda: queries.application_to_read(session, one.public_id),
-        "everything of it": lambda: record.of(session, one, now=utcnow(), keys=["conversion:none:2"]),
-        "attachment": lambda: queries.attachment(session, "none"),
+        "application": lambda: queries.application_to_read(session, one.public_id, EVERYTHING),
+        "everything of it": lambda: record.of(session, one, EVERYTHING, now=utcnow(), keys=["conversion:none:2"]),
+        "attachment": lambda: queries.attachment(session, "none", EVERYTHING),
         "delivery": lambda: arrivals.delivery(session, "none"),
     }
     for name, run in asked.items():
@@ -221,7 +222,8 @@ def test_a_persons_others_are_not_sought_among_everybody(session):
     """An index that begins with `completed` answers too, by walking nearly every application there is."""
     one = session.query(Application).limit(1).one()
     told = [
-        plan(session, run) for run in (lambda: record.of(session, one, now=utcnow()), lambda: inbox_page_of(session))
+        plan(session, run)
+        for run in (lambda: record.of(session, one, EVERYTHING, now=utcnow()), lambda: inbox_page_of(session))
     ]
     for plan_of in told:
         assert "completed=" not in plan_of

@@ -1,6 +1,6 @@
 """The nouns. Importing this package makes every table known."""
 
-from dashboard.models.access import AccessLink, RecoveryCode, UserScope
+from dashboard.models.access import AccessLink, Purpose, RecoveryCode, UserScope
 from dashboard.models.activity import Activity, ActivityKind
 from dashboard.models.application import Application, Attachment
 from dashboard.models.audit import AuditEntry, AuditHead
@@ -54,6 +54,7 @@ __all__ = [
     "OptOut",
     "Outbound",
     "PersonLink",
+    "Purpose",
     "RecoveryCode",
     "Refusal",
     "Reminder",

@@ -51,7 +51,7 @@ class RecoveryCode(Base):
 
 
 class UserScope(Base):
-    """A job or a company that a limited user may see; see `User.is_limited`. One of the two is set."""
+    """A job or a company that a limited user may see; see `User.is_limited` and `reach`. One of the two is set."""
 
     __tablename__ = "user_scope"
 
@@ -59,5 +59,7 @@ class UserScope(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
     company: Mapped[str | None] = mapped_column(String(500))
+    company_term: Mapped[str | None] = mapped_column(String(32))
+    """What the company is known by, see `Job.company_term`."""
 
     job: Mapped[Job | None] = relationship()

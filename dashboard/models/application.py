@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, false, func, text
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, and_, false, func, text
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from dashboard import filetypes
@@ -35,6 +35,7 @@ class Application(Base):
         Index("uq_application_inbox_no", "inbox_no", unique=True),
         Index("ix_application_tab", "stage", "held_at", "inbox_no"),
         _partial("ix_application_unindexed", "id", where="unindexed IS NOT NULL"),
+        _partial("ix_application_restricted", "id", where="restricted_at IS NOT NULL"),
         _partial("ix_application_assigned", "assigned_to_id", "stage", "id", where="assigned_to_id IS NOT NULL"),
     )
 
@@ -117,12 +118,22 @@ class Application(Base):
     )
 
     @classmethod
-    def is_finished(cls) -> ColumnElement[bool]:
-        """`completed`, for looking up a person or a click.
+    def was_completed(cls) -> ColumnElement[bool]:
+        """`completed`, for looking up a person or a click, restricted or not.
 
         As a bare column, SQLite takes an index that begins with it, and so nearly everybody, over the one on the key.
         """
         return func.coalesce(cls.completed, false()).is_(True)
+
+    @classmethod
+    def is_finished(cls) -> ColumnElement[bool]:
+        """`was_completed`, and not restricted: what people may be shown."""
+        return and_(cls.was_completed(), cls.is_shown())
+
+    @classmethod
+    def is_shown(cls) -> ColumnElement[bool]:
+        """Not restricted: it may be worked with, and stands in lists."""
+        return cls.restricted_at.is_(None)
 
     @property
     def name(self) -> str:

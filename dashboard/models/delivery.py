@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
@@ -11,6 +12,20 @@ from dashboard.models.application import Application
 
 COMPLETED: Final = "platform:JobApplication:completed:v2"
 STARTED: Final = "platform:JobApplication:started:v1"
+
+BLANK: Final[Mapping[str, Any]] = {
+    "status": "erased",
+    "signature": None,
+    "query": None,
+    "content_type": None,
+    "event_id": None,
+    "body": b"",
+    "cuts": [],
+    "reason": None,
+    "notes": [],
+    "talroo_id": None,
+}
+"""What is left of a delivery once somebody was erased: that something came, when, from where and how large it was."""
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -38,7 +53,7 @@ class Delivery(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(PublicId, default=public_id, unique=True)
     key: Mapped[str] = mapped_column(String(300), unique=True)
-    """What makes a delivery the same one: `event:<id>`, else `sha256:<of the body>`."""
+    """What makes a delivery the same one: `event:<id>`, else `sha256:<of the body>`; a keyed hash of one erased."""
     source: Mapped[str] = mapped_column(String(20))
     """`pushed` (webhook), `pulled` (Platform API), `test` (we sent it to our webhook) or `seeded`."""
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -58,8 +73,8 @@ class Delivery(Base):
     """Of the exact body as signed, in bytes."""
 
     status: Mapped[str] = mapped_column(String(20))
-    """`accepted`, `kept` (not understood, a person should look), `quarantined` (too old) or `dismissed` (a person
-    looked, and wants nothing of it)."""
+    """`accepted`, `kept` (not understood, a person should look), `quarantined` (too old), `dismissed` (a person looked,
+    and wants nothing of it) or `erased` (`BLANK`)."""
     reason: Mapped[str | None] = mapped_column(String(500))
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)
     talroo_id: Mapped[str | None] = mapped_column(String(255), index=True)

@@ -20,6 +20,7 @@ class Channel(StrEnum):
     DISPOSITION = "disposition"
     REMINDER = "reminder"
     MORNING = "morning"
+    ACCESS = "access"
     ALERT = "alert"
 
 
@@ -36,6 +37,10 @@ class State(StrEnum):
 
 UNDER_WAY: Final = (State.WAITING, State.SENDING, State.PARKED)
 """States of a row that has not gone out and yet may."""
+
+
+ERASED: Final = "erased:"
+"""Before the business key of a row whose person was erased: nothing in it may tell of them any more."""
 
 
 class Outbound(Base):
@@ -60,7 +65,8 @@ class Outbound(Base):
     tlr_application_id: Mapped[str | None] = mapped_column(String(255))
     event: Mapped[str] = mapped_column(String(100))
     """Conversion event `1`, `2` or `3`; for a disposition, the configured event name; for a reminder, its number; for
-    a morning mail, its day there (2026-11-22); for an alert, `begun`, `still` or `over` and its number (`begun:7`)."""
+    a morning mail, its day there (2026-11-22); for an invitation, its link's public id; for an alert, `begun`, `still`
+    or `over` and its number (`begun:7`)."""
     stage: Mapped[str | None] = mapped_column(String(20))
     """Our stage that fired it; none for a mail, and for a conversion asked for through `/click/convert`."""
     event_time: Mapped[datetime] = mapped_column(UTCDateTime)

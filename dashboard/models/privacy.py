@@ -78,7 +78,8 @@ class Erasure(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     """None: retention did it."""
     cause: Mapped[str] = mapped_column(String(20))
-    """`request`, `retention`, `restriction` (it ended) or `test`."""
+    """`request`, `retention`, `restriction` (it ended), `restore` (a backup had brought them back), `arrival` (of
+    somebody erased before, turned away: only its files are left to delete) or `test`."""
     reason: Mapped[str] = mapped_column(String(40))
     """One of a list: free words could name the person."""
     counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)

@@ -60,6 +60,20 @@ class User(Base):
     def role_label(self) -> str:
         return Role(self.role).label
 
+    @property
+    def has_password(self) -> bool:
+        return self.password_hash != NO_PASSWORD
+
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether they have a way in, and may use it."""
+        return self.active and (self.has_password or self.oidc_subject is not None)
+
+    @property
+    def is_invited(self) -> bool:
+        """Whether they have been let in, and never came."""
+        return self.active and not self.can_sign_in
+
 
 class LoginSession(Base):
     """One signed-in browser. Deleting or revoking the row signs it out, wherever its cookie is."""

@@ -15,8 +15,15 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ScalarSelect, Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.models import LoginSession, Mention, Role, User
-from dashboard.services import throttle
+from dashboard import reach
+from dashboard.audit_actions import Action
+from dashboard.database import insert_or_ignore
+from dashboard.models import Application, LoginSession, Mention, Note, Role, User
+from dashboard.models.user import NO_PASSWORD
+from dashboard.reach import NOBODY, Reach
+from dashboard.services import audit, throttle
+from dashboard.services.activity import By
+from dashboard.services.audit import Subject
 
 SESSION_LIFE: Final = timedelta(hours=12)
 MIN_PASSWORD: Final = 10
@@ -44,6 +51,10 @@ class AccountError(ValueError):
     """A wish that cannot be granted; the message says what to do instead."""
 
 
+class ProofOutdated(Exception):
+    """Somebody proved who they are, and was deactivated, or given another password, before that was used."""
+
+
 class Caller(NamedTuple):
     """Who is asking: what every page needs of a user. Columns, because making an object of the model takes longer."""
 
@@ -52,29 +63,67 @@ class Caller(NamedTuple):
     email: str
     role: str
     single_keys: bool
+    totp_since: datetime | None
+    how: str | None
+    """By what they signed in."""
     unread_mentions: int = 0
-    """How many notes that name the user wait to be read."""
+    """How many notes that name the user wait to be read, on applications within their reach."""
+    reach: Reach = NOBODY
 
 
 def add_user(session: Session, email: str, password: str, role: str, *, now: datetime) -> User:
     """Make a user. Raises `AccountError` for an address that is none or taken, a short password, an unknown role."""
+    _check_address(email)
+    check_role(role)
+    check_length(password)
+    if find_by_email(session, email) is not None:  # asked first: a password takes its time
+        raise AccountError(f"There is a user {fold(email)} already.")
+    return new_user(session, email, role, hashed(password), now=now)
+
+
+def new_user(session: Session, email: str, role: str, password_hash: str, *, now: datetime) -> User:
+    """Make a user whose password has this hash. Raises `AccountError` for an address that is none or taken, or an
+    unknown role."""
+    _check_address(email)
+    check_role(role)
+    row = {"email": fold(email), "password_hash": password_hash, "role": role, "created_at": now}
+    made = session.execute(insert_or_ignore(session, User, "email"), row).scalar()
+    if made is None:
+        raise AccountError(f"There is a user {fold(email)} already.")
+    return session.get_one(User, made)
+
+
+def has_users(session: Session) -> bool:
+    return session.scalar(select(User.id).limit(1)) is not None
+
+
+def check_role(role: str) -> None:
+    """Raises `AccountError` for an unknown role."""
+    if role not in set(Role):
+        raise AccountError(f"The role must be one of {', '.join(Role)}.")
+
+
+def check_length(password: str) -> None:
+    """Raises `AccountError` for a password that is too short, or longer than anybody's."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise AccountError(f"The password must have {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password."""
+    with _checks:
+        return _hasher.hash(password)
+
+
+def _check_address(email: str) -> None:
     folded = fold(email)
     if not (3 <= len(folded) <= 320) or folded.count("@") != 1 or folded[0] == "@" or folded[-1] == "@":
         raise AccountError(f"{email!r} is not an e-mail address.")
-    if role not in set(Role):
-        raise AccountError(f"The role must be one of {', '.join(Role)}.")
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise AccountError(f"The password must have {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
-    if session.scalar(select(User.id).where(User.email == folded)):
-        raise AccountError(f"There is a user {folded} already.")
-    user = User(email=folded, password_hash=_hasher.hash(password), role=role, created_at=now)
-    session.add(user)
-    session.flush()
-    return user
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
-    """The user these belong to, else None. Takes as long for an unknown address as for a wrong password.
+    """The user these belong to, else None. Takes as long for an unknown address, and for somebody who has no password,
+    as for a wrong one.
 
     Ends the session's transaction: while a password is checked, no database connection waits with it.
     """
@@ -83,24 +132,36 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
     try:
         # A flood of sign-ins may take time, but neither all the memory nor the connections deliveries need.
         with _checks:
-            _hasher.verify(found.password_hash if found else _NOBODYS_HASH, password[:MAX_PASSWORD])
+            _hasher.verify(_to_verify(found.password_hash if found else NO_PASSWORD), password[:MAX_PASSWORD])
     except (VerificationError, InvalidHashError):
         return None
     user = session.get(User, found.id) if found else None
     return user if user and user.active else None
 
 
-def sign_in(session: Session, user: User, *, address: str, user_agent: str, now: datetime) -> str:
-    """Begin a session and return its token, which only the browser keeps."""
+def _to_verify(password_hash: str) -> str:
+    return _NOBODYS_HASH if password_hash == NO_PASSWORD else password_hash
+
+
+def sign_in(
+    session: Session, user: User, *, address: str, user_agent: str, how: str = "password", now: datetime
+) -> str:
+    """Begin a session and return its token, which only the browser keeps.
+
+    `how`: `LoginSession.how`. `now`: when they proved who they are; raises `ProofOutdated` where that is over.
+    """
+    if not user.active or (user.password_changed_at is not None and user.password_changed_at > now):
+        raise ProofOutdated
     token = secrets.token_urlsafe(32)
     session.add(
         LoginSession(
-            token_hash=_hash(token),
+            token_hash=hashed_token(token),
             user_id=user.id,
             created_at=now,
             expires_at=now + SESSION_LIFE,
             remote_addr=address[:64],
             user_agent=user_agent[:300],
+            how=how,
         )
     )
     throttle.forgive(session, user.email, address)
@@ -113,23 +174,26 @@ def signed_in(
     session: Session, token: str, *, now: datetime, beside: tuple[ScalarSelect[int], ...] = ()
 ) -> tuple[Caller, tuple[int, ...]] | None:
     """Whom a session token belongs to, while it holds; with what is counted `beside` it in the same statement."""
-    asked = {"token_hash": _hash(token), "now": now}
+    asked = {"token_hash": hashed_token(token), "now": now}
     found = session.connection().execute(_signed_in(beside), asked).one_or_none()
     if found is None:
         return None
     width = len(Caller._fields)
-    return Caller._make(found[:width]), tuple(found[width:])
+    *told, scopes = found[:width]
+    return Caller._make([*told, reach.read(found.id, scopes)]), tuple(found[width:])
 
 
-_OF_CALLER: Final = [getattr(User, name) for name in Caller._fields[:-1]]
+_OF_CALLER: Final = [*(getattr(User, name) for name in Caller._fields[:-3]), LoginSession.how]
 
 
 @cache
 def _signed_in(beside: tuple[ScalarSelect[int], ...]) -> Select[Any]:
     """Written once: every request asks it."""
-    unread = select(func.count()).where(Mention.user_id == User.id, Mention.read_at.is_(None))
+    where = select(Note.id).join(Application, Application.id == Note.application_id)
+    seen = where.where(Note.id == Mention.note_id, reach.within(Application.job_id, User.id)).exists()
+    unread = select(func.count()).where(Mention.user_id == User.id, Mention.read_at.is_(None), ~reach.LIMITED | seen)
     return (
-        select(*_OF_CALLER, unread.correlate(User).scalar_subquery(), *beside)
+        select(*_OF_CALLER, unread.correlate(User).scalar_subquery(), reach.TOLD, *beside)
         .join(LoginSession, LoginSession.user_id == User.id)
         .where(
             LoginSession.token_hash == bindparam("token_hash"),
@@ -144,13 +208,33 @@ def sign_out(session: Session, token: str, *, now: datetime) -> None:
     """End this session; its cookie is worth nothing from now on, wherever it is."""
     session.execute(
         update(LoginSession)
-        .where(LoginSession.token_hash == _hash(token), LoginSession.revoked_at.is_(None))
+        .where(LoginSession.token_hash == hashed_token(token), LoginSession.revoked_at.is_(None))
         .values(revoked_at=now)
     )
 
 
 def find(session: Session, public_id: str) -> User | None:
     return session.scalar(select(User).where(User.public_id == public_id))
+
+
+def find_by_email(session: Session, email: str) -> User | None:
+    return session.scalar(select(User).where(User.email == fold(email)))
+
+
+def locked(session: Session, user_id: int) -> User:
+    """The user as they are now; whoever changes them waits until this transaction ends."""
+    return session.get_one(User, user_id, populate_existing=True, with_for_update={"key_share": True})
+
+
+def subject_of(user: User | None) -> Subject | None:
+    """Whom an entry of the audit log is about."""
+    return Subject("user", user.public_id) if user else None
+
+
+def note(session: Session, action: Action, user: User | None, by: By, **details: Any) -> None:
+    """Have the audit log say what was done to `user`, or to nobody yet. `details`: as `audit.note` takes them."""
+    told = {**details, "subject": subject_of(user)}
+    audit.note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, **told)
 
 
 def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:
@@ -168,5 +252,6 @@ def fold(email: str) -> str:
     return email.replace("\0", "").strip().lower()
 
 
-def _hash(token: str) -> str:
+def hashed_token(token: str) -> str:
+    """What is kept of a session's token."""
     return hashlib.sha256(token.encode()).hexdigest()

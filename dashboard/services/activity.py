@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from dashboard import reach
 from dashboard.models import Activity, ActivityKind, Application, User
 from dashboard.permissions import Permission, allows
 
@@ -80,6 +81,11 @@ def write_down(session: Session, kind: ActivityKind, by: By, lines: Iterable[Lin
 def may_see_applications(user: User | None) -> bool:
     """Whether somebody can be given an application to look at."""
     return user is not None and user.active and allows(user.role, Permission.APPLICATIONS)
+
+
+def able_to_see(session: Session, user: User, ids: Iterable[int]) -> set[int]:
+    """Which of these applications, by id, somebody can be given to look at."""
+    return reach.those_within(session, reach.of(session, user), ids) if may_see_applications(user) else set()
 
 
 def colleagues(session: Session, limit: int = 500) -> Sequence[User]:

@@ -9,18 +9,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Row, event, insert, select, update
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy import Engine, Row, Select, event, exists, insert, select, update
+from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from dashboard import request_id
 from dashboard.audit_actions import Action
-from dashboard.models import AuditEntry, AuditHead
+from dashboard.models import AuditEntry, AuditHead, User
 
 _KEYS: Final[WeakKeyDictionary[Engine, tuple[bytes, ...]]] = WeakKeyDictionary()
 _NOTED: Final = "noted for the audit log"
@@ -33,6 +34,25 @@ class Subject:
 
     kind: str
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain at some time; written "DIGEST:NUMBER"."""
+
+    number: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.digest}:{self.number}"
+
+    @classmethod
+    def read(cls, written: str) -> Head:
+        """Raises `ValueError` for what is none."""
+        if not re.fullmatch(r"[0-9a-f]{64}:[1-9][0-9]{0,17}", written.strip(), re.ASCII):
+            raise ValueError("must look like DIGEST:NUMBER, as the worker logs it")
+        digest, _, number = written.strip().partition(":")
+        return cls(int(number), digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +78,7 @@ def keep_chain(engine: Engine, secrets: Sequence[str]) -> None:
 
 
 def note(
-    session: Session,
+    session: Session | scoped_session[Session],
     action: Action,
     *,
     at: datetime,
@@ -68,11 +88,13 @@ def note(
     **details: Any,
 ) -> None:
     """Have this written with the session's commit. `details`: numbers, ids and words of ours, never anybody's data."""
+    if isinstance(session, scoped_session):
+        session = session()
     if not session.in_transaction():
         session.begin()  # so that a rollback is told of
     noted: list[tuple[SessionTransaction | None, dict[str, Any]]] = session.info.setdefault(_NOTED, [])
     row = {
-        "at": at,
+        "at": at.astimezone(UTC),  # as it is read back, or the digest would be another's
         "action": action.value,
         "actor_id": user_id,
         "subject_kind": subject.kind if subject else None,
@@ -84,34 +106,65 @@ def note(
     noted.append((session.get_nested_transaction(), row))
 
 
-def verify(session: Session, secrets: Sequence[str]) -> Verified:
-    """Go through the whole chain. `secrets`: all that may have keyed it, newest first."""
-    keys = _derived(secrets)
+def head(session: Session) -> Head | None:
+    """Where the chain ends now; None while it is empty."""
+    row = session.execute(select(AuditHead.number, AuditHead.digest)).one()
+    return Head(row.number, row.digest) if row.number else None
+
+
+def verify(
+    session: Session,
+    secrets: Sequence[str],
+    *,
+    expected: Head | None = None,
+    told: Callable[[int], None] = lambda number: None,
+) -> Verified:
+    """Go through the whole chain, as far as it reached when this began. `secrets`: all that may have keyed it.
+
+    `expected`: an end it had once, which must still be in it: whoever has the key can write a chain anew, but not that.
+    `told` hears the number of each entry that holds.
+    """
+    keys, end = _derived(secrets), head(session) or Head(0, "")
     number, digest = 0, ""
-    for entry in _entries(session):
+    for entry in _entries(session, end.number):
         if entry.number != number + 1:
             return Verified(number, digest, Broken(number + 1, _missing(number + 1, entry.number - 1)))
         if not any(_digest(key, digest, _row_of(entry)) == entry.digest for key in keys):
             return Verified(number, digest, Broken(entry.number, "it, or the one before it, is not as it was written"))
         number, digest = entry.number, entry.digest
-    head = session.get(AuditHead, 1)
-    if head is None or (head.number, head.digest) != (number, digest):
-        return Verified(number, digest, Broken(number + 1, "the end of the chain is missing"))
-    return Verified(number, digest)
+        if expected and number == expected.number and digest != expected.digest:
+            return Verified(number, digest, Broken(number, "it is another entry than the one that was there once"))
+        told(number)
+    return Verified(number, digest, _broken_end(session, Head(number, digest), end, expected))
+
+
+def _broken_end(session: Session, found: Head, end: Head, expected: Head | None) -> Broken | None:
+    if found != end:
+        return Broken(found.number + 1, "the end of the chain is missing")
+    if expected and expected.number > found.number:
+        return Broken(found.number + 1, f"the chain once went on to entry {expected.number}")
+    # In one statement, because others add to the chain meanwhile.
+    if session.scalar(select(exists().where(AuditEntry.number > AuditHead.number))):
+        return Broken(found.number + 1, "entries follow that were not added to the chain")
+    return None
 
 
 def _missing(first: int, last: int) -> str:
     return "it is missing" if first == last else f"entries {first} to {last} are missing"
 
 
-def _entries(session: Session) -> Iterator[Row[Any]]:
-    """All in order, a part at a time: the log is as long as the dashboard is old."""
-    last, columns = 0, [getattr(AuditEntry, name) for name in (*_CHAINED, "digest")]
-    while part := session.execute(
-        select(*columns).where(AuditEntry.number > last).order_by(AuditEntry.number).limit(_AT_ONCE)
-    ).all():
+def _entries(session: Session, end: int) -> Iterator[Row[Any]]:
+    """All to the number `end`, in order, a part at a time: the log is as long as the dashboard is old."""
+    last = 0
+    while part := session.execute(_part_after(last, end)).all():
         yield from part
         last = part[-1].number
+
+
+def _part_after(last: int, end: int) -> Select[Any]:
+    columns = [getattr(AuditEntry, name) for name in (*_CHAINED, "digest")]
+    wanted = select(*columns).where(AuditEntry.number > last, AuditEntry.number <= end)
+    return wanted.order_by(AuditEntry.number).limit(_AT_ONCE)
 
 
 # --- the chain ------------------------------------------------------------------------------------------------------
@@ -126,8 +179,10 @@ def _write(session: Session) -> None:
         return
     session.flush()
     engine = session.get_bind().engine
-    head = session.execute(select(AuditHead.number, AuditHead.digest).with_for_update()).one()
-    number, digest = head.number, head.digest
+    if engine.dialect.name == "postgresql":
+        _hold_actors(session, rows)
+    end = session.execute(select(AuditHead.number, AuditHead.digest).with_for_update()).one()
+    number, digest = end.number, end.digest
     for row in rows:
         number += 1
         digest = _digest(_KEYS[engine][0], digest, row | {"number": number})
@@ -136,19 +191,41 @@ def _write(session: Session) -> None:
     session.execute(update(AuditHead).values(number=number, digest=digest).execution_options(synchronize_session=False))
 
 
-def _forget(session: Session, previous: SessionTransaction) -> None:
-    """What is rolled back did not happen; of a part rolled back, what was noted in it."""
+def _hold_actors(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Lock what the entries refer to before the end of the chain.
+
+    Their foreign key would do so after it: somebody who holds a user's row, and is about to note something too, would
+    wait for the end of the chain while we, who have it, wait for them.
+    """
+    actors = sorted({row["actor_id"] for row in rows} - {None})
+    if actors:
+        held = select(User.id).where(User.id.in_(actors)).order_by(User.id)
+        session.execute(held.with_for_update(key_share=True, read=True)).all()
+
+
+def _forget_part(session: Session, previous: SessionTransaction) -> None:
+    """Of a part rolled back, what was noted in it did not happen."""
     noted = session.info.get(_NOTED)
-    if not noted:
-        return
-    if not previous.nested:
-        session.info.pop(_NOTED)
-        return
-    noted[:] = [(within, row) for within, row in noted if within is not previous]
+    if noted and previous.nested:
+        noted[:] = [(within, row) for within, row in noted if previous not in _around(within)]
+
+
+def _around(part: SessionTransaction | None) -> Iterator[SessionTransaction]:
+    """A part of a transaction and all that it is a part of."""
+    while part is not None:
+        yield part
+        part = part.parent
+
+
+def _forget(session: Session, ended: SessionTransaction) -> None:
+    """What is left when a transaction has ended was not committed, so it did not happen."""
+    if ended.parent is None:
+        session.info.pop(_NOTED, None)
 
 
 event.listen(Session, "before_commit", _write)
-event.listen(Session, "after_soft_rollback", _forget)
+event.listen(Session, "after_soft_rollback", _forget_part)
+event.listen(Session, "after_transaction_end", _forget)
 
 
 def _derived(secrets: Sequence[str]) -> tuple[bytes, ...]:

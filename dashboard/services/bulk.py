@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, contains_eager
 
 from dashboard.database import insert_or_ignore, public_id
 from dashboard.inbox import Inbox, inbox_ids
 from dashboard.models import Application, BulkAction, BulkItem
+from dashboard.reach import Reach, those_within
 from dashboard.services import bulk_verbs
 from dashboard.services.activity import By, locked
 from dashboard.services.bulk_move import Before
@@ -30,6 +31,7 @@ MOST: Final = 1_000
 rejections, all reported, took 0.8 seconds of a processor, holding took 0.3. One is done at a time (`web.bulk`)."""
 NAMED: Final = 200
 """How many of the skipped a result names."""
+BEYOND_REACH: Final = "You may not see it any more"
 
 _PICKED: Final = re.compile(r"([\w-]{1,32})(?::([0-9]{1,9}))?", re.ASCII)
 
@@ -122,15 +124,15 @@ class Result:
         return f"{self.action.words}: {self.done:,} done" + (f", {skipped:,} skipped." if skipped else ".")
 
 
-def choose(session: Session, selection: Selection) -> Chosen:
-    """Who is meant. Of more than `MOST`, the newest."""
+def choose(session: Session, selection: Selection, reach: Reach) -> Chosen:
+    """Who is meant and within `reach`: anybody else is not there. Of more than `MOST`, the newest."""
     if selection.asked is not None:
         meant = Application.id.in_(inbox_ids(session, selection.asked, MOST + 1))
     else:
         meant = Application.public_id.in_([picked.public_id for picked in selection.picked[: MOST + 1]])
     newest_first = (
         select(Application)
-        .where(meant, Application.completed.is_(True))
+        .where(meant, Application.is_finished(), reach.holds(Application.job_id))
         .order_by(Application.arrived_at.desc(), Application.id.desc())
     )
     found = session.scalars(newest_first).all()
@@ -141,12 +143,12 @@ def choose(session: Session, selection: Selection) -> Chosen:
     return Chosen(chosen, wanted, missing, more=len(found) > MOST or len(selection.picked) > MOST)
 
 
-def preview(session: Session, selection: Selection, verb: Verb | None, rules: Rules) -> Preview:
+def preview(session: Session, selection: Selection, verb: Verb | None, rules: Rules, reach: Reach) -> Preview:
     """What `verb` would do to whom, and what Talroo would hear of it, in words. Changes nothing.
 
     Without a verb: who is meant.
     """
-    chosen = choose(session, selection)
+    chosen = choose(session, selection, reach)
     idle = verb.idle(session, chosen.applications) if verb else set()
     words = [*_of_those(chosen, idle)] if verb else [f"{counted(len(chosen.applications), 'application')} selected."]
     if chosen.more:
@@ -161,7 +163,9 @@ def preview(session: Session, selection: Selection, verb: Verb | None, rules: Ru
     return Preview(named, chosen.applications, tuple(words), tuple(picked), frozenset(idle))
 
 
-def act(session: Session, selection: Selection, verb: Verb, by: By, rules: Rules, *, token: str) -> BulkAction:
+def act(
+    session: Session, selection: Selection, verb: Verb, by: By, rules: Rules, reach: Reach, *, token: str
+) -> BulkAction:
     """Do it. The caller has begun to write, and commits. `token`: made with the confirmation; the second time, what
     was done the first time is returned. Raises `BadChange`, having done nothing, where the verb cannot be done at all,
     or where the token was used for something else.
@@ -178,9 +182,9 @@ def act(session: Session, selection: Selection, verb: Verb, by: By, rules: Rules
     }
     made = session.execute(insert_or_ignore(session, BulkAction, "user_id", "token"), fresh).scalar()
     if made is None:
-        return _done_before(session, selection, verb, by, str(fresh["token"]))
+        return _done_before(session, selection, verb, by, reach, str(fresh["token"]))
     action = session.get_one(BulkAction, made)
-    chosen = choose(session, selection)
+    chosen = choose(session, selection, reach)
     applications = locked(session, (application.id for application in chosen.applications))
     before = verb.remember(session, applications, by)
     done = verb.do(session, chosen.wanted, by, rules)
@@ -197,11 +201,11 @@ def act(session: Session, selection: Selection, verb: Verb, by: By, rules: Rules
     return action
 
 
-def _done_before(session: Session, selection: Selection, verb: Verb, by: By, token: str) -> BulkAction:
+def _done_before(session: Session, selection: Selection, verb: Verb, by: By, reach: Reach, token: str) -> BulkAction:
     mine = select(BulkAction).where(BulkAction.user_id == by.user_id, BulkAction.token == token)
     action = session.scalars(mine).one()
     concerned = set(session.scalars(select(BulkItem.application_id).where(BulkItem.action_id == action.id)))
-    asked = {one.id for one in choose(session, selection).applications}
+    asked = {one.id for one in choose(session, selection, reach).applications}
     if (action.verb, action.arguments, concerned) != (verb.name, verb.arguments, asked):
         raise BadChange(
             f"This page was used before, for something else ({action.words}), so nothing was done now. "
@@ -210,7 +214,7 @@ def _done_before(session: Session, selection: Selection, verb: Verb, by: By, tok
     return action
 
 
-def undo(session: Session, action: BulkAction, by: By, rules: Rules) -> bool:
+def undo(session: Session, action: BulkAction, by: By, rules: Rules, reach: Reach) -> bool:
     """Take an action back, as far as nobody changed its applications since; `result` tells what stayed.
 
     False where it was taken back before. The database decides between two who press Undo at once.
@@ -230,7 +234,9 @@ def undo(session: Session, action: BulkAction, by: By, rules: Rules) -> bool:
         )
     )
     before: dict[int, Before] = {number: was for number, was in done}  # noqa: C416 - rows are no pairs to mypy
-    kept = verb.undo(session, locked(session, before), before, by, rules)
+    seen = those_within(session, reach, before)
+    kept = dict.fromkeys(before.keys() - seen, BEYOND_REACH)
+    kept |= verb.undo(session, locked(session, seen), before, by, rules)
     for why in set(kept.values()):
         numbers = [number for number, reason in kept.items() if reason == why]
         session.execute(
@@ -244,8 +250,8 @@ def undo(session: Session, action: BulkAction, by: By, rules: Rules) -> bool:
     return True
 
 
-def result(session: Session, action: BulkAction) -> Result:
-    """What became of an action, read from what was kept of it."""
+def result(session: Session, action: BulkAction, reach: Reach) -> Result:
+    """What became of an action, read from what was kept of it. Those beyond `reach` are counted, not named."""
     rows = session.execute(
         select(BulkItem.skipped, BulkItem.kept, func.count())
         .where(BulkItem.action_id == action.id)
@@ -256,7 +262,8 @@ def result(session: Session, action: BulkAction) -> Result:
     for why_skipped, why_kept, number in rows:
         skipped[why_skipped or ""] += number
         kept[why_kept or ""] += number
-    return Result(action, done, _left(session, action, "skipped", skipped), _left(session, action, "kept", kept))
+    left_out = _left(session, action, "skipped", skipped, reach)
+    return Result(action, done, left_out, _left(session, action, "kept", kept, reach))
 
 
 def _most_first(numbers: Counter[str]) -> list[tuple[str, int]]:
@@ -285,7 +292,7 @@ def _as_seen(application: Application, version: int | None) -> str:
 
 
 def _left(
-    session: Session, action: BulkAction, why: Literal["skipped", "kept"], numbers: Counter[str]
+    session: Session, action: BulkAction, why: Literal["skipped", "kept"], numbers: Counter[str], reach: Reach
 ) -> tuple[Left, ...]:
     """The reasons of one kind, each with how many and the first of them."""
     del numbers[""]  # those for whom there is no such reason
@@ -295,11 +302,13 @@ def _left(
     named: dict[str, list[Application]] = {}
     rows = session.scalars(
         select(BulkItem)
-        .where(BulkItem.action_id == action.id, reason.is_not(None))
+        .join(BulkItem.application)
+        .where(BulkItem.action_id == action.id, reason.is_not(None), reach.holds(Application.job_id))
         .order_by(BulkItem.application_id.desc())
-        .options(joinedload(BulkItem.application))
+        .options(contains_eager(BulkItem.application))
         .limit(NAMED)
     )
     for item in rows:
-        named.setdefault(getattr(item, why), []).append(item.application)
+        if item.application.restricted_at is None:
+            named.setdefault(getattr(item, why), []).append(item.application)
     return tuple(Left(words, number, tuple(named.get(words, ()))) for words, number in _most_first(numbers))

@@ -60,7 +60,7 @@ def pieces(
     """
     folders = _folders(session, numbers)
     missing: list[str] = []
-    sink = _Sink()
+    sink = Sink()
     with ZipFile(sink, "w") as archive:
         for _ in _answers(archive, session, folders, address):
             yield sink.take()
@@ -68,7 +68,7 @@ def pieces(
             yield sink.take()
         if missing:
             words = "\r\n".join(("These files could not be put into the archive:", "", *missing, ""))
-            archive.writestr(_member("MISSING.txt"), words)
+            archive.writestr(entry("MISSING.txt"), words)
     yield sink.take()
 
 
@@ -134,13 +134,13 @@ def _folders(session: Session, numbers: Sequence[int]) -> Folders:
 
 def _answers(archive: ZipFile, session: Session, folders: Folders, address: Callable[[str], str]) -> Iterator[None]:
     """Write `answers.csv`, stopping after each few applications."""
-    with archive.open(_member("answers.csv"), "w") as member:
+    with archive.open(entry("answers.csv"), "w") as member:
         member.write(_lines([_COLUMNS], BYTE_ORDER_MARK))
         for batch in _batches(folders):
             for application, sheet in _sheets(session, batch):
                 where = folders[application.id]
                 about = (address(application.public_id), application.name, application.job_title, where)
-                member.write(_lines([(*about, *said) for said in _said(sheet)]))
+                member.write(_lines([(*about, *said) for said in said(sheet)]))
                 yield
 
 
@@ -157,7 +157,7 @@ def _sheets(session: Session, numbers: Sequence[int]) -> Iterator[tuple[Applicat
         yield application, questions.read({}) if body is None else reading.sheet(body, source)
 
 
-def _said(sheet: AnswerSheet) -> Iterator[tuple[str, str, str]]:
+def said(sheet: AnswerSheet) -> Iterator[tuple[str, str, str]]:
     """Question, answer and state, in the order of the page; then answers that no question claims."""
     for question in sheet.every_question():
         if question.state is not None and not question.presentational:
@@ -188,14 +188,15 @@ def _files(
             names = Names()
             for attachment in (one for one in found if one.application_id == number):
                 path = f"{folders[number]}/{names.unique(attachment.download_name)}"
-                content = _content(attachment, store)
+                content = content_of(attachment, store)
                 if content is None:
                     missing.append(path)
                 else:
-                    yield from _write(archive, _member(path, attachment.arrived_at), content)
+                    yield from write(archive, entry(path, attachment.arrived_at), content)
 
 
-def _content(attachment: Attachment, store: FileStore) -> bytes | None:
+def content_of(attachment: Attachment, store: FileStore) -> bytes | None:
+    """A file's bytes; None where the store has not got them."""
     if attachment.sha256 is None:
         return None
     try:
@@ -204,14 +205,16 @@ def _content(attachment: Attachment, store: FileStore) -> bytes | None:
         return None
 
 
-def _write(archive: ZipFile, member: ZipInfo, content: bytes) -> Iterator[None]:
+def write(archive: ZipFile, member: ZipInfo, content: bytes) -> Iterator[None]:
+    """Put `content` into the archive, stopping after each piece."""
     with archive.open(member, "w") as opened:
         for start in range(0, len(content), _PIECE):
             opened.write(memoryview(content)[start : start + _PIECE])
             yield
 
 
-def _member(path: str, at: datetime | None = None) -> ZipInfo:
+def entry(path: str, at: datetime | None = None) -> ZipInfo:
+    """What an archive is to call a file, and when it came."""
     member = ZipInfo(path, at.timetuple()[:6] if at else (1980, 1, 1, 0, 0, 0))
     # Deflated, also what hardly gets smaller: some programs read nothing else from an archive written in one go.
     member.compress_type = ZIP_DEFLATED
@@ -230,7 +233,7 @@ def _batches(folders: Folders) -> Iterator[Sequence[int]]:
     return (numbers[start : start + _BATCH] for start in range(0, len(numbers), _BATCH))
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """Takes what is written until somebody fetches it. Nobody can go back in it."""
 
     def __init__(self) -> None:

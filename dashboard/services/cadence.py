@@ -97,7 +97,7 @@ def _next(
 
 
 def _can_be_written_to(follow_up: FollowUp, application: Application) -> bool:
-    over = follow_up.completed_at or follow_up.opted_out_at or application.completed
+    over = follow_up.completed_at or follow_up.opted_out_at or application.completed or application.restricted_at
     return not over and is_address(application.email)
 
 

@@ -18,7 +18,18 @@ from dashboard.clock import zone_named
 from dashboard.mail import Letter, Mailer
 from dashboard.models import FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
-from dashboard.services import alerts, cadence, morning, mornings, opt_outs, reminders, reporting, secret_uses
+from dashboard.services import (
+    access_links,
+    alerts,
+    cadence,
+    invitations,
+    morning,
+    mornings,
+    opt_outs,
+    reminders,
+    reporting,
+    secret_uses,
+)
 from dashboard.services.cadence import APART
 from dashboard.services.reminder_rules import GONE_WORDS, Rules, last_written_at, no_longer_wanted
 from dashboard.talroo.conversions import ConversionClient
@@ -74,6 +85,7 @@ def ways(config: Config, *, abort_after: float) -> dict[Channel, Way]:
         log_in = _log_in_of(config)
         found[Channel.MORNING] = Mornings(mailer, config.public_url, log_in)
         found[Channel.ALERT] = Alerts(mailer, config.public_url, log_in)
+        found[Channel.ACCESS] = Invitations(mailer, rules, log_in)
         if rules.unready is None:
             found[Channel.REMINDER] = Reminders(mailer, rules, log_in)
     return found
@@ -252,6 +264,24 @@ class Alerts(_Mails):
             one_click=False,
             automatic=True,
         )
+
+
+class Invitations(_Mails):
+    """Links to choose a password by, to those who work here."""
+
+    def __init__(self, mailer: Mailer, rules: Rules, log_in: str | None = None) -> None:
+        super().__init__(mailer, log_in)
+        self._rules = rules
+
+    def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:
+        link = invitations.link_of(session, row)
+        why = invitations.no_longer_wanted(session, link, now)
+        if why or link is None or link.user is None:
+            return NoLonger(why or access_links.REPLACED_WORDS)
+        address = access_links.address(link, self._rules.public_url, self._rules.secrets)
+        by = row.created_by.email if row.created_by else None
+        told = invitations.words(link, address, self._rules.public_url, by)
+        return Letter(id=row.public_id, to=link.user.email, subject=told.subject, text=told.text, automatic=by is None)
 
 
 def _log_in_of(config: Config) -> str | None:

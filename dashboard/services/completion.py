@@ -193,7 +193,7 @@ def _completed(key: LinkKey) -> Select[Any]:
     other: dict[str, Any] = {"application_id": Application.id, "job_reference": Job.reference}
     columns = [other[name] if name in other else getattr(Application, name) for name in NAMES[key]]
     same = [column == bindparam(name) for column, name in zip(columns, NAMES[key], strict=True)]
-    found: Select[Any] = select(Application.id).where(*same, Application.is_finished())
+    found: Select[Any] = select(Application.id).where(*same, Application.was_completed())
     if key == LinkKey.EMAIL:
         # Who begins again soon after applying has applied: Talroo would drop the repeat, and a reminder to finish would
         # puzzle them. Later on it is another application, worth a reminder like any other.

@@ -73,7 +73,7 @@ def copies(
         select(Application, FollowUp, JobFollowUp)
         .outerjoin(FollowUp, FollowUp.application_id == Application.id)
         .outerjoin(JobFollowUp, JobFollowUp.job_id == Application.job_id)
-        .where(Application.public_id.in_(public_ids))
+        .where(Application.public_id.in_(public_ids), Application.is_shown())
     )
     by_id: dict[str, _Reader] = {row[0].public_id: (row[0], row[1], row[2]) for row in found}
     readers = [by_id[public_id] for public_id in dict.fromkeys(public_ids) if public_id in by_id]
@@ -82,7 +82,7 @@ def copies(
 
 def chosen(session: Session, public_ids: Sequence[str]) -> list[Chosen]:
     """The people who were chosen, in the order in which they were; ids of nobody are left out."""
-    found = session.scalars(select(Application).where(Application.public_id.in_(public_ids)))
+    found = session.scalars(select(Application).where(Application.public_id.in_(public_ids), Application.is_shown()))
     by_id = {one.public_id: Chosen(one.id, one.public_id, one.name) for one in found}
     return [by_id[public_id] for public_id in dict.fromkeys(public_ids) if public_id in by_id]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import BoundedSemaphore, Lock
 from typing import Final
 
@@ -60,6 +60,13 @@ class Drawings:
             return extract_text(content(), file_type)
         finally:
             self._turns.release()
+
+    def forget(self, contents: Iterable[str]) -> None:
+        """Let go of every picture of files with these hashes."""
+        gone = set(contents)
+        with self._lock:
+            for key in [key for key in self._kept if key[0] in gone]:
+                self._room += _weight(self._kept.pop(key))
 
     def _drawn(self, key: _Key, file_type: FileType, content: bytes) -> Rendering:
         drawn = render_picture(content, file_type, WIDTH, page=key[1])

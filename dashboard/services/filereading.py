@@ -82,7 +82,7 @@ class FileReader:
             carrying = select(Attachment.application_id).where(Attachment.sha256 == sha256)
             session.execute(
                 update(Application)
-                .where(Application.id.in_(carrying))
+                .where(Application.id.in_(carrying), Application.is_shown())
                 .values(unindexed=search.mark())
                 .execution_options(synchronize_session=False)
             )

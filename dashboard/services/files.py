@@ -17,13 +17,16 @@ class FileMissing(LookupError):
 
 
 class FileStore(Protocol):
-    """Where contents live. All three methods raise `OSError` when the store cannot do its work."""
+    """Where contents live. All methods raise `OSError` when the store cannot do its work."""
 
     def put(self, sha256: str, content: bytes) -> None:
         """Keep `content`; when this returns it survives a power cut. Keeping it twice is harmless."""
 
     def get(self, sha256: str) -> bytes:
         """The content. Raises `FileMissing`."""
+
+    def delete(self, sha256: str) -> None:
+        """Let go of a content for good; it need not be there."""
 
     def check(self) -> None:
         """Return if the store can be written to."""
@@ -74,6 +77,11 @@ class LocalFiles:
             return self._path(sha256).read_bytes()
         except FileNotFoundError:
             raise FileMissing(sha256) from None
+
+    def delete(self, sha256: str) -> None:
+        path = self._path(sha256)
+        path.unlink(missing_ok=True)
+        _sync_directory(path.parent)
 
     def check(self) -> None:
         if not os.access(self._root, os.W_OK | os.X_OK):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
 from sqlalchemy.orm import Session, aliased
 
 from dashboard import search
 from dashboard.database import public_id, write_insert
-from dashboard.models import Application, Attachment, Job, StoredFile
+from dashboard.models import Application, Attachment, Hold, Job, StoredFile
 from dashboard.person_keys import email_key, phone_key
 from dashboard.prepared import Prepared
 from dashboard.services import completion, reporting
@@ -36,10 +36,12 @@ def next_inbox_no(dialect: str) -> Any:
     """The place on top of the inbox, for whoever is completed now."""
     if dialect == "postgresql":
         return func.nextval(literal_column("'application_inbox_no_seq'"))
-    # Nobody else writes meanwhile.
+    # Nobody else writes meanwhile. Whoever is restricted returns to their place, so it is taken.
     highest = aliased(Application, name="highest")
+    none: ColumnElement[int] = literal_column("0")
+    kept = select(func.max(Hold.inbox_no)).where(Hold.ended_at.is_(None)).scalar_subquery()
     return select(
-        func.coalesce(func.max(highest.inbox_no), literal_column("0")) + literal_column("1")
+        func.max(func.coalesce(func.max(highest.inbox_no), none), func.coalesce(kept, none)) + literal_column("1")
     ).scalar_subquery()
 
 
@@ -232,13 +234,14 @@ def _fill_in(session: Session, submission: Submission, row: dict[str, Any], *, d
         application.disqualified_by = submission.disqualified_by
     if submission.completed and not application.completed:
         application.completed = True
-        application.inbox_no = next_inbox_no(session.get_bind().dialect.name)
+        if application.restricted_at is None:
+            application.inbox_no = next_inbox_no(session.get_bind().dialect.name)
         application.arrived_at, application.is_late = row["arrived_at"], row["is_late"]
     application.flags = list(dict.fromkeys([*application.flags, *submission.flags]))[:MAX_FLAGS]
     changed = session.is_modified(application)
     if newer:
         application.as_of = submission.as_of or application.as_of
-    application.unindexed = search.mark()
+    application.unindexed = search.mark() if application.restricted_at is None else None
     session.flush()
     if application.stage_version:
         # Somebody may have decided while the ids to report it by were not known yet.
@@ -298,5 +301,6 @@ def find_or_make_job(session: Session, facts: JobFacts) -> int | None:
     if found:
         return int(found[0])
     row = facts.as_row() | {"public_id": public_id(), "identity": identity, "reference": reference}
+    row["company_term"] = search.term("company", facts.company) if facts.company else None
     made = _INSERT_JOB.first(session, row) or _JOB_ID.first(session, {"identity": identity})
     return int(made[0])

@@ -207,7 +207,7 @@ def _answers(question: Question) -> Iterator[Choice]:
 def _prepare(session: Session, limit: int) -> list[_Ready]:
     waiting = (
         select(Application)
-        .where(Application.unindexed.is_not(None))
+        .where(Application.unindexed.is_not(None), Application.is_shown())
         .order_by(Application.id.desc())
         .limit(limit)
         .options(joinedload(Application.assigned_to))

@@ -18,17 +18,20 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import is_storage_failure, public_id, start_writing
 from dashboard.logs import without_contents
-from dashboard.models import Application, Delivery
+from dashboard.models import Application, Delivery, Erasure
+from dashboard.models.delivery import BLANK
 from dashboard.prepared import Prepared
-from dashboard.services import filing, own_tests
+from dashboard.services import filing, own_tests, tombstones
 from dashboard.services.attachments import Attached, receive_files
 from dashboard.services.files import FileStore
+from dashboard.services.tombstones import Signs
 from dashboard.talroo import cutting, payload, signature, wire
 from dashboard.talroo.cutting import CutBody
 
 log = logging.getLogger(__name__)
 
 MAX_REASON: Final = 500
+ERASED_WORDS: Final = "The person it is about was erased, so it is not read again."
 
 _INSERT_DELIVERY: Final = Prepared.insert(Delivery, "key")
 
@@ -68,6 +71,7 @@ class Effect(StrEnum):
 class Outcome:
     """What became of an arrival: `accepted`, `duplicate` or `kept`, and the application's public id if there is one.
 
+    A delivery that is read again, and is of somebody who was erased, is `erased`.
     `effect`: of an accepted one, what it did to the application.
     """
 
@@ -133,7 +137,11 @@ def quarantine(session: Session, arrival: Arrival) -> None:
     reason = "The signature was right but too old, or too far in the future."
     understood = _whole(arrival, reason, _outside_of(arrival))
     start_writing(session)
-    _insert_delivery(session, arrival, understood, key=_digest_key(arrival.raw, "quarantine"), status="quarantined")
+    key = _digest_key(arrival.raw, "quarantine")
+    if tombstones.is_buried(session, _glance(arrival)):
+        _turn_away(session, arrival, key=key)
+        return
+    _insert_delivery(session, arrival, understood, key=key, status="quarantined")
 
 
 def _outside_of(arrival: Arrival) -> payload.Envelope | None:
@@ -158,8 +166,13 @@ def replay(
     `timing`: what its signature's time counts as, if not as what it did. Raises `FileMissing` where a content it refers
     to is gone, `OSError`.
     """
+    if delivery.status == BLANK["status"]:
+        return Outcome("erased", reason=ERASED_WORDS)
     raw = exact_body(delivery, files)
     arrival = Arrival(raw, delivery.source, delivery.received_at, timing or delivery.timing)
+    if tombstones.is_buried(session, _glance(arrival)):
+        blank(session, delivery)
+        return Outcome("erased", reason=ERASED_WORDS)
     delivery.replayed_at, delivery.again_at = now, None
     try:
         with session.begin_nested():
@@ -169,6 +182,14 @@ def replay(
             raise
         delivery.reason = _not_filed(arrival, problem).reason
         return Outcome("kept", reason=delivery.reason)
+
+
+def blank(session: Session, delivery: Delivery) -> None:
+    """Leave of a delivery only that it came."""
+    delivery.key = tombstones.name_of(session, delivery.key)
+    for name, value in BLANK.items():
+        setattr(delivery, name, value)
+    session.flush()
 
 
 def _file_again(session: Session, delivery: Delivery, arrival: Arrival, understood: Understood) -> Outcome:
@@ -252,6 +273,8 @@ def store(session: Session, arrival: Arrival, understood: Understood) -> Outcome
     After an exception the transaction is of no use to anybody: roll it back.
     """
     key = _key(arrival, understood.envelope.event_id)
+    if tombstones.is_buried(session, _signs(understood, key) if understood.submission else _glance(arrival)):
+        return _turn_away(session, arrival, understood.attached, key=key)
     status = "accepted" if understood.submission else "kept"
     delivery_id = _insert_delivery(session, arrival, understood, key=key, status=status)
     if delivery_id is None:
@@ -259,6 +282,58 @@ def store(session: Session, arrival: Arrival, understood: Understood) -> Outcome
     if understood.submission is None:
         return Outcome("kept", reason=understood.reason)
     return _file(session, understood, understood.submission, delivery_id, arrival)
+
+
+def _turn_away(session: Session, arrival: Arrival, attached: tuple[Attached, ...] = (), *, key: str) -> Outcome:
+    """Acknowledge what is about somebody who was erased, and keep of it only that it came."""
+    name = tombstones.name_of(session, key)
+    understood = Understood(CutBody(b"", (), {}), payload.Envelope(None, None, None, {}), None, (), None, ())
+    row = _delivery_row(arrival, understood, key=name, status="accepted") | dict(BLANK)
+    if _INSERT_DELIVERY.first(session, row) is None:
+        _count_again(session, name, arrival.received_at)
+    if contents := sorted({file.sha256 for file in attached if file.sha256}):
+        # Its files were put into the store before anybody could know whose they are.
+        session.add(Erasure(at=arrival.received_at, cause="arrival", reason="erased", counts={}, files=contents))
+        session.flush()
+    return Outcome("duplicate")
+
+
+def _count_again(session: Session, key: str, at: datetime) -> None:
+    again = {"duplicate_count": Delivery.duplicate_count + 1, "last_duplicate_at": at}
+    session.execute(update(Delivery).where(Delivery.key == key).values(again))
+
+
+def _signs(understood: Understood, key: str) -> Signs:
+    """What an arrival that was understood is known by."""
+    submission, envelope = understood.submission, understood.envelope
+    if submission is None:
+        return Signs.of(key=key)
+    facts = submission.facts
+    return Signs.of(
+        talroo_id=submission.talroo_id,
+        tlr_application_id=facts.tlr_application_id,
+        tlr_sid=facts.tlr_sid,
+        email=facts.email,
+        phone=facts.phone,
+        key=key,
+        times=(facts.started_at, facts.applied_at, submission.as_of, envelope.event_at),
+    )
+
+
+def _glance(arrival: Arrival) -> Signs:
+    """The same of any arrival, as far as can be seen without reading its files."""
+    key = _key(arrival, None)
+    try:
+        envelope = payload.outside(wire.parse(arrival.raw).value, source=arrival.source)
+        key = _key(arrival, envelope.event_id)
+        seen = Understood(CutBody(b"", (), {}), envelope, _submission(arrival, envelope), (), None, ())
+    except (wire.NotJson, payload.NotUnderstood):
+        return Signs.of(key=key)
+    except Exception as problem:
+        # What cannot be read is kept whole, for a person to look at; it must not be lost for being looked at.
+        log.warning("an arrival could not be glanced at: %s", without_contents(problem))
+        return Signs.of(key=key)
+    return _signs(seen, key)
 
 
 def _file(
@@ -290,8 +365,13 @@ def _insert_delivery(
     session: Session, arrival: Arrival, understood: Understood, *, key: str, status: str
 ) -> int | None:
     """The new row's id, or None where a delivery with this key is already there."""
+    made = _INSERT_DELIVERY.first(session, _delivery_row(arrival, understood, key=key, status=status))
+    return made[0] if made else None
+
+
+def _delivery_row(arrival: Arrival, understood: Understood, *, key: str, status: str) -> dict[str, Any]:
     submission = understood.submission
-    row: dict[str, Any] = {
+    return {
         "public_id": public_id(),
         "key": key,
         "source": arrival.source_of(understood.envelope),
@@ -313,8 +393,6 @@ def _insert_delivery(
         "talroo_id": submission.talroo_id if submission else None,
         "duplicate_count": 0,
     }
-    made = _INSERT_DELIVERY.first(session, row)
-    return made[0] if made else None
 
 
 def _duplicate(session: Session, arrival: Arrival, understood: Understood, key: str) -> Outcome:
@@ -324,11 +402,7 @@ def _duplicate(session: Session, arrival: Arrival, understood: Understood, key: 
         .outerjoin(Application, Application.talroo_id == Delivery.talroo_id)
         .where(Delivery.key == key)
     ).one()
-    session.execute(
-        update(Delivery)
-        .where(Delivery.id == first.id)
-        .values(duplicate_count=Delivery.duplicate_count + 1, last_duplicate_at=arrival.received_at)
-    )
+    _count_again(session, key, arrival.received_at)
     if not _is_same(first.body, first.cuts, arrival, understood):
         other = _whole(arrival, "An event with this id came before with other content.", understood.envelope)
         _insert_delivery(session, arrival, other, key=_digest_key(arrival.raw), status="kept")

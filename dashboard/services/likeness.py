@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from dashboard import search
 from dashboard.models import Application, Attachment
+from dashboard.reach import Reach
 from dashboard.services import people
 from dashboard.services.people import Person
 
@@ -55,14 +56,14 @@ _WORDS: Final = {
 }
 
 
-def likely(session: Session, person: Person, limit: int = SUGGESTED) -> tuple[Suggestion, ...]:
+def likely(session: Session, person: Person, reach: Reach, limit: int = SUGGESTED) -> tuple[Suggestion, ...]:
     """Who is likely the same as `person`: the same résumé first, then the most similar names; of each one application.
 
     In two statements.
     """
     newest = person.applications[0]
     own = {application.id: application for application in person.applications}
-    same_resume, alike = _found(session, newest, own)
+    same_resume, alike = _found(session, newest, own, reach)
     similar = [(similarity(newest.name, one.name), one) for one in alike if one.id not in own]
     similar.sort(key=lambda pair: (-pair[0], -pair[1].id))
     candidates = [*same_resume, *((one, newest) for closeness, one in similar if closeness >= SIMILAR)]
@@ -117,19 +118,23 @@ def similarity(one: str, other: str) -> float:
 
 
 def _found(
-    session: Session, newest: Application, own: Mapping[int, Application]
+    session: Session, newest: Application, own: Mapping[int, Application], reach: Reach
 ) -> tuple[list[tuple[Application, Application]], list[Application]]:
     """Some applications with a résumé that one of the person's has as well, each with that one; some of a like name."""
-    called_alike = _called_alike(newest, session.get_bind().dialect.name)
-    pieces = [_with_the_same_resume(list(own)), *([called_alike] if called_alike is not None else [])]
+    called_alike = _called_alike(newest, session.get_bind().dialect.name, reach)
+    pieces = [_with_the_same_resume(list(own), reach), *([called_alike] if called_alike is not None else [])]
     lines = union_all(*pieces).subquery("line")
-    rows = session.execute(select(Application, lines.c.own_id).join(lines, lines.c.id == Application.id)).all()
+    rows = session.execute(
+        select(Application, lines.c.own_id)
+        .join(lines, lines.c.id == Application.id)
+        .where(reach.holds(Application.job_id))
+    ).all()
     city = search.words([newest.city])
     alike = [one for one, own_id in rows if own_id is None and search.words([one.city]) == city]
     return [(one, own[own_id]) for one, own_id in rows if own_id is not None], alike
 
 
-def _with_the_same_resume(own_ids: Sequence[int]) -> Select[Any]:
+def _with_the_same_resume(own_ids: Sequence[int], reach: Reach) -> Select[Any]:
     """The id of another's application, and that of the person's with the same file."""
     own = aliased(Attachment)
     found = (
@@ -142,6 +147,7 @@ def _with_the_same_resume(own_ids: Sequence[int]) -> Select[Any]:
             Attachment.question_id.is_(None),
             Application.id.not_in(own_ids),
             Application.is_finished(),
+            reach.holds(Application.job_id),
         )
         .limit(LOOKED_AT)
     )
@@ -164,7 +170,7 @@ def _resumes(session: Session, ids: Iterable[int]) -> dict[int, list[str]]:
     return found
 
 
-def _called_alike(application: Application, dialect: str) -> Select[Any] | None:
+def _called_alike(application: Application, dialect: str, reach: Reach) -> Select[Any] | None:
     """Some of the newest from the same city whose names begin alike, found by the search index."""
     first, last, city = (
         search.words([text]) for text in (application.first_name, application.last_name, application.city)
@@ -172,7 +178,8 @@ def _called_alike(application: Application, dialect: str) -> Select[Any] | None:
     if not (first and last and city):
         return None
     # Two letters: Jon Smith and John Smyth share no more.
-    asked = search.Query(" ".join(city), called=(first[0][:2], last[-1][:2]))
+    within = (reach.terms,) if reach.is_limited else ()
+    asked = search.Query(" ".join(city), within, called=(first[0][:2], last[-1][:2]))
     newest = search.found(asked, dialect, after=None, limit=LOOKED_AT).subquery("newest")
     columns: tuple[Any, ...] = (Application.id, cast(null(), Integer).label("own_id"))
     return select(*columns).join(newest, newest.c.number == Application.inbox_no)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from dashboard import reach
 from dashboard.models import Application, Job, Note, User
+from dashboard.reach import Reach, jobs_of
 from dashboard.services import notes
 from dashboard.services.forecast import counted
 from dashboard.stages import Stage
@@ -47,9 +49,10 @@ class _News:
 
 def mail(session: Session, user: User, *, since: datetime, public_url: str) -> Mail | None:
     """What to tell `user` this morning; None where there is nothing to tell. `since`: the morning before."""
-    news = _news(session, since)
-    waiting = _waiting(session, user)
-    mentions = notes.unread_mentions(session, user.id, limit=LISTED + 1)
+    seen = reach.of(session, user)
+    news = _news(session, since, seen)
+    waiting = _waiting(session, user, seen)
+    mentions = notes.unread_mentions(session, user.id, seen, limit=LISTED + 1)
     told = [news.words]
     told.append(f"{_at_most(len(waiting))} waiting on you" if waiting else "")
     told.append(f"{_at_most(len(mentions))} unread with your name" if mentions else "")
@@ -61,15 +64,28 @@ def mail(session: Session, user: User, *, since: datetime, public_url: str) -> M
     return Mail(subject[0].upper() + subject[1:], "\n\n".join([*filter(None, parts), closing]) + "\n")
 
 
-def _news(session: Session, since: datetime) -> _News:
+def _newest() -> Any:
     # From the top of the inbox, which is in the order of arrival: an index on times would cost every delivery.
-    newest = (
+    return (
         select(Application.job_id, Application.arrived_at)
         .where(Application.inbox_no.is_not(None), Application.is_test.is_(False))
         .order_by(Application.inbox_no.desc())
         .limit(COUNTED + 1)
-        .subquery()
     )
+
+
+def _newest_within(seen: Reach, since: datetime) -> Any:
+    """The same of a few jobs, each of whose newest an index finds; everybody else's may lie above them."""
+    is_theirs = Application.job_id.in_(jobs_of(seen.user_id)), Application.completed.is_(True)
+    return (
+        select(Application.job_id, Application.arrived_at)
+        .where(*is_theirs, Application.arrived_at >= since, Application.inbox_no.is_not(None))
+        .limit(COUNTED + 1)
+    )
+
+
+def _news(session: Session, since: datetime, seen: Reach) -> _News:
+    newest = (_newest_within(seen, since) if seen.is_limited else _newest()).subquery()
     number = func.count().label("number")
     rows = session.execute(
         select(newest.c.job_id, number).where(newest.c.arrived_at >= since).group_by(newest.c.job_id)
@@ -82,7 +98,7 @@ def _news(session: Session, since: datetime) -> _News:
     return _News(by_job, total if total <= COUNTED else None)
 
 
-def _waiting(session: Session, user: User) -> Sequence[Application]:
+def _waiting(session: Session, user: User, seen: Reach) -> Sequence[Application]:
     """Assigned to the user, and untouched: still new, and not held."""
     return session.scalars(
         select(Application)
@@ -91,6 +107,7 @@ def _waiting(session: Session, user: User) -> Sequence[Application]:
             Application.stage == Stage.NEW.value,
             Application.held_at.is_(None),
             Application.inbox_no.is_not(None),
+            seen.holds(Application.job_id),
         )
         .order_by(Application.id)
         .options(joinedload(Application.job))

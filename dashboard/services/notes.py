@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from dashboard.database import insert_or_ignore, public_id
 from dashboard.models import ActivityKind, Application, Mention, Note, Role, User
-from dashboard.services.activity import By, Done, Line, locked, may_see_applications, write_down
+from dashboard.reach import Reach
+from dashboard.services.activity import By, Done, Line, able_to_see, locked, may_see_applications, write_down
 from dashboard.services.review import BadChange
 from dashboard.talroo.wire import clean
 
@@ -32,11 +33,13 @@ _NAMED: Final = re.compile(r"(?<![\w.+%-])@([\w.+%'-]{1,64}(?:@[\w.-]{1,255})?)"
 class Written(Done):
     """`changed`: the applications the note was written on. `told`: the e-mail addresses of who is told of it.
 
-    `strangers`: the names in it that nobody has, as they were written.
+    `strangers`: the names in it that nobody has, as they were written. `kept_out`: the e-mail addresses of who is named
+    and may not see it, and so is not told.
     """
 
     told: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    kept_out: tuple[str, ...] = ()
 
 
 def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str = "") -> Written:
@@ -52,7 +55,9 @@ def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str
     statement = insert_or_ignore(session, Note, "application_id", "token")
     written: list[int] = []
     skipped: list[tuple[int, str]] = []
-    for application in locked(session, ids):
+    applications = locked(session, ids)
+    seen = {user.id: able_to_see(session, user, (one.id for one in applications)) for user in people}
+    for application in applications:
         row = {
             "public_id": public_id(),
             "application_id": application.id,
@@ -67,11 +72,12 @@ def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str
         if note_id is None:
             skipped.append((application.id, "Has this note already"))
         else:
-            _tell(session, note_id, people)
+            _tell(session, note_id, (user for user in people if application.id in seen[user.id]))
             written.append(application.id)
-    told = tuple(user.email for user in people) if written else ()
+    told = tuple(user.email for user in people if seen[user.id] & set(written))
+    kept_out = tuple(user.email for user in people if not seen[user.id])
     strangers = tuple(f"@{name}" for name in _names(body) if not any(_is_called(user, name) for user in named))
-    return Written(tuple(written), tuple(skipped), told, strangers)
+    return Written(tuple(written), tuple(skipped), told, strangers, kept_out)
 
 
 def edit(session: Session, note: Note, body: str, by: By, *, seen: int) -> bool:
@@ -86,7 +92,9 @@ def edit(session: Session, note: Note, body: str, by: By, *, seen: int) -> bool:
         return True
     if not _change(session, note, seen, {"body": body, "edits": seen + 1, "edited_at": by.at}):
         return False
-    _tell(session, note.id, (user for user in mentioned(session, body) if user.id != by.user_id))
+    here = note.application_id
+    named = [user for user in mentioned(session, body) if user.id != by.user_id]
+    _tell(session, note.id, (user for user in named if able_to_see(session, user, [here])))
     write_down(session, ActivityKind.NOTE_EDITED, by, [Line(note.application_id)])
     return True
 
@@ -135,26 +143,34 @@ def _is_called(user: User, name: str) -> bool:
     return user.email == name if "@" in name else user.email.startswith(f"{name}@")
 
 
-def unread_mentions(session: Session, user_id: int, limit: int = 50) -> Sequence[Note]:
-    """The notes that name the user and were not read yet, newest first, with their applications."""
+def unread_mentions(session: Session, user_id: int, reach: Reach, limit: int = 50) -> Sequence[Note]:
+    """The notes that name the user and were not read yet, newest first, with their applications; those within reach."""
     return session.scalars(
         select(Note)
         .join(Mention, Mention.note_id == Note.id)
         .join(Application, Application.id == Note.application_id)
-        .where(Mention.user_id == user_id, Mention.read_at.is_(None))
+        .where(
+            Mention.user_id == user_id,
+            Mention.read_at.is_(None),
+            Application.is_shown(),
+            reach.holds(Application.job_id),
+        )
         .order_by(Mention.note_id.desc())
         .options(contains_eager(Note.application).options(joinedload(Application.job)))
         .limit(limit)
     ).all()
 
 
-def mentions_of(session: Session, user_id: int, limit: int = 100) -> Sequence[Mention]:
-    """Where notes name the user: those not read yet, then the others, the newest first; with their applications."""
+def mentions_of(session: Session, user_id: int, reach: Reach, limit: int = 100) -> Sequence[Mention]:
+    """Where notes name the user: those not read yet, then the others, the newest first; with their applications.
+
+    Only on applications within reach.
+    """
     return session.scalars(
         select(Mention)
         .join(Mention.note)
         .join(Note.application)
-        .where(Mention.user_id == user_id)
+        .where(Mention.user_id == user_id, Application.is_shown(), reach.holds(Application.job_id))
         .order_by(Mention.read_at.is_not(None), Mention.note_id.desc())
         .options(contains_eager(Mention.note).contains_eager(Note.application).joinedload(Application.job))
         .limit(limit)

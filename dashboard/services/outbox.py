@@ -24,7 +24,7 @@ from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure, start_writing
 from dashboard.logs import without_contents
 from dashboard.models import Attempt, Outbound
-from dashboard.models.outbound import Channel, State
+from dashboard.models.outbound import ERASED, Channel, State
 from dashboard.services.channels import NoLonger, NotBefore, Way
 
 log = logging.getLogger(__name__)
@@ -146,6 +146,11 @@ def record(
             )
         )
         row = session.scalars(_locked(Outbound.id == item.id)).one()
+        if row.business_key.startswith(ERASED):
+            # Erased over a call that outlived its lease: what was answered may name them.
+            blank = update(Attempt).where(Attempt.outbound_id == row.id).values(answer=None, error=None)
+            session.execute(blank)
+            continue
         # Fenced by the attempt's number: a lease may have lapsed meanwhile, and the row belongs to another attempt.
         if row.state == State.SENDING and row.attempts == item.number:
             row.last_status = proof.status
@@ -168,8 +173,12 @@ def send_next(
     rng: random.Random,
     spared: Collection[Channel] = (),
     stop: threading.Event | None = None,
+    told: Callable[[Channel, str, int | None], None] = lambda channel, outcome, milliseconds: None,
 ) -> bool:
-    """Claim, send and record one call in the channels of `ways` but `spared`. False where nothing was due."""
+    """Claim, send and record one call in the channels of `ways` but `spared`. False where nothing was due.
+
+    `told` hears how the call ended, and after how long.
+    """
     with sessions() as session:
         # Asked first, because claiming takes the writers' turn, which deliveries are waiting for too.
         if not is_due(session, clock(), _without(spared, ways)):
@@ -181,6 +190,7 @@ def send_next(
     if not items:
         return claimed.put_aside > 0
     ended = perform(items, ways[items[0].channel], stop=stop)
+    told(items[0].channel, _outcome(ended), (ended if isinstance(ended, Proof) else ended.proof).duration_ms)
     _record_patiently(sessions, ways, items, ended, clock=clock, rng=rng)
     return True
 

@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from dashboard.database import table_of
 from dashboard.models import ActivityKind, Application, PersonLink, StageChange
+from dashboard.reach import Reach, those_within
 from dashboard.services import traces
 from dashboard.services.activity import By, Line, locked, write_down
 from dashboard.services.review import BadChange
@@ -105,24 +106,24 @@ class Saying:
         return frozenset(one.public_id for one in (*self.about, *self.pair))
 
 
-def person(session: Session, application: Application) -> Person:
-    """Whom `application` belongs to, in two statements.
+def person(session: Session, application: Application, reach: Reach) -> Person:
+    """Whom `application` belongs to, in two statements; as whoever sees no further than `reach` can know.
 
     It is the same for each of the person's applications, except where two that were parted share something with a
     third: each of the two has the third without the other, and the third has both.
     """
-    found = find(session, application.public_id)
+    found = find(session, application.public_id, reach)
     if found is None:
         raise BadChange("This application is not there any more.")
     return found
 
 
-def find(session: Session, public_id: str) -> Person | None:
+def find(session: Session, public_id: str, reach: Reach) -> Person | None:
     """Whom the completed application `public_id` belongs to, see `person`; None where there is none."""
-    found = traces.follow(session, public_id)
+    found = traces.follow(session, public_id, reach)
     if found is None:
         return None
-    links, others = _said_of(session, [one.id for one in found.applications])
+    links, others = _said_of(session, [one.id for one in found.applications], reach)
     pool = _Pool({one.id: one for one in found.applications}, links)
     members = pool.joined_to(found.applications[0].id)
     newest_first = sorted(
@@ -161,12 +162,12 @@ def part(session: Session, application: Application, others: Iterable[int], by: 
     return _say(session, pairs, by, same=False)
 
 
-def tell_apart(session: Session, application: Application, other: Application, by: By) -> bool:
+def tell_apart(session: Session, application: Application, other: Application, by: By, reach: Reach) -> bool:
     """Say that `other` is not the person's who has `application`. False where that was said already.
 
     One of the person's own is parted from all of them, be it `application` itself; of anybody else it is remembered.
     """
-    known = person(session, application)
+    known = person(session, application, reach)
     if other.id in known.ids:
         return part(session, other, known.ids, by) > 0
     if known.is_not(other):
@@ -174,23 +175,26 @@ def tell_apart(session: Session, application: Application, other: Application, b
     return _say(session, [_pair(application.id, other.id)], by, same=False) > 0
 
 
-def take_back(session: Session, one_id: int, other_id: int, by: By, *, same: bool | None = None) -> bool:
+def take_back(session: Session, one_id: int, other_id: int, by: By, reach: Reach, *, same: bool | None = None) -> bool:
     """Take back what was said of two applications, with what was said in the same breath. False where nothing was.
 
-    What it took the place of stands again. `same`: only if it says so, for whoever presses twice.
+    What it took the place of stands again; what concerns one beyond `reach` stays as it is. `same`: only if it says so,
+    for whoever presses twice.
     """
     pair = _pair(one_id, other_id)
     said = session.get(PersonLink, pair)
     if said is None or same not in (None, said.same):
         return False
     breath = (PersonLink.at == said.at, PersonLink.user_id.is_not_distinct_from(said.user_id))
-    links = session.scalars(
+    found = session.scalars(
         select(PersonLink)
         .where(_touches(pair), PersonLink.same == said.same, *breath)
         .order_by(PersonLink.low_id, PersonLink.high_id)
         .with_for_update(of=PersonLink)
         .execution_options(populate_existing=True)
     ).all()
+    seen = those_within(session, reach, (number for link in found for number in (link.low_id, link.high_id)))
+    links = [link for link in found if {link.low_id, link.high_id} <= seen]
     pairs = [(link.low_id, link.high_id) for link in links]
     if pair not in pairs:
         return False
@@ -279,8 +283,10 @@ class _Pool:
         return near & self.applications.keys()
 
 
-def _said_of(session: Session, ids: Sequence[int]) -> tuple[dict[Pair, PersonLink], dict[int, Application]]:
-    """What people said of the applications `ids`, and of whom else they said it, by their ids."""
+def _said_of(
+    session: Session, ids: Sequence[int], reach: Reach
+) -> tuple[dict[Pair, PersonLink], dict[int, Application]]:
+    """What people said of the applications `ids`, and of whom else within reach they said it, by their ids."""
     sides = (PersonLink.low_id, PersonLink.high_id), (PersonLink.high_id, PersonLink.low_id)
     # Of each side by itself: asked for either at once, a database may prefer to read every link there is.
     about = union(*(_pairs(own.in_(ids), other) for own, other in sides)).limit(10 * MOST).subquery("about")
@@ -289,7 +295,10 @@ def _said_of(session: Session, ids: Sequence[int]) -> tuple[dict[Pair, PersonLin
         select(*columns)
         .select_from(PersonLink)
         .join(about, and_(about.c.low_id == PersonLink.low_id, about.c.high_id == PersonLink.high_id))
-        .join(Application, Application.id == about.c.other_id)
+        .join(
+            Application,
+            and_(Application.id == about.c.other_id, Application.is_shown(), reach.holds(Application.job_id)),
+        )
         .options(joinedload(PersonLink.user))
     ).all()
     links = {(link.low_id, link.high_id): link for link, _ in rows}

@@ -27,6 +27,7 @@ from dashboard.models import (
 )
 from dashboard.models.outbound import Channel
 from dashboard.outbound_words import WORDS
+from dashboard.reach import Reach
 from dashboard.services import record
 from dashboard.services.record import Record
 from dashboard.stages import REJECTION_REASONS, Stage
@@ -94,9 +95,9 @@ def sheet(body: bytes, source: str) -> AnswerSheet:
     return questions.read(payload.outside(document, source=source).data)
 
 
-def timeline(session: Session, application: Application, *, now: datetime | None = None) -> list[Entry]:
+def timeline(session: Session, application: Application, reach: Reach, *, now: datetime | None = None) -> list[Entry]:
     """What happened to an application, newest first, in one statement; see `history`."""
-    return history(application, record.of(session, application, now=now or utcnow()), now=now)
+    return history(application, record.of(session, application, reach, now=now or utcnow()), now=now)
 
 
 def history(application: Application, found: Record, *, now: datetime | None = None) -> list[Entry]:
@@ -170,7 +171,9 @@ def _activity(activity: Activity) -> Entry:
 
 
 def _told_of(other: Application | None) -> dict[str, Any]:
-    return {"other": other.public_id, "other_unfinished": not other.completed} if other else {}
+    if other is None or other.restricted_at is not None:
+        return {}
+    return {"other": other.public_id, "other_unfinished": not other.completed}
 
 
 def _actor(step: StageChange | Note | Activity) -> str:

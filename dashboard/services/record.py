@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -49,6 +50,7 @@ from dashboard.models import (
     User,
 )
 from dashboard.permissions import Permission, allows
+from dashboard.reach import REACH_OF, Reach, may_see, within
 from dashboard.services.viewing import LOOKING
 
 MOST: Final = 100
@@ -63,7 +65,8 @@ class Record:
     """What belongs to one application, of each kind the newest first.
 
     `outbounds`: what it queued, and what was queued under the business keys that were asked for. `others`: the same
-    person's other applications. `colleagues`: whom it can be given, by public id and e-mail address.
+    person's other applications, as far as whoever asks may see them. `colleagues`: whom it can be given, who are those
+    that may see it, by public id and e-mail address.
     """
 
     changes: list[StageChange] = field(default_factory=list)
@@ -83,6 +86,7 @@ class Record:
 def of(
     session: Session,
     application: Application,
+    reach: Reach,
     *,
     now: datetime,
     viewer_id: int | None = None,
@@ -90,6 +94,7 @@ def of(
 ) -> Record:
     """The record of an application, whose attachments are read with it. One statement.
 
+    Of other applications it tells those within `reach`; the others it concerns stay unnamed.
     `viewer_id`: whoever asks is not among those who look at it. `keys`: business keys of what a move would queue.
     """
     asked = {
@@ -100,8 +105,10 @@ def of(
         "keys": list(keys),
         "viewer_id": viewer_id or 0,
         "looked_after": now - LOOKING,
+        "job_id": application.job_id,
     }
-    rows = session.execute(_STATEMENT, asked).all()
+    asked |= {"reach_of": reach.user_id} if reach.is_limited else {}
+    rows = session.execute(_statement(is_limited=reach.is_limited), asked).all()
     record = Record(**{kind: _newest_first(rows, kind, position) for kind, position in _POSITIONS.items()})
     record.others.sort(key=lambda other: other.inbox_no or 0, reverse=True)
     record.tags.sort(key=lambda tag: tag.key)
@@ -150,7 +157,7 @@ def _together(kind: str, each: Any, *where: ColumnElement[bool]) -> Select[Any]:
     return select(*_line(kind, words=func.aggregate_strings(few.c.each, "\n")))
 
 
-def _lines() -> Iterator[Select[Any]]:
+def _lines(*, is_limited: bool) -> Iterator[Select[Any]]:
     yield _newest("changes", StageChange.id, StageChange.application_id == _ID, user=StageChange.user_id)
     yield _newest("notes", Note.id, Note.application_id == _ID, Note.removed_at.is_(None), user=Note.user_id)
     yield _newest(
@@ -163,7 +170,7 @@ def _lines() -> Iterator[Select[Any]]:
     yield _newest("deliveries", Delivery.id, Delivery.talroo_id == bindparam("talroo_id", type_=String))
     yield _newest("attachments", Attachment.id, Attachment.application_id == _ID)
     yield _newest("tags", ApplicationTag.tag_id, ApplicationTag.application_id == _ID)
-    others = queries.others(MOST_OTHERS).with_only_columns(Application.id).subquery()
+    others = queries.others(MOST_OTHERS, is_limited=is_limited).with_only_columns(Application.id).subquery()
     yield select(*_line("others", others.c.id, other=others.c.id))
     yield from _people()
 
@@ -175,7 +182,8 @@ def _people() -> Iterator[Select[Any]]:
         "looking", Seen.user_id, Seen.application_id == _ID, Seen.last_at > after, others, most=5, user=Seen.user_id
     )
     roles = [role.value for role in Role if allows(role.value, Permission.APPLICATIONS)]
-    yield _together("colleagues", User.public_id + " " + User.email, User.active.is_(True), User.role.in_(roles))
+    may = (User.active.is_(True), User.role.in_(roles), may_see(bindparam("job_id", type_=Integer)))
+    yield _together("colleagues", User.public_id + " " + User.email, *may)
     in_use = select(ApplicationTag.tag_id).where(ApplicationTag.tag_id == Tag.id).exists()
     yield _together("tag_names", Tag.name, in_use)
 
@@ -190,19 +198,22 @@ _MODELS: Final[dict[str, Any]] = {
     "attachments": Attachment,
     "tags": Tag,
 }
-_LINES: Final = union_all(*_lines()).subquery("line")
-_COLUMNS: Final = (_LINES.c.kind, _LINES.c.id, _LINES.c.other_id, _LINES.c.words)
+_COLUMNS: Final = ("kind", "id", "other_id", "words")
 _POSITIONS: Final = {kind: len(_COLUMNS) + place for place, kind in enumerate((*_MODELS, "looking", "others"))}
 """Where in a row stands what it is read for."""
 
 
-def _statement() -> Select[Any]:
-    found = select(*_COLUMNS, *_MODELS.values(), User, _Other).select_from(_LINES)
+@cache
+def _statement(*, is_limited: bool) -> Select[Any]:
+    lines = union_all(*_lines(is_limited=is_limited)).subquery("line")
+    found = select(*(lines.c[name] for name in _COLUMNS), *_MODELS.values(), User, _Other).select_from(lines)
     for kind, model in _MODELS.items():
-        found = found.outerjoin(model, and_(_LINES.c.kind == literal(kind, String), _LINES.c.id == model.id))
-    found = found.outerjoin(User, User.id == _LINES.c.user_id)
+        found = found.outerjoin(model, and_(lines.c.kind == literal(kind, String), lines.c.id == model.id))
+    found = found.outerjoin(User, User.id == lines.c.user_id)
     found = found.outerjoin(StoredFile, StoredFile.sha256 == Attachment.sha256)
-    found = found.outerjoin(_Other, _Other.id == _LINES.c.other_id).outerjoin(_OtherJob, _OtherJob.id == _Other.job_id)
+    is_other = _Other.id == lines.c.other_id
+    found = found.outerjoin(_Other, is_other & within(_Other.job_id, REACH_OF) if is_limited else is_other)
+    found = found.outerjoin(_OtherJob, _OtherJob.id == _Other.job_id)
     job = _Other.job.of_type(_OtherJob)
     others = [contains_eager(one.of_type(_Other)) for one in (Activity.other, FollowUp.application)]
     return found.options(
@@ -211,6 +222,3 @@ def _statement() -> Select[Any]:
         contains_eager(job),
         *(other.contains_eager(job) for other in others),
     )
-
-
-_STATEMENT: Final = _statement()

@@ -81,6 +81,8 @@ def no_longer_wanted(
     """Why nothing may be sent to this person whatever was decided before; asked again at the moment of sending."""
     if application is None or follow_up is None:
         return GONE_WORDS
+    if application.restricted_at is not None:
+        return GONE_WORDS
     if application.completed or follow_up.completed_at is not None:
         return COMPLETED_WORDS
     if not is_address(application.email):

@@ -11,9 +11,11 @@ from typing import Final
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from dashboard.audit_actions import Action
 from dashboard.models import Activity, ActivityKind, Application, StageChange
-from dashboard.services import indexing, reporting
+from dashboard.services import audit, indexing, reporting
 from dashboard.services.activity import HELD, By, Line, write_down
+from dashboard.services.audit import Subject
 from dashboard.services.reporting import Rules
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo.wire import clean
@@ -126,7 +128,9 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
             changed.append(application.id)
         else:
             overtaken.append(application.id)
-    _tell_of_holding(session, [one for one in found if one.id in set(changed)], change)
+    moved = [one for one in found if one.id in set(changed)]
+    _tell_of_holding(session, moved, change)
+    _note_in_audit_log(session, moved, change)
     indexing.restate(session, changed)
     session.expire_all()
     return Moved(tuple(changed), tuple(unchanged), tuple(overtaken), tuple(noted))
@@ -172,6 +176,27 @@ def _tell_of_holding(session: Session, moved: Sequence[Application], change: Cha
     else:
         lines = [Line(one.id, HELD, None) for one in moved if one.held_at is not None]
     write_down(session, ActivityKind.HELD, by, lines)
+
+
+def _note_in_audit_log(session: Session, moved: Sequence[Application], change: Change) -> None:
+    """An entry for each. `moved`: as they were before."""
+    for one in moved:
+        audit.note(
+            session,
+            _action(one.stage, change.to),
+            at=change.at,
+            user_id=change.user_id,
+            remote_addr=change.remote_addr,
+            subject=Subject("application", one.public_id),
+            before=one.stage,
+            after=change.to.value,
+        )
+
+
+def _action(before: str, after: Stage) -> Action:
+    if after == Stage.HIRED:
+        return Action.HIRED
+    return Action.HIRE_TAKEN_BACK if before == Stage.HIRED else Action.STAGE_CHANGED
 
 
 def _move_one(session: Session, application: Application, change: Change, seen_version: int | None) -> bool:

@@ -35,6 +35,14 @@ class S3Files:
         except (BaseError, OSError) as problem:
             raise OSError(f"The S3 file store refused: {type(problem).__name__}") from problem
 
+    def delete(self, sha256: str) -> None:
+        try:
+            self._store().delete(_key(sha256))
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as problem:
+            raise OSError(f"The S3 file store refused: {type(problem).__name__}") from problem
+
     def check(self) -> None:
         try:
             next(iter(self._store().list(chunk_size=1)), None)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import ActivityKind, Application, User
 from dashboard.services import indexing
-from dashboard.services.activity import HELD, By, Done, Line, locked, may_see_applications, write_down
+from dashboard.services.activity import HELD, By, Done, Line, able_to_see, locked, may_see_applications, write_down
 from dashboard.services.review import BadChange
 
 BEST: Final = 4
@@ -45,11 +45,19 @@ def rate(session: Session, ids: Iterable[int], rating: int | None, by: By) -> Do
 
 
 def assign(session: Session, ids: Iterable[int], user_id: int | None, by: By) -> Done:
-    """Give applications to somebody, or with None to nobody. Raises `BadChange` for who may not see applications."""
+    """Give applications to somebody, or with None to nobody. Raises `BadChange` for who may see none of them."""
     user = session.get(User, user_id) if user_id is not None else None
-    if user_id is not None and not may_see_applications(user):
+    if user_id is None:
+        return give(session, ids, None, by)
+    if user is None or not may_see_applications(user):
         raise BadChange("Applications can only be assigned to somebody who may see them. Choose one of the list.")
-    return give(session, ids, user, by)
+    asked = sorted(set(ids))
+    seen = able_to_see(session, user, asked)
+    if asked and not seen:
+        raise BadChange(f"{user.email} may see only other jobs or companies. Choose somebody who may see this one.")
+    done = give(session, seen, user, by)
+    hidden = tuple((number, f"{user.email} may not see it") for number in asked if number not in seen)
+    return Done(done.changed, done.skipped + hidden)
 
 
 def give(session: Session, ids: Iterable[int], user: User | None, by: By) -> Done:

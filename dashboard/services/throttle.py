@@ -1,7 +1,8 @@
 """How often somebody may try to sign in.
 
 A try is counted before its password is checked and taken back when that was right, so that many tries at once cannot
-all pass a limit that none has reached yet. There are three limits: for an account from one network address, for a
+all pass a limit that none has reached yet. Codes of a second factor are counted apart from passwords, since a right
+password must not forgive wrong codes. There are three limits: for an account from one network address, for a
 network address whatever the account, and for an account from anywhere. The last does not bind an address its owner has
 signed in from before: a stranger who guesses should not lock the owner out.
 """
@@ -30,6 +31,11 @@ TRIES_ELSEWHERE: Final = 100
 _IPV6_HOUSEHOLD: Final = 64
 
 
+CODES: Final = "code "
+"""The door of second factors. Three of a million codes count at any moment: with `TRIES_HERE` a window for one account
+from anywhere, finding one takes a year of asking by somebody who has the password."""
+
+
 class SignInThrottled(Exception):
     """Too many tries of late. `seconds`: until the next one counts."""
 
@@ -44,20 +50,21 @@ class _Limit:
     tries: int
 
 
-def begin(session: Session, email: str, address: str, *, now: datetime) -> None:
+def begin(session: Session, email: str, address: str, *, now: datetime, door: str = "") -> None:
     """Count a try. Raises `SignInThrottled` beyond a limit; the count is to be committed either way.
 
-    `email` folded; `address`: of the network, as text.
+    `email` folded; `address`: of the network, as text. `door`: what is tried, if it is counted apart from signing in.
     """
     session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
-    waits = [row.window_ends_at - now for row, most in _counted(session, email, address, now) if row.failures > most]
+    counted = _counted(session, email, address, now, door)
+    waits = [row.window_ends_at - now for row, most in counted if row.failures > most]
     if waits:
         raise SignInThrottled(max(1, int(max(waits).total_seconds())))
 
 
-def forgive(session: Session, email: str, address: str) -> None:
-    """The password was right: the pair starts afresh, and this try counts against nobody."""
-    pair, *others = _limits(email, address)
+def forgive(session: Session, email: str, address: str, *, door: str = "") -> None:
+    """What was tried was right: the pair starts afresh, and this try counts against nobody."""
+    pair, *others = _limits(email, address, door)
     session.execute(delete(LoginThrottle).where(LoginThrottle.key == pair.key))
     session.execute(
         update(LoginThrottle)
@@ -66,16 +73,18 @@ def forgive(session: Session, email: str, address: str) -> None:
     )
 
 
-def _counted(session: Session, email: str, address: str, now: datetime) -> Iterator[tuple[LoginThrottle, int]]:
+def _counted(
+    session: Session, email: str, address: str, now: datetime, door: str
+) -> Iterator[tuple[LoginThrottle, int]]:
     """Each limit's row with this try in it, and the limit; the account's own limit only for strangers' addresses."""
-    for limit in _limits(email, address):
+    for limit in _limits(email, address, door):
         fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
         session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
         session.execute(
             update(LoginThrottle).where(LoginThrottle.key == limit.key).values(failures=LoginThrottle.failures + 1)
         )
         row = session.get_one(LoginThrottle, limit.key, populate_existing=True)
-        if limit.key != _account(email) or not _is_known(session, email, address):
+        if limit.key != _account(email, door) or not _is_known(session, email, address):
             yield row, limit.tries
 
 
@@ -85,18 +94,18 @@ def _is_known(session: Session, email: str, address: str) -> bool:
     return session.scalar(found.limit(1)) is not None
 
 
-def _limits(email: str, address: str) -> tuple[_Limit, _Limit, _Limit]:
+def _limits(email: str, address: str, door: str) -> tuple[_Limit, _Limit, _Limit]:
     """The pair of account and address first."""
     network = _network(address)
     return (
-        _Limit(_hash(f"pair:{email}\0{network}"), TRIES_HERE),
-        _Limit(_account(email), TRIES_ELSEWHERE),
-        _Limit(_hash(f"address:{network}"), TRIES_ELSEWHERE),
+        _Limit(_hash(f"{door}pair:{email}\0{network}"), TRIES_HERE),
+        _Limit(_account(email, door), TRIES_HERE if door == CODES else TRIES_ELSEWHERE),
+        _Limit(_hash(f"{door}address:{network}"), TRIES_ELSEWHERE),
     )
 
 
-def _account(email: str) -> str:
-    return _hash(f"account:{email}")
+def _account(email: str, door: str) -> str:
+    return _hash(f"{door}account:{email}")
 
 
 def _network(address: str) -> str:

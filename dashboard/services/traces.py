@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Integer, Select, String, bindparam, func, select, text
+from sqlalchemy import Integer, Select, String, bindparam, func, select, text, true
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, StageChange
+from dashboard.reach import JOBS_SQL, REACH_OF, Reach, within
 
 MOST: Final = 200
 """Applications looked at for one person. Who shares an address with more is no one person."""
@@ -31,18 +32,21 @@ class Found:
     more: bool
 
 
-def follow(session: Session, public_id: str) -> Found | None:
-    """From the completed application `public_id`; None where there is none."""
-    rows = session.execute(_statement(session.get_bind().dialect.name), {"public_id": public_id}).all()
+def follow(session: Session, public_id: str, reach: Reach) -> Found | None:
+    """From the completed application `public_id`; None where there is none. Only to those within `reach`."""
+    statement = _statement(session.get_bind().dialect.name, is_limited=reach.is_limited)
+    asked: dict[str, Any] = {"public_id": public_id} | ({"reach_of": reach.user_id} if reach.is_limited else {})
+    rows = session.execute(statement, asked).all()
     rows = sorted(rows, key=lambda row: (row[0].public_id == public_id, row[0].arrived_at, row[0].id), reverse=True)
     moves = {application.id: move for application, move in rows if move}
     return Found(tuple(application for application, _ in rows[:MOST]), moves, len(rows) > MOST) if rows else None
 
 
 @cache
-def _statement(dialect: str) -> Select[Any]:
-    walked = text(_WALKS[dialect] + _NODES).bindparams(bindparam("public_id", type_=String)).columns(id=Integer)
-    near = walked.subquery("near")
+def _statement(dialect: str, *, is_limited: bool) -> Select[Any]:
+    sql = (_WALKS[dialect] + _NODES).replace(_WITHIN, f" AND job_id + 0 IN ({JOBS_SQL})" if is_limited else "")
+    asked: list[Any] = [bindparam("public_id", type_=String), *([REACH_OF] if is_limited else [])]
+    near = text(sql).bindparams(*asked).columns(id=Integer).subquery("near")
     last = select(func.max(StageChange.id)).where(
         StageChange.application_id == Application.id, StageChange.from_stage != StageChange.to_stage
     )
@@ -51,7 +55,11 @@ def _statement(dialect: str) -> Select[Any]:
         select(*columns)
         .select_from(Application)
         .outerjoin(StageChange, StageChange.id == last.correlate(Application).scalar_subquery())
-        .where(Application.id.in_(select(near.c.id)), Application.is_finished())
+        .where(
+            Application.id.in_(select(near.c.id)),
+            Application.is_finished(),
+            within(Application.job_id, REACH_OF) if is_limited else true(),
+        )
     )
 
 
@@ -61,13 +69,16 @@ def _statement(dialect: str) -> Select[Any]:
 # Whoever asks reads no more nodes than make up `MOST` applications and one, and no more are walked to than are read.
 
 _NODES: Final = f" SELECT id FROM (SELECT id FROM walk LIMIT {3 * (MOST + 1)}) AS node WHERE id IS NOT NULL"  # noqa: S608
-_NEWEST: Final = f"ORDER BY arrived_at DESC, id DESC LIMIT {MOST + 1}"
+_WITHIN: Final = " AND :within"
+"""Where it stands, those beyond somebody's reach are not walked to."""
+_NEWEST: Final = f"{_WITHIN} ORDER BY arrived_at DESC, id DESC LIMIT {MOST + 1}"
 _WALKS: Final = {
     # One recursive term, which may look back where it stands.
     "postgresql": f"""
         WITH RECURSIVE walk (id, email, phone) AS (
             SELECT id, CAST(NULL AS varchar), CAST(NULL AS varchar)
-                FROM application WHERE public_id = :public_id AND completed
+                FROM application
+                WHERE public_id = :public_id AND completed AND restricted_at IS NULL{_WITHIN}
             UNION
             SELECT step.id, step.email, step.phone FROM walk CROSS JOIN LATERAL (
                 SELECT CAST(NULL AS integer) AS id, email_key AS email, NULL AS phone
@@ -84,7 +95,8 @@ _WALKS: Final = {
     # Several recursive terms, none of which may look back but in a condition.
     "sqlite": f"""
         WITH RECURSIVE walk (id, email, phone) AS (
-            SELECT id, NULL, NULL FROM application WHERE public_id = :public_id AND completed
+            SELECT id, NULL, NULL FROM application
+                WHERE public_id = :public_id AND completed AND restricted_at IS NULL{_WITHIN}
             UNION SELECT NULL, email_key, NULL FROM walk CROSS JOIN application AS one ON one.id = walk.id
             UNION SELECT NULL, NULL, phone_key FROM walk CROSS JOIN application AS one ON one.id = walk.id
             UNION SELECT high_id, NULL, NULL FROM walk CROSS JOIN person_link ON low_id = walk.id AND same

@@ -13,13 +13,29 @@ from config import Config
 from dashboard.paging import COUNT_LIMIT
 from dashboard.services import bulk, teamwork
 from dashboard.services.accounts import SESSION_LIFE
-from dashboard.web import edge, errors, formatting, fragments, security, static_files
+from dashboard.web import edge, errors, formatting, fragments, noting, security, static_files, tracing
 
 SCREENS: Final = (
-    *("receiving", "clicks", "session", "settings", "applications", "people", "outcome", "team", "bulk"),
+    *(
+        "receiving",
+        "clicks",
+        "session",
+        "access",
+        "code",
+        "oidc",
+        "settings",
+        "second_factor",
+        "me",
+        "applications",
+        "people",
+        "outcome",
+        "team",
+        "bulk",
+    ),
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
-    *("conversions", "dispositions", "deliveries", "integration", "rehearsal", "health"),
+    *("conversions", "dispositions", "deliveries", "integration", "rehearsal"),
+    *("users", "scope", "audit", "privacy", "health"),
 )
 
 LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}
@@ -67,10 +83,12 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals |= LIMITS
+    tracing.init_app(app)
     formatting.register(app)
     static_files.init_app(app)
     fragments.init_app(app)
     security.init_app(app)
+    noting.init_app(app)  # after the headers' guard, which is then asked about its answers, too
     errors.init_app(app)
     for name in SCREENS:
         app.register_blueprint(import_module(f"dashboard.web.{name}").bp)

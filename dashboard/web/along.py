@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, request, url_for
@@ -17,26 +18,31 @@ from dashboard.web.formatting import viewer_zone
 def read(query: str) -> Inbox | None:
     """The list that a query asks for, of whoever is signed in. None where it cannot be read, which is not everybody."""
     found = listed(query)
-    return replace(found, zone=viewer_zone(), viewer=current_user.public_id) if found else None
+    return replace(found, **_reader()) if found else None
 
 
 @lru_cache(maxsize=2_000)
 def listed(query: str) -> Inbox | None:
-    """The same of nobody in particular, to compare with another list."""
+    """The same of nobody in particular, to compare with another list: asked for, it shows nobody."""
     args = args_in(query)
     return None if args is None else Inbox.read(args)
 
 
 def everybody() -> Inbox:
     """The whole inbox, of whoever is signed in."""
-    return Inbox(zone=viewer_zone(), viewer=current_user.public_id)
+    return Inbox(**_reader())
+
+
+def in_address() -> Inbox:
+    """The list that the query of the address asks for, of whoever is signed in."""
+    return Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id, reach=current_user.reach)
 
 
 def asked() -> Inbox | None:
     """The list this application was opened from: everybody, where none came along; None where it cannot be read."""
     if "queue" in request.form:
         return read(request.form["queue"])
-    return Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
+    return in_address()
 
 
 def query() -> str:
@@ -58,6 +64,11 @@ def back() -> str:
 def _with_query(address: str) -> str:
     asked = query()
     return f"{address}?{asked}" if asked else address
+
+
+def _reader() -> dict[str, Any]:
+    """What of a list is of whoever is signed in."""
+    return {"zone": viewer_zone(), "viewer": current_user.public_id, "reach": current_user.reach}
 
 
 def init_app(bp: Blueprint) -> None:

@@ -11,6 +11,7 @@ from flask import render_template
 from flask_login import current_user
 
 from dashboard import review_queue
+from dashboard.choices import current_choices
 from dashboard.clock import utcnow
 from dashboard.database import public_id
 from dashboard.highlight import Marks
@@ -20,7 +21,7 @@ from dashboard.services import reading as reading_verbs
 from dashboard.services import record, reporting
 from dashboard.services.record import Record
 from dashboard.stages import REJECTION_REASONS, Stage, still_true
-from dashboard.web import along
+from dashboard.web import along, noting
 from dashboard.web.edge import reading, reporting_rules
 
 
@@ -33,9 +34,10 @@ def page(
 
     `team_typed`: the same of one of the team's forms.
     """
+    noting.application_shown(application)
     asked = along.asked() or along.everybody()
     now, keys = utcnow(), reporting.keys(application, reporting_rules())
-    found = record.of(reading(), application, now=now, viewer_id=current_user.id, keys=keys)
+    found = record.of(reading(), application, current_user.reach, now=now, viewer_id=current_user.id, keys=keys)
     return render_template(
         "applications/show.html",
         queue=review_queue.around(reading(), asked, application),
@@ -52,7 +54,7 @@ def page(
 def team_part(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
     """What changes on the page when colleagues rate, assign, tag or note."""
     now = utcnow()
-    found = record.of(reading(), application, now=now, viewer_id=current_user.id)
+    found = record.of(reading(), application, current_user.reach, now=now, viewer_id=current_user.id)
     part = _team(application, found, now, typed)
     return render_template("applications/_team_part.html", application=application, part=True, **part)
 
@@ -60,12 +62,19 @@ def team_part(application: Application, typed: Mapping[str, str] = MappingProxyT
 def _team(application: Application, found: Record, now: datetime, typed: Mapping[str, str]) -> dict[str, object]:
     return {
         "tags": found.tags,
-        "tag_names": found.tag_names,
+        "tag_names": _tag_names(found),
         "colleagues": found.colleagues,
         "timeline": reading_verbs.history(application, found, now=now),
         "note_token": public_id(),
         "team_typed": typed,
     }
+
+
+def _tag_names(found: Record) -> list[str]:
+    """The tags to choose from: whoever is limited is shown those of whom they see."""
+    if not current_user.reach.is_limited:
+        return found.tag_names
+    return [name for _, name in current_choices(reading(), None, current_user.reach).tags]
 
 
 def context(

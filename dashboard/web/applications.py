@@ -21,9 +21,8 @@ from dashboard.services import reading as reading_verbs
 from dashboard.services import views
 from dashboard.services.reading import Trail
 from dashboard.stages import Stage
-from dashboard.web import application_page, csv, inbox_frame
+from dashboard.web import along, application_page, csv, inbox_frame
 from dashboard.web.edge import following, reading, settings
-from dashboard.web.formatting import viewer_zone
 from dashboard.web.inbox_frame import how_it_stands
 
 bp = Blueprint("applications", __name__)
@@ -36,7 +35,7 @@ def index() -> Response | str:
     if "view" in request.args:
         return _view(request.args["view"])
     if request.accept_mimetypes.best_match(["text/html", "text/csv"], default="text/html") == "text/csv":
-        return _csv(_read())
+        return _csv(along.in_address())
     asked = _asked()
     standing = how_it_stands(asks_index=not asked.query.is_empty)
     page = inbox_page(reading(), asked, request.args.get("after"))
@@ -70,22 +69,22 @@ def filters() -> str:
 @needs(Permission.APPLICATIONS)
 def as_csv() -> Response:
     """The same selection as a table."""
-    return _csv(_read())
+    return _csv(along.in_address())
 
 
 @bp.get("/applications/<public_id>")
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
-    return application_page.page(queries.application_to_read(reading(), public_id) or abort(404))
+    return application_page.page(queries.application_to_read(reading(), public_id, current_user.reach) or abort(404))
 
 
 def _choices(asked: Inbox, standing: Standing) -> dict[str, Any]:
     """What there is to choose from, and in words what is chosen."""
-    choices = current_choices(reading(), standing.version)
+    choices = current_choices(reading(), standing.version, current_user.reach)
     return {
         "choices": choices,
         "chips": asked.chips(choices.labels),
-        "jobs": choices.jobs_with(asked.job, reading()),
+        "jobs": choices.jobs_with(asked.job, reading(), current_user.reach),
         "stages": tuple(Stage),
         "frame": inbox_frame,
     }
@@ -99,13 +98,9 @@ def _view(public_id: str) -> Response:
     return redirect(url_for("applications.index") + (f"?{view.query}" if view else ""))
 
 
-def _read() -> Inbox:
-    return Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
-
-
 def _asked() -> Inbox:
-    """The same, with what cannot be read said on the page."""
-    asked = _read()
+    """The list of the address, with what cannot be read of it said on the page."""
+    asked = along.in_address()
     for problem in asked.problems:
         flash(problem, "info")
     return asked

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from dashboard.choices import current_choices
+from dashboard.choices import Choices, current_choices
 from dashboard.clock import utcnow
 from dashboard.database import let_go
 from dashboard.extensions import db
@@ -33,7 +33,7 @@ from dashboard.services.bulk_verbs import Verb
 from dashboard.services.review import BadChange
 from dashboard.services.teamwork import BEST
 from dashboard.stages import REJECTION_REASONS, Stage
-from dashboard.web import along, csv, inbox_frame
+from dashboard.web import along, csv, inbox_frame, noting
 from dashboard.web.edge import (
     file_store,
     let_the_index_catch_up,
@@ -163,7 +163,7 @@ def do() -> Answer:
             session = writing()
             verb = wish.verb(session)
             token = request.form.get("token", "")
-            action = bulk.act(session, selection, verb, _by(), reporting_rules(), token=token)
+            action = bulk.act(session, selection, verb, _by(), reporting_rules(), current_user.reach, token=token)
         except BadChange as problem:
             db.session.rollback()
             return _confirmation(selection, wish, str(problem))
@@ -176,7 +176,8 @@ def do() -> Answer:
 def show(public_id: str) -> str:
     """What became of it: how many, who was skipped and why, what could not be taken back."""
     action = bulk.find(reading(), public_id, current_user.id) or abort(404)
-    return render_template("bulk/show.html", result=bulk.result(reading(), action), list_url=_list_url())
+    result = bulk.result(reading(), action, current_user.reach)
+    return render_template("bulk/show.html", result=result, list_url=_list_url())
 
 
 @bp.post("/<public_id>/undo")
@@ -188,7 +189,7 @@ def undo(public_id: str) -> Response:
             return redirect(_result(public_id))
         session = writing()
         action = bulk.find(session, public_id, current_user.id) or abort(404)
-        was_first = bulk.undo(session, action, _by(), reporting_rules())
+        was_first = bulk.undo(session, action, _by(), reporting_rules(), current_user.reach)
         db.session.commit()
     if not was_first:
         flash("This was taken back before. Nothing was changed.", "info")
@@ -205,7 +206,7 @@ def table() -> Response:
     if selection.asked is not None:
         args: dict[str, Any] = selection.asked.args
         return redirect(url_for("applications.csv", **args))
-    people = bulk.choose(reading(), selection).applications
+    people = bulk.choose(reading(), selection, current_user.reach).applications
     if not people:
         return _nobody()
     trails = reading_verbs.trails(reading(), people)
@@ -220,7 +221,7 @@ def files() -> Response:
     selection = _selection()
     if selection is None:
         return _nobody()
-    chosen = bulk.choose(reading(), selection)
+    chosen = bulk.choose(reading(), selection, current_user.reach)
     numbers = [one.id for one in chosen.applications]
     if not numbers:
         return _nobody()
@@ -236,7 +237,8 @@ def files() -> Response:
         flash("Two archives are being downloaded just now, which is as many as there can be. Try again soon.", "error")
         return redirect(_list_url())
     pieces = bundle.pieces(reading(), numbers, file_store(), address)
-    response = Response(stream_with_context(pieces), mimetype="application/zip")
+    given = noting.handed_out("applications.zip", pieces, counts=False, applications=len(numbers))
+    response = Response(stream_with_context(given), mimetype="application/zip")
     response.call_on_close(_ARCHIVES.release)
     name = f"applications-{utcnow().astimezone(viewer_zone()):%Y-%m-%d}.zip"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -290,7 +292,7 @@ def _confirmation(selection: Selection, wish: Wish, problem: str = "") -> Answer
             verb = wish.verb(reading())
         except BadChange as refused:
             problem = problem or str(refused)
-    shown = bulk.preview(reading(), selection, verb, reporting_rules())
+    shown = bulk.preview(reading(), selection, verb, reporting_rules(), current_user.reach)
     page = render_template(
         "bulk/confirm.html",
         shown=shown,
@@ -312,8 +314,12 @@ def _in_words(selection: Selection) -> list[str]:
     """The list of which all are meant, filter by filter."""
     if selection.asked is None:
         return []
-    choices = current_choices(reading(), standing(reading(), current_user.id).version)
-    return inbox_frame.in_words(selection.asked, choices)
+    return inbox_frame.in_words(selection.asked, _all_choices())
+
+
+def _all_choices() -> Choices:
+    version = standing(reading(), current_user.id, along.everybody()).version
+    return current_choices(reading(), version, current_user.reach)
 
 
 def _choices(wish: Wish) -> dict[str, Any]:
@@ -321,7 +327,7 @@ def _choices(wish: Wish) -> dict[str, Any]:
     if wish.do == "assign":
         return {"people": activity.colleagues(reading())}
     if wish.do in ("tag", "untag"):
-        return {"tags": current_choices(reading(), standing(reading(), current_user.id).version).tags}
+        return {"tags": _all_choices().tags}
     return {}
 
 

@@ -15,6 +15,7 @@ from dashboard.models import Application
 from dashboard.services.reading import Trail
 from dashboard.spreadsheet import BYTE_ORDER_MARK, cell
 from dashboard.stages import Stage
+from dashboard.web import noting
 from dashboard.web.edge import settings
 
 Columns = Mapping[str, Callable[[Any], Any]]
@@ -101,8 +102,12 @@ def message_columns(now: datetime) -> Columns:
 
 
 def download(name: str, columns: Columns, rows: Iterable[Any]) -> Response:
-    """A CSV file of `rows`, streamed. UTF-8 with a byte order mark, because Excel guesses wrong without one."""
-    response = Response(stream_with_context(_pieces(columns, rows)), mimetype="text/csv")
+    """A CSV file of `rows`, streamed, and noted in the audit log.
+
+    UTF-8 with a byte order mark, because Excel guesses wrong without one.
+    """
+    given = noting.handed_out(name, rows)
+    response = Response(stream_with_context(_pieces(columns, given)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

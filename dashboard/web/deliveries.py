@@ -23,6 +23,7 @@ from dashboard.services.audit import Subject
 from dashboard.services.files import FileMissing
 from dashboard.services.sorting_out import MISSING_WORDS, CannotBeRead, Who
 from dashboard.talroo.cutting import REFERENCE_LENGTH, REFERENCE_PREFIX
+from dashboard.web import noting
 from dashboard.web.edge import (
     file_store,
     following,
@@ -76,6 +77,7 @@ def show(public_id: str) -> str:
     body: Markup | None = None
     files: Mapping[str, Attachment] = {}
     if allows(current_user.role, Permission.CONTENTS):
+        noting.shown(Action.DELIVERY_VIEWED, Subject("delivery", delivery.public_id))
         files = arrivals.files_in(reading(), delivery)
         body = linked(delivery.body[:SHOWN_CHARACTERS], files)
     return render_template(
@@ -201,6 +203,8 @@ def _read(public_id: str, verb: Callable[[Session, Delivery], intake.Outcome | N
     db.session.commit()
     if outcome is None:
         flash(_CHANGED, "error")
+    elif outcome.status == "erased":
+        flash(outcome.reason or "", "error")
     elif outcome.status == "accepted":
         flash(f"{done}: its application is filed.", "success")
     else:

@@ -52,7 +52,7 @@ def notebook() -> Notebook:
 
 def reading() -> Session:
     """The request's database session."""
-    return cast("Session", db.session())
+    return cast("Session", db.session())  # itself: what stands in for it cannot do everything
 
 
 def writing() -> Session:
@@ -73,7 +73,7 @@ def let_the_index_catch_up() -> None:
 
 
 def let_the_notebook_catch_up() -> None:
-    """What was noted in passing is written down before a page tells of it. Ends what the request's session read."""
+    """Before a page tells of it: what was noted in passing is written down. Ends what the session has read."""
     reading().rollback()
     notebook().flush()
 
@@ -86,6 +86,11 @@ def storing() -> Session:
 def remote_address() -> str:
     """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
     return (request.remote_addr or "unknown")[:64]
+
+
+def acting() -> dict[str, Any]:
+    """Whoever asks, as `audit.note` wants to know them."""
+    return {"user_id": current_user.id, "remote_addr": remote_address()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ MESSAGES: Final = {
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(CSRFError, _stale_form)
-    app.register_error_handler(Exception, _unknown)
+    app.register_error_handler(Exception, answer)
 
 
 def page(code: int, title: str, message: str) -> Response:
@@ -70,7 +70,7 @@ def _known(problem: HTTPException) -> Response:
     try:
         response = page(code, title, message)
     except SQLAlchemyError as no_database:
-        return _unknown(no_database)
+        return answer(no_database)
     for name, value in problem.get_headers():
         if name.lower() in ("allow", "retry-after"):
             response.headers[name] = value
@@ -81,7 +81,8 @@ def _stale_form(_problem: CSRFError) -> Response:
     return page(400, "This form is out of date", "Go back, reload the page and send it again. Nothing was changed.")
 
 
-def _unknown(problem: Exception) -> Response:
+def answer(problem: Exception) -> Response:
+    """What is said of a problem that nobody foresaw; the request's session is rolled back."""
     db.session.rollback()
     if isinstance(problem, DataError):
         # Such as a NUL in a search on PostgreSQL: what was asked for can be in no column.

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from dashboard import filetypes, queries
 from dashboard.asking import words
+from dashboard.audit_actions import Action
 from dashboard.database import let_go
 from dashboard.documents import Extraction, Limits
 from dashboard.highlight import Marks
@@ -20,6 +21,7 @@ from dashboard.models import Attachment
 from dashboard.permissions import Permission, allows, needs
 from dashboard.services.drawing import WIDTH
 from dashboard.services.files import FileMissing
+from dashboard.web import noting
 from dashboard.web.edge import drawings, file_store, reading
 
 bp = Blueprint("files", __name__)
@@ -41,6 +43,7 @@ def download(public_id: str) -> Response:
     """The content as an attachment. A file that is not what it says can do nothing in the browser."""
     attachment = _find(public_id)
     response = Response(_content(attachment), mimetype="application/octet-stream")
+    noting.file_shown(attachment, Action.FILE_DOWNLOADED)
     response.headers["Content-Disposition"] = _disposition(attachment)
     response.headers["Content-Security-Policy"] = SANDBOXED
     return response
@@ -69,6 +72,7 @@ def picture(public_id: str) -> Response:
     known = attachment.content and attachment.content.pages
     if not attachment.has_preview or (known and page > known) or attachment.sha256 is None:
         abort(404)
+    noting.picture_shown(attachment)
     let_go(reading())  # whoever waits for a picture, and its drawing, needs no database
     drawn = drawings().draw(attachment.sha256, page, attachment.file_type, lambda: _content(attachment))
     if drawn.pages and page > drawn.pages:
@@ -180,6 +184,7 @@ def _why_not(attachment: Attachment) -> str:
 def _shown(template: str, public_id: str) -> str:
     """A page about one file. What nobody has read yet is read now."""
     attachment = _find(public_id)
+    noting.file_shown(attachment)
     found = shown(attachment)
     if found is None:
         let_go(reading())
@@ -194,7 +199,7 @@ def _page() -> int:
 
 
 def _find(public_id: str) -> Attachment:
-    attachment: Attachment = queries.attachment(reading(), public_id) or abort(404)
+    attachment: Attachment = queries.attachment(reading(), public_id, current_user.reach) or abort(404)
     # A file belongs to its application: who may not see the one may not see the other.
     if not attachment.application.completed and not allows(current_user.role, Permission.INCOMPLETE):
         abort(404)

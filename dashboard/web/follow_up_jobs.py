@@ -7,16 +7,18 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard.asking import words
+from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Job
 from dashboard.permissions import Permission, needs
-from dashboard.services import cadence, job_follow_ups, reminder_templates, stops
+from dashboard.services import audit, cadence, job_follow_ups, reminder_templates, stops
+from dashboard.services.audit import Subject
 from dashboard.services.cadence import MAX_DAYS
 from dashboard.services.job_follow_ups import Wanted
 from dashboard.services.reminder_rules import Rules
 from dashboard.services.reminder_words import apply_link
-from dashboard.web.edge import reading, settings, writing
+from dashboard.web.edge import acting, reading, settings, writing
 
 bp = Blueprint("follow_up_jobs", __name__, url_prefix="/incomplete/jobs")
 
@@ -56,6 +58,7 @@ def save(public_id: str) -> Answer:
         return _page(job, wanted, status=400)
     now = utcnow()
     job_follow_ups.save(session, job, wanted, user_id=current_user.id, at=now)
+    audit.note(session, Action.SETTINGS_CHANGED, at=now, subject=Subject("job", public_id), **acting())
     cadence.replan_job(session, job.id, now)
     planned = job_follow_ups.concerned(session, job, now).planned
     db.session.commit()

@@ -15,6 +15,7 @@ from typing import Final
 from flask import Flask, has_request_context, request
 from markupsafe import Markup, escape
 
+from dashboard import browsers
 from dashboard.clock import zone_named
 from dashboard.highlight import marked
 from dashboard.stages import Stage
@@ -170,8 +171,8 @@ def stage_label(stage: str) -> str:
 
 
 def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add `ago`, `when`, `exact`, `instant`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials` and
-    `marked`, `stage_label` to `app`, and the test `past`.
+    """Add `ago`, `when`, `exact`, `instant`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials`,
+    `browser`, `marked` and `stage_label` to `app`, and the test `past`.
 
     `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
     Jinja escapes.
@@ -200,6 +201,6 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
         return short(_there(value), today=now().astimezone(viewer_zone()))
 
     plain = {"instant": instant, "filesize": filesize, "phone": phone, "tel": tel, "number": number}
-    plain |= {"initials": initials, "marked": marked, "stage_label": stage_label}
+    plain |= {"browser": browsers.words, "initials": initials, "marked": marked, "stage_label": stage_label}
     app.jinja_env.tests["past"] = lambda moment: moment <= now()
     app.jinja_env.filters.update(plain, ago=ago, when=when, exact=exact, date=on_day, short_date=short_day)

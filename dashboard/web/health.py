@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from flask import Blueprint, abort, request
@@ -16,7 +16,9 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.permissions import PUBLIC, needs
 from dashboard.services import secret_uses
+from dashboard.traffic import Key, Times
 from dashboard.web.edge import file_store, notebook, reading, settings
+from dashboard.web.tracing import traffic
 
 bp = Blueprint("health", __name__)
 
@@ -86,17 +88,43 @@ class _Figures:
     """What the database says, in the shape `prometheus_client` collects."""
 
     def collect(self) -> Iterator[Any]:
-        from prometheus_client.core import GaugeMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         for figure in metrics.figures(reading(), now=utcnow()):
-            family = GaugeMetricFamily(figure.name, figure.help, labels=figure.labels)
+            of_its_kind = CounterMetricFamily if figure.name.endswith("_total") else GaugeMetricFamily
+            family = of_its_kind(figure.name, figure.help, labels=figure.labels)
             for labels, value in figure.values.items():
                 family.add_metric(labels, value)
             yield family
+        yield from _traffic(traffic().read())
 
     def describe(self) -> list[Any]:
         """Nothing: registering must not ask the database."""
         return []
+
+
+def _traffic(counted: Mapping[Key, Times]) -> Iterator[Any]:
+    """Rates and latencies, of all processes of this machine."""
+    from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+    names = ("endpoint", "method", "status")
+    requests = CounterMetricFamily("dashboard_http_requests_total", "Requests that were answered.", labels=names)
+    for (what, labels), times in sorted(counted.items()):
+        if what == "http_request":
+            requests.add_metric(labels, times.count)
+    yield requests
+    for name, (what, explanation, told) in _HISTOGRAMS.items():
+        family = HistogramMetricFamily(f"dashboard_{name}_duration_seconds", explanation, labels=told)
+        for labels, times in sorted(metrics.together(counted, what, len(told)).items()):
+            family.add_metric(labels, times.up_to, sum_value=times.seconds)
+        yield family
+
+
+_HISTOGRAMS: Final = {
+    "http_request": ("http_request", "From a request's arrival to the end of its answer.", ("endpoint",)),
+    "delivery": ("delivery", "What Talroo delivered, by what it was told.", ("status",)),
+    "send": ("send", "Calls to the outside by the workers of this machine.", ("channel", "outcome")),
+}
 
 
 def _has_token() -> bool:

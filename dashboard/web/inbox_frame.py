@@ -59,11 +59,11 @@ class ViewWay(Way):
 
 def how_it_stands(*, asks_index: bool = True) -> Standing:
     """How things stand; where the index is asked, once whatever waits for it is in it."""
-    found = standing(reading(), current_user.id)
+    found = standing(reading(), current_user.id, along.everybody())
     if not (found.waiting and asks_index):
         return found
     let_the_index_catch_up()
-    return standing(reading(), current_user.id)
+    return standing(reading(), current_user.id, along.everybody())
 
 
 def query_of(asked: Inbox) -> str:

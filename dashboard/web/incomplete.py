@@ -19,6 +19,7 @@ from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
 from dashboard.services.noted_opt_outs import Noting
 from dashboard.services.reminder_rules import Rules, blocked
+from dashboard.web import noting
 from dashboard.web.edge import (
     following,
     let_the_index_catch_up,
@@ -53,7 +54,7 @@ def index() -> str:
         filters=asked,
         waiting=worklist.waiting_for(session, page.rows),
         most_messages=MAX_MESSAGES,
-        jobs=queries.job_choices(session, asked.job),
+        jobs=queries.job_choices(session, current_user.reach, asked.job),
         tiles=worklist.tiles(session, now),
         lately=worklist.came_back_lately(session) if asked.show == "open" else (),
         select_page=request.args.get("select") == "page",
@@ -91,6 +92,7 @@ def show(public_id: str) -> str:
     session, now = reading(), utcnow()
     follow_up = worklist.follow_up(session, public_id) or abort(404)
     application, rules = follow_up.application, Rules.of(settings())
+    noting.application_shown(application, page="incomplete")
     return render_template(
         "incomplete/show.html",
         follow_up=follow_up,
@@ -100,7 +102,7 @@ def show(public_id: str) -> str:
         messages=worklist.messages_to(session, application),
         now=now,
         sheet=reading_verbs.answers(application),
-        timeline=reading_verbs.timeline(session, application, now=now),
+        timeline=reading_verbs.timeline(session, application, current_user.reach, now=now),
         short_text=_short_text(application),
         sms_url=_sms_url(application),
     )

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import select
+from flask_login import current_user
+from sqlalchemy import and_
 from werkzeug.wrappers import Response
 
 from config import Config
@@ -65,7 +66,7 @@ def _index(screen: Screen) -> Response | str:
     if request.accept_mimetypes.best_match(["text/html", "text/csv"], default="text/html") == "text/csv":
         return _csv(screen)
     now = utcnow()
-    asked = Ledger.read(screen.channel, request.args, viewer_zone())
+    asked = Ledger.read(screen.channel, request.args, viewer_zone(), reach=current_user.reach)
     for problem in asked.problems:
         flash(problem, "info")
     page = ledger.ledger_page(reading(), asked, request.args.get("after"), now=now)
@@ -73,11 +74,11 @@ def _index(screen: Screen) -> Response | str:
         f"{screen.name}/index.html",
         page=page,
         filters=asked,
-        jobs=queries.job_choices(reading(), asked.job),
+        jobs=queries.job_choices(reading(), current_user.reach, asked.job),
         now=now,
         next_url=following(f"{screen.name}.index", asked.args, page),
         csv_url=url_for(f"{screen.name}.csv", **asked.args),  # type: ignore[arg-type]
-        parked=ledger.parked(reading(), screen.channel),
+        parked=ledger.parked(reading(), screen.channel, current_user.reach),
         retry_endpoint=f"{screen.name}.retry",
         retry_all_url=url_for(f"{screen.name}.retry_parked"),
         **screen.more(now),
@@ -85,7 +86,7 @@ def _index(screen: Screen) -> Response | str:
 
 
 def _proof(channel: Channel, events: Mapping[str, int] | Mapping[str, str], now: datetime) -> Mapping[str, Any]:
-    parities = ledger.parities(reading(), channel, events, now=now)
+    parities = ledger.parities(reading(), channel, events, current_user.reach, now=now)
     return {
         "parity": "; ".join(parity.sentence for parity in parities),
         "parity_holds": all(parity.holds for parity in parities),
@@ -94,7 +95,7 @@ def _proof(channel: Channel, events: Mapping[str, int] | Mapping[str, str], now:
 
 def _csv(screen: Screen) -> Response:
     now = utcnow()
-    asked = Ledger.read(screen.channel, request.args, viewer_zone())
+    asked = Ledger.read(screen.channel, request.args, viewer_zone(), reach=current_user.reach)
     session = reading()
 
     def rows() -> Iterator[Outbound]:
@@ -106,7 +107,8 @@ def _csv(screen: Screen) -> Response:
 
 def _retry(screen: Screen, public_id: str) -> Response:
     session = writing()
-    row = session.scalar(select(Outbound).where(Outbound.public_id == public_id, Outbound.channel == screen.channel))
+    asked = Ledger(screen.channel, reach=current_user.reach).statement(utcnow())
+    row = session.scalar(asked.where(Outbound.public_id == public_id))
     if row is None:
         abort(404)
     done = queueing.retry(session, row, now=utcnow())
@@ -119,7 +121,7 @@ def _retry(screen: Screen, public_id: str) -> Response:
 
 
 def _retry_parked(screen: Screen) -> Response:
-    only = (Outbound.channel == screen.channel) & (Outbound.state == State.PARKED)
+    only = and_(Outbound.channel == screen.channel, Outbound.state == State.PARKED, ledger.concerns(current_user.reach))
     count = queueing.retry_all(writing(), now=utcnow(), only=only)
     db.session.commit()
     flash(f"{count} parked {WORDS[screen.channel].nouns[count != 1]} will be tried again right away.", "success")

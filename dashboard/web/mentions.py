@@ -16,4 +16,5 @@ bp = Blueprint("mentions", __name__, url_prefix="/mentions")
 @needs(Permission.APPLICATIONS)
 def index() -> str:
     """Unread ones first, the newest on top. Opening the application they stand on reads them."""
-    return render_template("mentions/index.html", mentions=notes.mentions_of(reading(), current_user.id))
+    found = notes.mentions_of(reading(), current_user.id, current_user.reach)
+    return render_template("mentions/index.html", mentions=found)

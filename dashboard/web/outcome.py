@@ -61,14 +61,20 @@ class Decision:
 
 @bp.app_template_global("last_decision")
 def last_decision(queue: review_queue.Queue) -> Decision | None:
-    """What was decided last in this browser's session, until the next decision or until it is taken back."""
+    """What was decided last in this browser's session, until the next decision or until it is taken back.
+
+    Nothing where it was about somebody who is not there any more, or beyond the reader's reach.
+    """
     if LAST not in session:
         return None
     public_id, version, verb, words = session[LAST]
     name = next((row.name for row in queue.rows if row.public_id == public_id), None)
-    if name is None and queue.asked.order != "name":  # whose page has one statement more already
-        decided = queries.application(reading(), public_id)
-        name = decided.name if decided else None
+    # A page in order of names has one statement more already, so that only who may have lost sight of them looks.
+    if name is None and (queue.asked.order != "name" or current_user.reach.is_limited):
+        decided = queries.application(reading(), public_id, current_user.reach)
+        if decided is None:
+            return None
+        name = decided.name
     return Decision(public_id, version, verb, words, name)
 
 
@@ -254,4 +260,4 @@ def _say_what_was_sent(report: Outbound) -> None:
 
 
 def _find(public_id: str) -> Application:
-    return queries.application(reading(), public_id) or abort(404)
+    return queries.application(reading(), public_id, current_user.reach) or abort(404)

@@ -17,6 +17,7 @@ from dashboard.services import likeness, people
 from dashboard.services.activity import By
 from dashboard.services.people import Person, Saying
 from dashboard.services.review import BadChange
+from dashboard.web import noting
 from dashboard.web.edge import reading, remote_address, writing
 
 bp = Blueprint("people", __name__, url_prefix="/people/<public_id>")
@@ -30,13 +31,15 @@ MAX_TYPED: Final = 500
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
     """The person who has the application `public_id`. `?said=ID`: of which it was just said who has it."""
-    person = people.find(reading(), public_id) or abort(404)
+    person = people.find(reading(), public_id, current_user.reach) or abort(404)
+    application = next(one for one in person.applications if one.public_id == public_id)
+    noting.application_shown(application, page="person")
     return render_template(
         "people/show.html",
-        application=next(one for one in person.applications if one.public_id == public_id),
+        application=application,
         person=person,
         shown=person.applications[:SHOWN],
-        suggestions=likeness.likely(reading(), person),
+        suggestions=likeness.likely(reading(), person, current_user.reach),
         just_said=_just_said(person, request.args.get("said", "")),
     )
 
@@ -65,7 +68,7 @@ def part(public_id: str) -> Response:
     application, other = _find(public_id), _other()
     if other is None:
         return _refused(public_id)
-    return _answer(public_id, other, said=people.tell_apart(session, application, other, _by()))
+    return _answer(public_id, other, said=people.tell_apart(session, application, other, _by(), current_user.reach))
 
 
 @bp.post("/take-back")
@@ -73,9 +76,10 @@ def part(public_id: str) -> Response:
 def take_back(public_id: str) -> Response:
     """What was said of the applications `one` and `other`, with what was said in the same breath."""
     session = writing()
-    one, other = (queries.application(session, request.form.get(name, "")[:MAX_TYPED]) for name in ("one", "other"))
+    _find(public_id)
+    one, other = (_named(request.form.get(name, "")) for name in ("one", "other"))
     same = {"yes": True, "no": False}.get(request.form.get("same", ""))
-    if one and other and people.take_back(session, one.id, other.id, _by(), same=same):
+    if one and other and people.take_back(session, one.id, other.id, _by(), current_user.reach, same=same):
         db.session.commit()
         flash("Taken back. Who has which application is worked out anew.", "success")
     else:
@@ -104,14 +108,18 @@ def _just_said(person: Person, public_id: str) -> Saying | None:
 
 
 def _find(public_id: str) -> Application:
-    return queries.application(reading(), public_id) or abort(404)
+    return _named(public_id) or abort(404)
+
+
+def _named(public_id: str) -> Application | None:
+    return queries.application(reading(), public_id[:MAX_TYPED], current_user.reach)
 
 
 def _other() -> Application | None:
     """The application a form names: by its ID or by an address that ends with it."""
     typed = request.form.get("other", "")[:MAX_TYPED].strip()
     address = typed.partition("?")[0].partition("#")[0].rstrip("/")
-    return queries.application(reading(), address.rpartition("/")[2])
+    return _named(address.rpartition("/")[2])
 
 
 def _by() -> By:

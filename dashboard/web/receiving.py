@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import IO, Final
 
@@ -27,6 +29,7 @@ from dashboard.services.intake import Arrival
 from dashboard.talroo import signature
 from dashboard.talroo.wire import clean
 from dashboard.web.edge import deliveries, file_store, notebook, remote_address, settings, storing
+from dashboard.web.tracing import traffic
 
 bp = Blueprint("receiving", __name__)
 log = logging.getLogger(__name__)
@@ -49,9 +52,23 @@ class TooLarge(Exception):
     """The body, or what it inflates to, is over the limit."""
 
 
+def _counted(view: Callable[[], Answer]) -> Callable[[], Answer]:
+    """Count deliveries by what was said of them, and how long that took."""
+
+    @functools.wraps(view)
+    def counted() -> Answer:
+        began = time.perf_counter()
+        answer = view()
+        traffic().observe("delivery", (answer[0]["status"],), time.perf_counter() - began)
+        return answer
+
+    return counted
+
+
 @bp.post("/talroo/applications")
 @csrf.exempt
 @needs(PUBLIC)
+@_counted
 def receive() -> Answer:
     """Verify the exact bytes, keep them durably, then say so (talroo-contract §1)."""
     config = settings()

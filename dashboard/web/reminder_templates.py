@@ -10,15 +10,17 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import ReminderTemplate
 from dashboard.permissions import Permission, needs
-from dashboard.services import reminder_templates
+from dashboard.services import audit, reminder_templates
+from dashboard.services.audit import Subject
 from dashboard.services.reminder_rules import Rules
 from dashboard.services.reminder_templates import Overtaken, Words
 from dashboard.services.reminder_words import FIELDS, BadWords
-from dashboard.web.edge import reading, settings, writing
+from dashboard.web.edge import acting, reading, settings, writing
 
 bp = Blueprint("reminder_templates", __name__, url_prefix="/incomplete/templates")
 
@@ -55,6 +57,7 @@ def archive(public_id: str) -> Response:
     writing()
     template = _find(public_id)
     reminder_templates.archive(reading(), template, at=utcnow())
+    _note(template)
     db.session.commit()
     flash(f"“{template.name}” is not offered any more. Messages that were made from it keep their words.", "success")
     return redirect(url_for("reminder_templates.index"))
@@ -67,6 +70,7 @@ def restore(public_id: str) -> Response:
     writing()
     template = _find(public_id)
     reminder_templates.archive(reading(), template, at=None)
+    _note(template)
     db.session.commit()
     flash(f"“{template.name}” is offered again.", "success")
     return redirect(url_for("reminder_templates.index"))
@@ -95,12 +99,19 @@ def _save(template: ReminderTemplate | None, words: Words) -> Answer:
         if template is not None:
             reminder_templates.change(session, template, words, seen=request.form.get("version", ""), **by)
         elif same_name is None:  # else it is the same form, sent twice
-            reminder_templates.add(session, words, **by)
+            template = reminder_templates.add(session, words, **by)
     except Overtaken:
         return _overtaken(template, words)
+    if template is not None:
+        _note(template)
     db.session.commit()
     flash(f"“{words.name}” is saved.", "success")
     return redirect(url_for("reminder_templates.index"))
+
+
+def _note(template: ReminderTemplate) -> None:
+    subject = Subject("template", template.public_id)
+    audit.note(reading(), Action.SETTINGS_CHANGED, at=utcnow(), subject=subject, **acting())
 
 
 def _overtaken(template: ReminderTemplate | None, words: Words) -> Answer:

@@ -16,6 +16,7 @@ from dashboard.models import Role, User
 from dashboard.models.outbound import Channel
 from dashboard.outbound_words import counted_at
 from dashboard.permissions import PUBLIC, Permission, allows
+from dashboard.reach import NOBODY
 from dashboard.services import accounts
 from dashboard.services.accounts import Caller
 
@@ -41,6 +42,11 @@ STATIC_HEADERS: Final = {
 # People's data: a shared computer's back button must not show it after signing out.
 PRIVATE_HEADERS: Final = {**HEADERS, "Cache-Control": "no-store"}
 
+OIDC: Final = "oidc"
+"""`LoginSession.how` of whoever came by the word of the OpenID provider."""
+SETTING_UP: Final = frozenset({"second_factor.index", "second_factor.start", "second_factor.confirm", "session.logout"})
+"""All that there is for whoever must set up a second factor first."""
+
 _COUNTED: Final[Mapping[str, tuple[Channel, ...]]] = {
     permission: counted_at(permission) for permission in Permission if counted_at(permission)
 }
@@ -55,9 +61,19 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.role, self.role_label = user.role, Role(user.role).label
         self.single_keys = user.single_keys
         self.unread_mentions = user.unread_mentions if isinstance(user, Caller) else 0
+        self.has_second_factor = user.totp_since is not None
+        self.how = user.how if isinstance(user, Caller) else None
+        self.reach = user.reach if isinstance(user, Caller) else NOBODY
+        """How far they see, as of this request."""
         self.token = token
         self.failing = failing
         """By permission, what the navigation shows as needing attention; None where nothing was counted."""
+
+    @property
+    def must_set_up(self) -> bool:
+        """Whether their role wants a second factor that they have not. After OpenID Connect it is the provider's."""
+        wanted = self.role in current_app.config["SETTINGS"].totp_required_roles
+        return wanted and not self.has_second_factor and self.how != OIDC
 
     def get_id(self) -> str:
         return self.token
@@ -78,7 +94,9 @@ def _signed_in(token: str) -> SignedIn | None:
     if found is None:
         return None
     user, failing = found
-    return SignedIn(user, token, dict(zip(_COUNTED, failing, strict=True)) if counts else None)
+    # Whoever is limited has rows of their own to count, which nobody could know before.
+    are_theirs = counts and not user.reach.is_limited
+    return SignedIn(user, token, dict(zip(_COUNTED, failing, strict=True)) if are_theirs else None)
 
 
 def _guard() -> Response | None:
@@ -90,9 +108,17 @@ def _guard() -> Response | None:
         return None
     if not current_user.is_authenticated:
         return _ask_to_sign_in()
+    if current_user.must_set_up and request.endpoint not in SETTING_UP:
+        return _lead_to_setting_up()
     if needed is None or not allows(current_user.role, needed):
         abort(403)
     return None
+
+
+def _lead_to_setting_up() -> Response:
+    if not _wants_page():
+        abort(403)
+    return redirect(url_for("second_factor.index"))
 
 
 def _ask_to_sign_in() -> Response:
@@ -128,13 +154,14 @@ def _globals() -> dict[str, Any]:
         "sandbox": settings.sandbox,
         "sandbox_url": settings.dashboard_sandbox_url,
         "nav_badges": _badges,
+        "oidc_label": settings.oidc_label if settings.oidc_issuer else None,
     }
 
 
 def _badges() -> tuple[tuple[str, int], ...]:
     """Numbers in the navigation by permission. They come with who is signed in, or are counted when asked for."""
     if current_user.failing is None:
-        current_user.failing = ledger.failing(db.session(), _COUNTED)
+        current_user.failing = ledger.failing(db.session(), _COUNTED, current_user.reach)
     return tuple(current_user.failing.items())
 
 

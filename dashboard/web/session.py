@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
+from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
+from dashboard.models import User
 from dashboard.permissions import PUBLIC, SIGNED_IN, needs
-from dashboard.services import accounts, throttle
+from dashboard.services import accounts, audit, half_signed_in, throttle
 from dashboard.web.edge import first_page, reading, remote_address, writing
 from dashboard.web.security import SignedIn
 
 bp = Blueprint("session", __name__)
+
+HALF: Final = "half"
+"""Where the cookie says whose password was given without their code so far: `services/half_signed_in.py`."""
 
 
 @bp.get("/login")
@@ -23,7 +30,8 @@ bp = Blueprint("session", __name__)
 def login() -> Response | str:
     if current_user.is_authenticated:
         return redirect(_safe(request.args.get("next")) or first_page())
-    return render_template("session/login.html", next=_safe(request.args.get("next")))
+    nobody_yet = not accounts.has_users(reading())
+    return render_template("session/login.html", next=_safe(request.args.get("next")), nobody_yet=nobody_yet)
 
 
 @bp.post("/login")
@@ -40,28 +48,68 @@ def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     # Checked while nothing is being written: argon2 takes its time, and deliveries must not wait for it.
     user = accounts.authenticate(reading(), email, password)
     if user is None:
+        _note_failure(email, now)
         return _again(email, ["The e-mail address or the password is not right."]), 401
-    user_id = user.id
-    writer = writing()
-    user = writer.get_one(type(user), user_id)
-    token = accounts.sign_in(writer, user, address=address, user_agent=str(request.user_agent), now=now)
+    return enter(user, "password", now=now, wanted=onward())
+
+
+def enter(user: User, how: str, *, now: datetime, wanted: str | None) -> Response:
+    """Let in whoever gave a password, or a link that stands for one: at once, or asking for their second factor first.
+
+    `how`, `now`: as for `begin`. `wanted`: where they wanted to go, on this site.
+    """
+    if user.totp_since is None:
+        begin(user.id, how, now=now)
+        return redirect(wanted or first_page())
+    session.clear()
+    session[HALF] = half_signed_in.begin(user, now=now)
+    return redirect(url_for("code.ask", next=wanted))
+
+
+def onward() -> str | None:
+    """Where whoever signs in wanted to go, as the form or the address says: a path on this site, or None."""
+    return _safe(request.values.get("next"))
+
+
+def begin(user_id: int, how: str, *, now: datetime) -> None:
+    """Sign this browser in as a user who has proved who they are; nothing that its cookie held before stays. Commits.
+
+    `how`: `LoginSession.how`. `now`: when the proof was given. Answers 401 where it is worth nothing any more: whoever
+    was deactivated, or given another password, since then.
+    """
+    writer, address = writing(), remote_address()
+    try:
+        user = accounts.locked(writer, user_id)
+        token = accounts.sign_in(writer, user, address=address, user_agent=str(request.user_agent), how=how, now=now)
+    except accounts.ProofOutdated:
+        abort(401)
+    audit.note(writer, Action.SIGNED_IN, at=now, user_id=user.id, remote_addr=address, how=how)
     signed_in = SignedIn(user, token)
     db.session.commit()
     session.clear()
     login_user(signed_in)
     session.permanent = True
-    return redirect(_safe(request.form.get("next")) or first_page())
 
 
 @bp.post("/logout")
 @needs(SIGNED_IN)
 def logout() -> Response:
-    accounts.sign_out(writing(), current_user.token, now=utcnow())
+    writer, now = writing(), utcnow()
+    accounts.sign_out(writer, current_user.token, now=now)
+    audit.note(writer, Action.SIGNED_OUT, at=now, user_id=current_user.id, remote_addr=remote_address())
     db.session.commit()
     logout_user()
     session.clear()
     flash("You are signed out.", "success")
     return redirect(url_for("session.login"))
+
+
+def _note_failure(email: str, now: datetime) -> None:
+    """Whose sign-in failed, if anybody's: what was typed may be somebody's password."""
+    writer = writing()
+    subject = accounts.subject_of(accounts.find_by_email(writer, email))
+    audit.note(writer, Action.SIGN_IN_FAILED, at=now, remote_addr=remote_address(), subject=subject)
+    db.session.commit()
 
 
 def _again(email: str, errors: list[str], wait_seconds: int | None = None) -> str:

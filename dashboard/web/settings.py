@@ -1,4 +1,4 @@
-"""`/me`: what everybody sets for themselves: single keys, and the morning mail."""
+"""`/me`: what everybody sets for themselves: single keys, and the morning mail. `me` has what else stands there."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import User
 from dashboard.permissions import SIGNED_IN, Permission, allows, needs
-from dashboard.services import accounts, mornings
+from dashboard.services import accounts, audit, mornings, sessions
+from dashboard.services.audit import Subject
 from dashboard.services.reminder_rules import Rules
-from dashboard.web.edge import reading, settings, writing
+from dashboard.web.edge import acting, reading, settings, writing
 from dashboard.web.formatting import ZONE_COOKIE, viewer_zone
 
 bp = Blueprint("settings", __name__)
@@ -22,6 +24,11 @@ bp = Blueprint("settings", __name__)
 @bp.get("/me")
 @needs(SIGNED_IN)
 def index() -> str:
+    return page()
+
+
+def page(password_problem: str = "") -> str:
+    """The whole page. `password_problem`: why the password was not changed, if somebody tried to."""
     session = reading()
     user = session.get_one(User, current_user.id)
     return render_template(
@@ -31,6 +38,9 @@ def index() -> str:
         hour=mornings.BEGINS,
         last=mornings.last_of(session, user.id) if user.morning_at else None,
         no_mail=Rules.of(settings()).no_mail,
+        sessions=sessions.of_user(session, user.id, utcnow()),
+        here_hash=accounts.hashed_token(current_user.token),
+        password_problem=password_problem,
     )
 
 
@@ -43,6 +53,9 @@ def save() -> Response:
         _set_morning_mail(session, wanted="morning_mail" in request.form)
     if allows(current_user.role, Permission.INTEGRATION):
         accounts.want_alerts(session, current_user.id, wanted="alert_mail" in request.form)
+    audit.note(
+        session, Action.SETTINGS_CHANGED, at=utcnow(), subject=Subject("user", current_user.public_id), **acting()
+    )
     db.session.commit()
     flash("Your settings are saved.", "success")
     return redirect(url_for("settings.index"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, flash, render_template, request
+from flask_login import current_user
 from sqlalchemy import select
 
 from dashboard import queries
@@ -27,7 +28,7 @@ def index() -> str:
     return render_template(
         "stops/index.html",
         job=job,
-        jobs=queries.job_choices(session, asked if job else ""),
+        jobs=queries.job_choices(session, current_user.reach, asked if job else ""),
         chosen=asked if job else "",
         found=stops.of_job(session, job, now=now) if job else None,
         worst=() if job else stops.worst_jobs(session, now=now),

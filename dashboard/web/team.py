@@ -22,7 +22,7 @@ from dashboard.permissions import Permission, needs
 from dashboard.services import accounts, notes, tagging, teamwork, viewing
 from dashboard.services.activity import By
 from dashboard.services.review import BadChange
-from dashboard.web import along, application_page
+from dashboard.web import along, application_page, noting
 from dashboard.web.edge import reading, remote_address, writing
 
 bp = Blueprint("team", __name__, url_prefix="/applications/<public_id>")
@@ -150,6 +150,7 @@ def look(public_id: str) -> Response:
 
 def _note_a_look(public_id: str) -> Application:
     application, now = _find(public_id), utcnow()
+    noting.kept_page_shown(application)
     if viewing.must_note(reading(), current_user.id, application.id, now):
         number, session = application.id, writing()
         viewing.see(session, current_user.id, number, now)
@@ -187,8 +188,10 @@ def _say_who_is_told(written: notes.Written) -> None:
         said.append(f"Told of it: {_some(written.told)}.")
     if written.strangers:
         said.append(f"Nobody is called {_some(written.strangers)}.")
+    if written.kept_out:
+        said.append(f"Not told, because they may not see this application: {_some(written.kept_out)}.")
     if len(said) > 1:
-        flash(" ".join(said), "info" if written.strangers else "success")
+        flash(" ".join(said), "info" if written.strangers or written.kept_out else "success")
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -223,8 +226,8 @@ def _page(public_id: str, typed: Mapping[str, Any], status: int) -> Answer:
 
 
 def _find(public_id: str) -> Application:
-    return queries.application(reading(), public_id) or abort(404)
+    return queries.application(reading(), public_id, current_user.reach) or abort(404)
 
 
 def _read(public_id: str) -> Application:
-    return queries.application_to_read(reading(), public_id) or abort(404)
+    return queries.application_to_read(reading(), public_id, current_user.reach) or abort(404)

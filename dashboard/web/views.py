@@ -20,7 +20,6 @@ from dashboard.services import views
 from dashboard.services.review import BadChange
 from dashboard.web import along, inbox_frame
 from dashboard.web.edge import reading, writing
-from dashboard.web.formatting import viewer_zone
 
 bp = Blueprint("views", __name__, url_prefix="/views")
 
@@ -58,7 +57,7 @@ def index() -> str:
 @needs(Permission.APPLICATIONS)
 def bar() -> str:
     """The views over the inbox with their counts, for the page to fetch: a list should not wait for them."""
-    asked = Inbox.read(request.args, viewer_zone(), viewer=current_user.public_id)
+    asked = along.in_address()
     links = inbox_frame.how_it_stands().views
     shown = links[:SHOWN]
     counts = inbox_totals(reading(), [_inbox(view.query) for view in shown])
@@ -132,7 +131,7 @@ def _refused(typed: Typed, problem: BadChange) -> Answer:
 
 def _page(typed: Typed | None = None) -> str:
     session = reading()
-    choices = current_choices(session, inbox_frame.how_it_stands().version)
+    choices = current_choices(session, inbox_frame.how_it_stands().version, current_user.reach)
     own, shared = views.views_for(session, current_user.id)
     return render_template(
         "views/index.html",

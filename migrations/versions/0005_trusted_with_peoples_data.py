@@ -4,6 +4,8 @@ Revision ID: 0005
 Revises: 0004
 """
 
+import hashlib
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -141,6 +143,7 @@ def upgrade():
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('job_id', sa.Integer(), nullable=True),
     sa.Column('company', sa.String(length=500), nullable=True),
+    sa.Column('company_term', sa.String(length=32), nullable=True),
     sa.ForeignKeyConstraint(['job_id'], ['job.id'], name=op.f('fk_user_scope_job_id_job')),
     sa.ForeignKeyConstraint(['user_id'], ['user_account.id'], name=op.f('fk_user_scope_user_id_user_account')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_user_scope'))
@@ -175,6 +178,10 @@ def upgrade():
     op.create_index('ix_delivery_source', 'delivery', ['source', 'received_at', 'id'], unique=False)
     for name, columns, where in DELIVERIES_UNLIKE_MOST:
         op.create_index(name, 'delivery', columns, unique=False, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_index('ix_application_restricted', 'application', ['id'], unique=False, sqlite_where=sa.text('restricted_at IS NOT NULL'), postgresql_where=sa.text('restricted_at IS NOT NULL'))
+    op.add_column('job', sa.Column('company_term', sa.String(length=32), nullable=True))
+    op.create_index(op.f('ix_job_company_term'), 'job', ['company_term'], unique=False)
+    _name_companies()
     op.add_column('login_session', sa.Column('public_id', sa.String(length=32), nullable=True))
     op.add_column('login_session', sa.Column('how', sa.String(length=20), nullable=True))
     op.create_index('uq_login_session_public_id', 'login_session', ['public_id'], unique=True)
@@ -198,6 +205,21 @@ def upgrade():
             op.execute(KEEP_SQLITE.format(verb=verb, VERB=verb.upper()))
 
 
+def _name_companies():
+    """What each job's company is known by in the index of the lists (`search.term`)."""
+    job = sa.table('job', sa.column('company', sa.String), sa.column('company_term', sa.String))
+    found = op.get_bind().execute(sa.select(job.c.company).where(job.c.company.is_not(None)).distinct())
+    rows = [{'of': company, 'known_by': _term(company)} for (company,) in found.all()]
+    if rows:
+        update = sa.update(job).where(job.c.company == sa.bindparam('of'))
+        op.get_bind().execute(update.values(company_term=sa.bindparam('known_by')), rows)
+
+
+def _term(company):
+    folded = " ".join(company.casefold().split())
+    return "___" + hashlib.blake2b(f"company\0{folded}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
 def downgrade():
     op.drop_index('uq_user_account_oidc', table_name='user_account')
     op.drop_column('user_account', 'oidc_subject')
@@ -211,7 +233,10 @@ def downgrade():
     op.drop_index('uq_login_session_public_id', table_name='login_session')
     op.drop_column('login_session', 'how')
     op.drop_column('login_session', 'public_id')
+    op.drop_index(op.f('ix_job_company_term'), table_name='job')
+    op.drop_column('job', 'company_term')
     op.drop_column('application', 'is_test')
+    op.drop_index('ix_application_restricted', table_name='application', sqlite_where=sa.text('restricted_at IS NOT NULL'), postgresql_where=sa.text('restricted_at IS NOT NULL'))
     for name, _, _ in DELIVERIES_UNLIKE_MOST:
         op.drop_index(name, table_name='delivery')
     op.drop_index('ix_delivery_source', table_name='delivery')

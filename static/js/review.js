@@ -22,7 +22,8 @@
   // Ahead.
   const isFresh = (entry) => entry && performance.now() - entry.at < FRESH;
   async function load(address) {
-    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    // The audit log tells a page in memory from one that was shown.
+    const answer = await fetch(address, { headers: { Accept: "text/html", "X-Fetched-Ahead": "1" } });
     const page = answer.ok && !answer.redirected ? parsed(await answer.text()) : null;
     if (!page) throw new Error("no page");
     // Messages were meant for the page that was open.

@@ -15,7 +15,7 @@ from tests.browser.inhabited import Inhabited
 from tests.stocked_site import Stocked
 
 PAGES = {
-    "nobody": ("/login", "/unsubscribe/link", "/nowhere"),
+    "nobody": ("/login", "/login/code", "/unsubscribe/link", "/nowhere", "/forgot", "/access/none", "/setup/none"),
     "recruiter": (
         "/applications",
         "/applications?q=nobody-is-called-so",
@@ -26,27 +26,34 @@ PAGES = {
         "/mentions",
         "/conversions",
         "/dispositions",
-        "/me",
+        *("/me", "/me/second-factor"),
         "/incomplete",
     ),
     "hr_admin": (
-        *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions"),
+        *("/applications", "/incomplete", "/incomplete/begun", "/admin/deliveries", "/conversions", "/admin/audit"),
         *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
         *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
-        *("/incomplete/templates/new", "/incomplete/jobs"),
+        *("/incomplete/templates/new", "/incomplete/jobs", "/admin/users"),
+        *("/privacy", "/privacy/people/readable"),
     ),
     "it_admin": (
-        "/me",
-        "/admin",
-        "/admin/deliveries",
-        "/admin/deliveries?status=kept",
+        *("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/admin/audit?action=signed_in"),
         "/admin/deliveries?status=refused",
         "/applications",
     ),
 }
 """Who opens what; the last of some is a page they may not see. A specimen's name stands for its id."""
 
-FOLLOWED = ("files.preview", "bulk.show", "deliveries.show", "reminder_templates.show", "follow_up_jobs.show")
+FOLLOWED = (
+    "users.show",
+    "scope.show",
+    "files.preview",
+    "bulk.show",
+    "deliveries.show",
+    "reminder_templates.show",
+    "follow_up_jobs.show",
+    "privacy.erased",
+)
 """Pages whose ids only the site knows: tests below get there by their links."""
 
 EXPECTED = ("status of 40[34]",)
@@ -86,7 +93,11 @@ def real(path: str, inhabited: Inhabited) -> str:
     if path == "/unsubscribe/link":
         return f"/unsubscribe/{opt_outs.token('ada@example.com', 'none', inhabited.site.environment['SECRET_KEY'])}"
     names = inhabited.applications
-    return re.sub(r"^(/applications/|/people/)(\w+)$", lambda found: found[1] + names.get(found[2], found[2]), path)
+    return re.sub(
+        r"^(/applications/|/people/|/privacy/people/)(\w+)$",
+        lambda found: found[1] + names.get(found[2], found[2]),
+        path,
+    )
 
 
 def test_every_page_there_is_is_opened_by_somebody_who_may(make_app, sqlite_url):

@@ -118,6 +118,7 @@ class Site:
             "SECRET_KEY": "for the tests only, nothing is secret",
             "DATABASE_URL": self.database_url or f"sqlite:///{self.folder}/dashboard.db",
             "FILES_URL": f"file://{self.folder}/files",
+            "METRICS_DIR": f"{self.folder}/metrics",
             "PUBLIC_URL": self.url,
             "TALROO_WEBHOOK_SECRETS": self.webhook_secret,
             "TALROO_SYNC_INTERVAL": "0",

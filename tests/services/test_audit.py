@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from config import ROOT
 from dashboard.audit_actions import LABELS, Action
+from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import AuditEntry, AuditHead
-from dashboard.services import audit
+from dashboard.models import AuditEntry, AuditHead, User
+from dashboard.services import accounts, audit
 from dashboard.services.audit import Subject
 
 NOW = datetime(2026, 11, 27, 9, 30, 1, 250, tzinfo=UTC)
@@ -142,3 +148,145 @@ def test_entries_from_before_the_key_was_changed_still_hold(make_app: Callable[.
 
 def test_every_action_has_its_words():
     assert set(LABELS) == set(Action)
+
+
+def test_a_part_within_a_part_is_forgotten_with_it(session: Session):
+    outer = session.begin_nested()
+    with session.begin_nested():
+        audit.note(session, Action.HELD, at=NOW)
+    outer.rollback()
+    session.commit()
+    assert entries(session) == 0
+
+
+def test_what_a_closed_session_never_committed_is_not_noted_with_its_next_commit(session: Session):
+    audit.note(session, Action.EXPORTED, at=NOW)
+    session.close()
+    viewed(session, "a")
+    assert list(session.scalars(select(AuditEntry.action))) == ["application_viewed"]
+
+
+def test_the_time_of_day_elsewhere_is_the_same_moment(session: Session):
+    audit.note(session, Action.EXPORTED, at=NOW.astimezone(timezone(timedelta(hours=-5))))
+    session.commit()
+    assert audit.verify(session, SECRETS).broken is None
+    assert session.scalars(select(AuditEntry.at)).one() == NOW
+
+
+def test_an_end_that_was_noted_elsewhere_must_still_be_in_the_chain(session: Session):
+    viewed(session, "a", "b")
+    noted = audit.head(session)
+    viewed(session, "c")
+    assert noted == audit.Head.read(str(noted))
+    assert audit.verify(session, SECRETS, expected=noted).broken is None
+    rewritten = audit.verify(session, SECRETS, expected=audit.Head(2, "0" * 64)).broken
+    assert rewritten == audit.Broken(2, "it is another entry than the one that was there once")
+    cut = audit.verify(session, SECRETS, expected=audit.Head(9, "0" * 64)).broken
+    assert cut == audit.Broken(4, "the chain once went on to entry 9")
+
+
+@pytest.mark.parametrize("written", ["", "12", "0" * 64, f"{'0' * 64}:0", f"{'g' * 64}:1", f"{'0' * 64}:1:2", "é:1"])
+def test_what_is_no_end_of_a_chain_is_refused(written: str):
+    with pytest.raises(ValueError, match="DIGEST:NUMBER"):
+        audit.Head.read(written)
+
+
+def test_entries_beyond_the_end_are_found(session: Session):
+    viewed(session, "a", "b")
+    first = session.scalar(select(AuditEntry.digest).where(AuditEntry.number == 1))
+    tamper(session, update(AuditHead).values(number=1, digest=first))
+    assert audit.verify(session, SECRETS).broken == audit.Broken(2, "entries follow that were not added to the chain")
+
+
+def test_a_chain_that_grows_while_it_is_verified_holds(app: Flask, session: Session):
+    viewed(session, "a", "b")
+
+    def grow(_number: int) -> None:
+        with Session(db.engine) as other:
+            viewed(other, "while it is read")
+
+    session.rollback()
+    assert audit.verify(session, SECRETS, told=grow).entries == 2
+    session.rollback()
+    assert audit.verify(session, SECRETS) == audit.Verified(4, audit.head(session).digest)  # type: ignore[union-attr]
+
+
+def test_many_who_commit_at_once_make_one_chain(app: Flask, session: Session):
+    """Eight threads, each of twenty commits with up to three entries."""
+    with app.app_context():
+        engine = db.engine
+
+    def commit_twenty(who: int) -> None:
+        for turn in range(20):
+            with Session(engine) as own:
+                start_writing(own)
+                for part in range(1 + turn % 3):
+                    subject = Subject("application", f"{who}-{turn}-{part}")
+                    audit.note(own, Action.STAGE_CHANGED, at=NOW, subject=subject)
+                own.commit()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(commit_twenty, range(8)))
+    found = audit.verify(session, SECRETS)
+    assert (found.entries, found.broken) == (8 * (7 * 1 + 7 * 2 + 6 * 3), None)
+
+
+@pytest.mark.process
+def test_many_processes_make_one_chain(app: Flask, database_url: str, session: Session):
+    words = (sys.executable, "-c", WRITER, database_url, SECRETS[0])
+    writers = [subprocess.Popen(words, cwd=ROOT) for _ in range(3)]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+    found = audit.verify(session, SECRETS)
+    assert (found.entries, found.broken) == (3 * 40, None)
+
+
+WRITER = """
+import sys
+from datetime import datetime, UTC
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+from dashboard.audit_actions import Action
+from dashboard.database import keep_promises, start_writing
+from dashboard.services import audit
+
+engine = create_engine(sys.argv[1])
+keep_promises(engine)
+audit.keep_chain(engine, sys.argv[2:])
+for _ in range(40):
+    with Session(engine) as session:
+        start_writing(session)
+        audit.note(session, Action.EXPORTED, at=datetime.now(UTC))
+        session.commit()
+"""
+
+
+def test_whoever_holds_a_user_and_notes_something_waits_for_nobody_who_waits_for_them(
+    make_app: Callable[..., Flask], fresh_database_url: Callable[[], str]
+):
+    """PostgreSQL locks an entry's actor for its foreign key: after the end of the chain, that would be a deadlock."""
+    with make_app(fresh_database_url()).app_context():
+        session, engine = db.session(), db.engine
+        user_id = accounts.add_user(session, "ann@example.com", "correct horse battery", "hr_admin", now=NOW).id
+        session.commit()
+        with Session(engine) as holder, ThreadPoolExecutor(1) as thread:
+            holder.execute(select(User).where(User.id == user_id).with_for_update())
+            audit.note(holder, Action.ROLE_CHANGED, at=NOW, user_id=user_id)
+            waiting = thread.submit(_note_as, engine, user_id)
+            _until_somebody_waits(session)
+            holder.commit()
+            waiting.result(30)
+        assert audit.verify(session, SECRETS).entries == 2
+
+
+def _note_as(engine: Engine, user_id: int) -> None:
+    with Session(engine) as other:
+        audit.note(other, Action.EXPORTED, at=NOW, user_id=user_id)
+        other.commit()
+
+
+def _until_somebody_waits(session: Session) -> None:
+    for _ in range(1_000):
+        if session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")

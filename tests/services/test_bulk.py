@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from dashboard.inbox import Inbox
 from dashboard.models import Activity, Application, BulkAction, Outbound, StageChange, User
 from dashboard.models.outbound import State
+from dashboard.reach import EVERYTHING
 from dashboard.services import bulk, bulk_verbs, review, tagging, teamwork
 from dashboard.services.bulk import Selection
 from dashboard.services.bulk_verbs import Verb
@@ -41,11 +42,11 @@ def these(*applications: Application) -> Selection:
 def act(
     session: Session, chosen: Selection, what: Verb, user: User, token: str = "", rules: Rules = RULES
 ) -> BulkAction:
-    return do(session, bulk.act, chosen, what, by(user), rules, token=token)
+    return do(session, bulk.act, chosen, what, by(user), rules, EVERYTHING, token=token)
 
 
 def undo(session: Session, action: BulkAction, user: User) -> bool:
-    return do(session, bulk.undo, action, by(user, LATER), RULES)
+    return do(session, bulk.undo, action, by(user, LATER), RULES, EVERYTHING)
 
 
 def left(parts: Sequence[bulk.Left]) -> dict[str, list[str | None]]:
@@ -64,7 +65,7 @@ def test_many_are_moved_and_the_result_names_who_was_skipped_and_why(session: Se
     move(session, cleo, "offer")
     gone = Selection((*chosen.picked, bulk.Picked("nobody-has-this-id")))
     action = act(session, gone, verb(session, "stage", stage="hired"), rita)
-    result = bulk.result(session, action)
+    result = bulk.result(session, action, EVERYTHING)
     assert (result.words, result.done, action.missing) == ("Move to Hired: 1 done, 3 skipped.", 1, 1)
     assert left(result.skipped) == {
         "At Hired already": ["Bea"],
@@ -91,7 +92,7 @@ def test_what_will_be_done_and_sent_is_counted_before(session: Session):
     move(session, back, "new", rules=TELLS_BOTH)
     session.execute(update(Outbound).where(Outbound.application_id == back.id).values(state=State.SENT))
     chosen = these(*plain, twin, unclicked, hired, back)
-    shown = bulk.preview(session, chosen, verb(session, "stage", stage="hired"), TELLS_BOTH)
+    shown = bulk.preview(session, chosen, verb(session, "stage", stage="hired"), TELLS_BOTH, EVERYTHING)
     assert (shown.verb, shown.total) == ("Move to Hired", 7)
     assert shown.words == (
         "6 applications will be changed.",
@@ -111,7 +112,7 @@ def test_what_will_be_done_and_sent_is_counted_before(session: Session):
 def test_what_was_counted_is_what_is_sent(session: Session, rita: User):
     able, twin = add_applicant(session), add_applicant(session, tlr_sid=None)
     before = len(conversions(session))
-    shown = bulk.preview(session, these(able, twin), verb(session, "stage", stage="hired"), RULES)
+    shown = bulk.preview(session, these(able, twin), verb(session, "stage", stage="hired"), RULES, EVERYTHING)
     assert shown.words[1:] == ("1 conversion (event 2) is sent.", "1 conversion cannot be sent: no click id.")
     act(session, Selection.read(shown.picked), verb(session, "stage", stage="hired"), rita)
     states = [row.state for row in conversions(session)[before:]]
@@ -123,7 +124,7 @@ def test_what_is_taken_back_by_a_move_is_told_before(session: Session):
     for one in (waiting, sent):
         move(session, one, "hired")
     session.execute(update(Outbound).where(Outbound.application_id == sent.id).values(state=State.SENT))
-    shown = bulk.preview(session, these(waiting, sent), verb(session, "stage", stage="rejected"), RULES)
+    shown = bulk.preview(session, these(waiting, sent), verb(session, "stage", stage="rejected"), RULES, EVERYTHING)
     assert shown.words == (
         "2 applications will be changed.",
         "Nothing is sent to Talroo.",
@@ -136,10 +137,10 @@ def test_what_is_taken_back_by_a_move_is_told_before(session: Session):
 def test_talroo_hears_nothing_of_what_recruiters_do_among_themselves(session: Session, rita: User, name: str):
     ada = add_applicant(session)
     what = verb(session, name, tag="night", user=rita.public_id, rating="3")
-    shown = bulk.preview(session, these(ada), what, RULES)
+    shown = bulk.preview(session, these(ada), what, RULES, EVERYTHING)
     assert shown.words == ("1 application will be changed.", "Nothing is sent to Talroo.")
     act(session, these(ada), what, rita)
-    idle = bulk.preview(session, these(ada), what, RULES)
+    idle = bulk.preview(session, these(ada), what, RULES, EVERYTHING)
     assert idle.words[:2] == ("0 applications will be changed.", "1 application needs nothing: it is so already.")
 
 
@@ -174,7 +175,7 @@ def test_undo_puts_back_what_nobody_changed_since(
     assert (getattr(back, column) is None) == (was is None)
     assert column == "held_at" or getattr(back, column) == was
     assert getattr(session.get_one(Application, bea.id), column) == other[column]
-    assert left(bulk.result(session, action).kept) == {"Somebody changed it since": ["Bea"]}
+    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Somebody changed it since": ["Bea"]}
 
 
 def test_undo_of_a_move_puts_everybody_where_they_were_with_reason_and_first_day(session: Session, rita: User):
@@ -183,12 +184,12 @@ def test_undo_of_a_move_puts_everybody_where_they_were_with_reason_and_first_day
     move(session, bea, "hired", start_date="2026-12-01")
     action = act(session, these(ada, bea, cleo), verb(session, "stage", stage="interview"), rita)
     move(session, cleo, "offer")
-    assert bulk.result(session, action).can_be_undone
+    assert bulk.result(session, action, EVERYTHING).can_be_undone
     assert undo(session, action, rita)
     assert values(session, Application.stage) == ["rejected", "hired", "offer"]
     assert values(session, Application.start_date) == [None, "2026-12-01", None]
     assert told(session, ada)[0] == "Interview → Rejected: Withdrew"
-    result = bulk.result(session, action)
+    result = bulk.result(session, action, EVERYTHING)
     assert not result.can_be_undone
     assert left(result.kept) == {"Somebody changed it since; it is at Offer now": ["Cleo"]}
 
@@ -210,7 +211,7 @@ def test_undo_takes_a_tag_off_those_that_got_it(session: Session, rita: User):
     do(session, tagging.untag, [lost.id], night, by(rita))
     undo(session, action, rita)
     assert [tags_of(session, one.id) for one in (had, got, lost)] == [["night"], [], []]
-    assert left(bulk.result(session, action).kept) == {"Does not have the tag": ["Cleo"]}
+    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Does not have the tag": ["Cleo"]}
     action = act(session, these(had, got), verb(session, "untag", tag="night"), rita)
     undo(session, action, rita)
     assert [tags_of(session, one.id) for one in (had, got)] == [["night"], []]
@@ -229,7 +230,7 @@ def test_what_stays_is_noted_once_for_each_reason(engine: Engine, session: Sessi
     undo(session, action, rita)
     event.remove(engine, "before_cursor_execute", note)
     assert len([statement for statement in noted if statement.startswith("UPDATE bulk_item")]) == 1
-    assert [part.number for part in bulk.result(session, action).kept] == [3]
+    assert [part.number for part in bulk.result(session, action, EVERYTHING).kept] == [3]
 
 
 def test_a_confirmation_sent_twice_is_one_action_and_undo_pressed_twice_one_undo(session: Session, rita: User):
@@ -247,11 +248,11 @@ def test_two_who_confirm_or_undo_at_the_same_moment_do_it_once(engine: Engine, s
 
     def confirm() -> None:
         with Session(engine) as own:
-            do(own, bulk.act, Selection.read(ids), bulk_verbs.Hold(), by(user), RULES, token="one")
+            do(own, bulk.act, Selection.read(ids), bulk_verbs.Hold(), by(user), RULES, EVERYTHING, token="one")
 
     def take_back() -> None:
         with Session(engine) as own:
-            do(own, bulk.undo, own.scalars(select(BulkAction)).one(), by(user), RULES)
+            do(own, bulk.undo, own.scalars(select(BulkAction)).one(), by(user), RULES, EVERYTHING)
 
     all_at_once(confirm, confirm)
     session.rollback()
@@ -271,7 +272,7 @@ def test_only_whoever_did_it_finds_it_to_take_it_back(session: Session, rita: Us
 def test_all_that_match_are_chosen_as_the_list_shows_them(session: Session, rita: User):
     everybody = [add_applicant(session, inbox_no=number) for number in range(1, 4)]
     add_applicant(session, completed=False)
-    shown = bulk.preview(session, Selection(asked=Inbox()), bulk_verbs.Hold(), RULES)
+    shown = bulk.preview(session, Selection(asked=Inbox()), bulk_verbs.Hold(), RULES, EVERYTHING)
     assert {one.partition(":")[0] for one in shown.picked} == {one.public_id for one in everybody}
     late = add_applicant(session, inbox_no=4)
     act(session, Selection.read(shown.picked), bulk_verbs.Hold(), rita)
@@ -283,7 +284,7 @@ def test_more_than_an_action_takes_is_said_and_left_alone(session: Session, monk
     monkeypatch.setattr(bulk, "MOST", 2)
     everybody = [add_applicant(session, inbox_no=number) for number in range(1, 4)]
     for chosen in (Selection(asked=Inbox()), these(*everybody)):
-        shown = bulk.preview(session, chosen, bulk_verbs.Hold(), RULES)
+        shown = bulk.preview(session, chosen, bulk_verbs.Hold(), RULES, EVERYTHING)
         assert shown.total == len(shown.picked) == 2
         assert shown.words[:2] == (
             "2 applications will be changed.",
@@ -294,7 +295,7 @@ def test_more_than_an_action_takes_is_said_and_left_alone(session: Session, monk
 def test_somebody_who_is_not_finished_is_nobodys_to_decide_on(session: Session, rita: User):
     started = add_applicant(session, completed=False)
     action = act(session, these(started), bulk_verbs.Hold(), rita)
-    assert (bulk.result(session, action).done, action.missing) == (0, 1)
+    assert (bulk.result(session, action, EVERYTHING).done, action.missing) == (0, 1)
 
 
 def test_one_picked_twice_is_chosen_once():
@@ -357,4 +358,4 @@ def test_a_token_is_its_users_and_for_what_it_was_made_alone(session: Session, r
             act(session, chosen, what, rita, token="made with the form")
     hers = act(session, these(bea), bulk_verbs.Hold(), dana, token="made with the form")
     assert hers.user_id == dana.id
-    assert bulk.result(session, hers).done == 1
+    assert bulk.result(session, hers, EVERYTHING).done == 1

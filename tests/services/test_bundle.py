@@ -155,7 +155,7 @@ def test_no_cell_of_the_answers_is_a_formula(session: Session, store: LocalFiles
 
 def test_many_long_choices_are_cut_to_what_a_cell_holds():
     question = Question("q", "select", "Why?", False, State.ANSWERED, answers=(Answer("x" * 19_000),) * 2)
-    ((_, answer, _),) = bundle._said(AnswerSheet((question,)))
+    ((_, answer, _),) = bundle.said(AnswerSheet((question,)))
     assert len(answer) == bundle.MAX_ANSWER
 
 

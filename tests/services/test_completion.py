@@ -12,6 +12,7 @@ from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Application, Delivery, FollowUp, JobFollowUp, Outbound, StageChange
 from dashboard.models.outbound import Channel, State
+from dashboard.reach import EVERYTHING
 from dashboard.services import intake, reading
 from dashboard.services.intake import Arrival
 from dashboard.talroo.questions import CURRENT
@@ -416,8 +417,8 @@ def test_the_history_of_both_tells_how_it_was_recognised(session, deliver):
     deliver(sharing("click"))
     found = follow_up(session)
     words = "Completed: recovered after message 1, recognised by the same click"
-    assert words in [entry.text for entry in reading.timeline(session, found.application)]
-    theirs = [(entry.text, entry.other) for entry in reading.timeline(session, found.completed_by)]
+    assert words in [entry.text for entry in reading.timeline(session, found.application, EVERYTHING)]
+    theirs = [(entry.text, entry.other) for entry in reading.timeline(session, found.completed_by, EVERYTHING)]
     told = "Had started earlier and came back after message 1 (matched by the same click)"
     assert (told, found.application.public_id) in theirs
 
@@ -426,7 +427,7 @@ def test_who_began_again_after_applying_did_not_come_back(session, deliver):
     deliver(completed())
     deliver(started(started_at=(utcnow() + timedelta(hours=1)).isoformat(), **AGAIN))
     found = follow_up(session)
-    first = reading.timeline(session, found.completed_by)[0]
+    first = reading.timeline(session, found.completed_by, EVERYTHING)[0]
     assert (first.text, first.at) == (
         "Started again after applying (matched by the same e-mail address and job)",
         found.since,
@@ -439,20 +440,20 @@ def test_the_history_tells_when_they_asked_for_no_more_reminders(session, delive
     found = follow_up(session)
     found.messages, found.opted_out_at = messages, utcnow() + timedelta(minutes=1)
     session.commit()
-    newest = reading.timeline(session, found.application)[0]
+    newest = reading.timeline(session, found.application, EVERYTHING)[0]
     assert (newest.text, newest.at) == (f"Asked for no more reminders{after}", found.opted_out_at)
     told = StageChange(application_id=found.application_id, from_stage="new", to_stage="new", note="They called.")
     told.at = found.opted_out_at
     session.add(told)
     session.commit()
-    newest = reading.timeline(session, found.application)[0]
+    newest = reading.timeline(session, found.application, EVERYTHING)[0]
     assert (newest.text, newest.note) == (told.text, "They called.")
 
 
 def test_the_history_says_nothing_of_what_everybody_does(session, deliver):
     deliver(started())
     deliver(completed("begun"))
-    told = [entry.text for entry in reading.timeline(session, follow_up(session).application)]
+    told = [entry.text for entry in reading.timeline(session, follow_up(session).application, EVERYTHING)]
     assert told == ["Application received", "Started, not yet submitted"]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from dashboard import search
 from dashboard.inbox import Inbox, inbox_page
 from dashboard.models import Application, User
+from dashboard.reach import EVERYTHING
 from dashboard.services import bulk, bulk_verbs, tagging, teamwork
 from dashboard.services.bulk import Selection
 from tests.colleagues import by, do
@@ -51,9 +52,11 @@ def test_who_is_assigned_held_or_tagged_is_found_so_at_once(session: Session, ad
 
 def test_all_that_a_filter_finds_are_chosen_and_found_again_after_undo(session: Session, ada: Application, rita: User):
     do(session, tagging.tag, [ada.id], "night", by(rita))
-    shown = bulk.preview(session, Selection(asked=Inbox(tag="night")), bulk_verbs.Hold(), RULES)
+    shown = bulk.preview(session, Selection(asked=Inbox(tag="night")), bulk_verbs.Hold(), RULES, EVERYTHING)
     assert [one.partition(":")[0] for one in shown.picked] == [ada.public_id]
-    action = do(session, bulk.act, Selection.read(shown.picked), bulk_verbs.Hold(), by(rita), RULES, token="")
+    action = do(
+        session, bulk.act, Selection.read(shown.picked), bulk_verbs.Hold(), by(rita), RULES, EVERYTHING, token=""
+    )
     assert found(session, tab="held") == ["Ada"]
-    do(session, bulk.undo, action, by(rita), RULES)
+    do(session, bulk.undo, action, by(rita), RULES, EVERYTHING)
     assert found(session, tab="held") == []

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from dashboard import search
 from dashboard.models import Application, Attachment, StoredFile
+from dashboard.reach import EVERYTHING
 from dashboard.services import likeness, people
 from tests.colleagues import by, do
 from tests.outbox_fixtures import NOON, add_applicant
@@ -37,7 +38,7 @@ def attach(session: Session, application: Application, sha256: str, question: st
 
 def suggested(session: Session, application: Application) -> dict[str, str]:
     session.rollback()
-    found = likeness.likely(session, people.person(session, application))
+    found = likeness.likely(session, people.person(session, application, EVERYTHING), EVERYTHING)
     return {suggestion.application.name: suggestion.why for suggestion in found}
 
 
@@ -68,7 +69,7 @@ def test_what_is_alike_is_told_beside_the_one_it_resembles(session: Session):
     for one in (old, other):
         attach(session, one, "a" * 64)
     attach(session, other, "b" * 64)
-    (suggestion,) = likeness.likely(session, people.person(session, new))
+    (suggestion,) = likeness.likely(session, people.person(session, new, EVERYTHING), EVERYTHING)
     assert (suggestion.application, suggestion.beside) == (other, old)
     assert suggestion.alike == {"name", "city", "email", "phone", "resume"}
     assert suggestion.resumes == ("a" * 64, "a" * 64)
@@ -81,8 +82,8 @@ def test_of_one_who_applied_often_only_one_application_is_suggested(session: Ses
     ada = applicant(session, "Ada", "Quill", email_key="ada@one.example")
     for _ in range(3):
         applicant(session, "Ada", "Quil", email_key="ada@two.example")
-    (suggestion,) = likeness.likely(session, people.person(session, ada))
-    assert do(session, people.tell_apart, ada, suggestion.application, by(None))
+    (suggestion,) = likeness.likely(session, people.person(session, ada, EVERYTHING), EVERYTHING)
+    assert do(session, people.tell_apart, ada, suggestion.application, by(None), EVERYTHING)
     assert suggested(session, ada) == {}
 
 
@@ -103,7 +104,7 @@ def test_who_was_judged_already_or_is_the_person_anyway_is_not_suggested(session
     do(session, people.link, ada.id, linked.id, by(None))
     do(session, people.link, ada.id, parted.id, by(None))
     assert suggested(session, ada) == {}
-    do(session, people.part, parted, people.person(session, ada).ids, by(None))
+    do(session, people.part, parted, people.person(session, ada, EVERYTHING).ids, by(None))
     assert suggested(session, ada) == {}
 
 
@@ -111,7 +112,7 @@ def test_few_are_suggested_and_those_without_name_or_city_get_no_guess(session: 
     ada, nobody = applicant(session, "Ada", "Quill"), applicant(session, "", "")
     for _ in range(likeness.SUGGESTED + 3):
         applicant(session, "Ada", "Quill")
-    assert len(likeness.likely(session, people.person(session, ada))) == likeness.SUGGESTED
+    assert len(likeness.likely(session, people.person(session, ada, EVERYTHING), EVERYTHING)) == likeness.SUGGESTED
     assert suggested(session, nobody) == {}
 
 

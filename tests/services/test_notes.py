@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.models import Mention, Note, User
+from dashboard.reach import EVERYTHING
 from dashboard.services import notes, reading
 from dashboard.services.review import BadChange
 from tests.colleagues import by, do, told
@@ -22,7 +23,7 @@ def only_note(session: Session) -> Note:
 
 def unread(session: Session, user: User) -> list[str]:
     session.rollback()
-    return [note.body for note in notes.unread_mentions(session, user.id)]
+    return [note.body for note in notes.unread_mentions(session, user.id, EVERYTHING)]
 
 
 def test_notes_and_moves_are_one_timeline_with_who_when_and_from_where(session: Session):
@@ -30,7 +31,7 @@ def test_notes_and_moves_are_one_timeline_with_who_when_and_from_where(session: 
     do(session, notes.write, [ada.id], "Called, no answer.", by(rita))
     move(session, ada, "contacted", user=rita, note="Reached her.", at=NOON + timedelta(hours=1))
     do(session, notes.write, [ada.id], "Wants the night shift.", by(rita, NOON + timedelta(hours=2)))
-    entries = reading.timeline(session, ada)
+    entries = reading.timeline(session, ada, EVERYTHING)
     assert [(entry.text, entry.note) for entry in entries] == [
         ("Note", "Wants the night shift."),
         ("New → Contacted", "Reached her."),
@@ -46,7 +47,7 @@ def test_whoever_is_named_is_told_until_they_have_read_it(session: Session):
     do(session, notes.write, [bea.id], "And him, @dana@example.com.", by(rita))
     assert written.told == ("dana@example.com",)
     assert unread(session, dana) == ["And him, @dana@example.com.", "@dana, can you call her?"]
-    assert notes.unread_mentions(session, dana.id)[0].application.name == "Bea Quill"
+    assert notes.unread_mentions(session, dana.id, EVERYTHING)[0].application.name == "Bea Quill"
     assert do(session, notes.read_mentions, dana.id, ada.id, NOON) == 1
     assert do(session, notes.read_mentions, dana.id, ada.id, NOON) == 0
     assert unread(session, dana) == ["And him, @dana@example.com."]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
 from dashboard.models import Application, Outbound, StageChange
+from dashboard.reach import EVERYTHING
 from dashboard.services import reading, review, teamwork
 from dashboard.services.review import BadChange, Change, Wanted
 from dashboard.stages import Stage, still_true
@@ -43,7 +44,7 @@ def test_any_stage_can_follow_any_other_and_the_timeline_tells_every_step(sessio
 def test_the_timeline_says_who_when_from_where_and_why(session: Session):
     application = add_applicant(session)
     move(session, application, "rejected", user=add_recruiter(session), reason="no_show", note="Twice.")
-    newest = reading.timeline(session, application)[0]
+    newest = reading.timeline(session, application, EVERYTHING)[0]
     assert (newest.at, newest.actor) == (NOON, "rita@example.com from 192.0.2.7")
     assert (newest.text, newest.note) == ("New → Rejected: Did not come to the interview", "Twice.")
 
@@ -115,7 +116,7 @@ def test_a_hire_may_carry_a_first_day_and_nothing_else_does(session: Session):
     application = add_applicant(session)
     move(session, application, "hired", start_date="2026-12-01")
     assert session.get_one(Application, application.id).start_date == "2026-12-01"
-    assert ", first day of work 1 Dec 2026" in reading.timeline(session, application)[0].text
+    assert ", first day of work 1 Dec 2026" in reading.timeline(session, application, EVERYTHING)[0].text
 
 
 def test_the_first_day_of_a_hire_taken_back_is_offered_again_and_a_new_one_replaces_it(session: Session):
@@ -138,7 +139,7 @@ def test_the_history_tells_what_talroo_was_told_and_what_it_was_not(session: Ses
     }
     for event, values in stood.items():
         session.execute(update(Outbound).where(Outbound.event == event).values(**values))
-    told = reading.timeline(session, application, now=NOON - timedelta(hours=1))
+    told = reading.timeline(session, application, EVERYTHING, now=NOON - timedelta(hours=1))
     assert [(entry.text, entry.actor) for entry in told if "Talroo" in entry.text] == [
         ("Talroo told: conversion event 2", "status 200"),
         ("Talroo not told: disposition “hired” (parked)", ""),

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, User
+from dashboard.reach import EVERYTHING
 from dashboard.services import activity, reading, teamwork
 from dashboard.services.review import BadChange
 from tests.colleagues import by, do, told
@@ -21,7 +22,7 @@ def test_a_rating_is_given_changed_and_taken_away_and_the_timeline_tells_each(se
         assert do(session, teamwork.rate, [ada.id], rating, by(rita)).changed == (ada.id,)
         assert session.get_one(Application, ada.id).rating == rating
     assert told(session, ada) == ["Rating 4 → none", "Rating 2 → 4", "Rating none → 2"]
-    newest = reading.timeline(session, ada)[0]
+    newest = reading.timeline(session, ada, EVERYTHING)[0]
     assert (newest.at, newest.actor) == (NOON, "rita@example.com from 192.0.2.7")
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import event, text
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, User
+from dashboard.reach import EVERYTHING
 from dashboard.sandbox.material import many
 from dashboard.services import likeness, morning, notes, people, reading, seeding, tagging, teamwork, viewing, views
 from tests.colleagues import by, do
@@ -93,16 +94,16 @@ def asked(session) -> dict[str, tuple[int, Callable[[], Any]]]:
     rita = session.query(User).one()
     one = session.query(Application).order_by(Application.id).first()
     page = [number for (number,) in session.query(Application.id).limit(50)]
-    person = people.person(session, one)
+    person = people.person(session, one, EVERYTHING)
     now = utcnow()
     return {
-        "the timeline": (1, lambda: reading.timeline(session, one)),
-        "the person": (2, lambda: people.person(session, one)),
-        "who is likely": (2, lambda: likeness.likely(session, person)),
+        "the timeline": (1, lambda: reading.timeline(session, one, EVERYTHING)),
+        "the person": (2, lambda: people.person(session, one, EVERYTHING)),
+        "who is likely": (2, lambda: likeness.likely(session, person, EVERYTHING)),
         "who looks": (1, lambda: viewing.who_is_looking(session, one.id, now)),
         "unread": (1, lambda: viewing.unread(session, rita.id, page)),
         "tags to choose": (1, lambda: tagging.choices(session)),
-        "mentions": (1, lambda: notes.unread_mentions(session, rita.id)),
+        "mentions": (1, lambda: notes.unread_mentions(session, rita.id, EVERYTHING)),
         "views": (1, lambda: views.views_for(session, rita.id)),
         "the morning": (
             4,
@@ -123,5 +124,5 @@ def test_a_person_is_not_sought_among_everybody(session):
     """An index that holds everybody in order answers too, by walking nearly every application there is."""
     one = session.query(Application).order_by(Application.id).first()
     in_order = r"SCAN application|Index Scan Backward|Index Scan using ix_application_tab"
-    for _, told in plans(session, lambda: people.person(session, one)):
+    for _, told in plans(session, lambda: people.person(session, one, EVERYTHING)):
         assert not re.search(in_order, told), told

@@ -30,17 +30,26 @@ MAY = {
     "reminder_templates": {"hr_admin"},
     "follow_up_jobs": {"hr_admin"},
     "stops": {"hr_admin"},
+    "privacy": {"hr_admin"},
     "integration": {"hr_admin", "it_admin"},
+    "audit": {"hr_admin", "it_admin"},
+    "users": {"hr_admin", "it_admin"},
     "rehearsal": {"hr_admin", "it_admin"},
     "deliveries": {"hr_admin", "it_admin"},
     "deliveries.body": {"hr_admin"},
+    "scope": {"hr_admin", "it_admin"},
     "home": set(ROLES),
     "session.logout": set(ROLES),
     "settings": set(ROLES),
+    "second_factor": set(ROLES),
+    "second_factor.reset": {"hr_admin", "it_admin"},
+    "me": set(ROLES),
 }
 PUBLIC_ADDRESSES = {
     *("static", "receiving.receive", "clicks.land", "clicks.convert", "session.login", "session.sign_in"),
+    *("code.ask", "code.give", "oidc.go", "oidc.back"),
     *("unsubscribe.show", "unsubscribe.opt_out"),
+    *("access.show", "access.choose", "access.set_up", "access.begin", "access.forgot", "access.ask"),
     *("health.healthz", "health.readyz", "health.prometheus"),
 }
 

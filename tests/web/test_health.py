@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 
 from dashboard import schema, worker
+from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import public_id
 from dashboard.extensions import db
-from dashboard.models import Outbound, SyncRun
+from dashboard.models import Alert, Outbound, Refusal, SyncRun
+from dashboard.services import audit
 from tests.factories import event, file_object
 
 AWAY = {"REMOTE_ADDR": "203.0.113.9"}
@@ -94,7 +96,7 @@ def test_the_figures_count_what_there_is(app, client, deliver):
         worker.beat(lambda: db.session(), "one", now=now - timedelta(seconds=40))
     answer = client.get("/metrics")
     assert answer.content_type.startswith("text/plain")
-    found = values(answer.text)
+    found = {name: value for name, value in values(answer.text).items() if "_duration_" not in name}
     assert 39 < found.pop("dashboard_worker_beat_age_seconds") < 50
     assert found == {
         'dashboard_deliveries{status="accepted"}': 2,
@@ -104,7 +106,53 @@ def test_the_figures_count_what_there_is(app, client, deliver):
         'dashboard_outbox{channel="conversion",state="sent"}': 2,
         "dashboard_files_unread": 1,
         "dashboard_applications_unindexed": 2,
+        "dashboard_audit_entries_total": 0,
+        'dashboard_http_requests_total{endpoint="receiving.receive",method="POST",status="200"}': 3,
     }
+
+
+def test_what_is_due_and_waits_and_what_is_wrong_is_told(app, client):
+    with app.app_context():
+        now = utcnow()
+        for channel, minutes in (("conversion", -5), ("conversion", -9), ("reminder", 5)):
+            due = now + timedelta(minutes=minutes)
+            told = {"event": "2", "event_time": now, "created_at": now, "state": "waiting", "due_at": due}
+            db.session.add(Outbound(channel=channel, business_key=public_id(), **told))
+        for hours, count in ((1, 3), (2, 4), (30, 9)):
+            at = now - timedelta(hours=hours)
+            told = {"hour": at, "remote_addr": "192.0.2.7", "first_at": at, "last_at": at}
+            db.session.add(Refusal(reason="mismatch", count=count, **told))
+        db.session.add_all([Alert(kind="silent", began_at=now), Alert(kind="parked", began_at=now, ended_at=now)])
+        audit.note(db.session(), Action.SIGNED_IN, at=now)
+        db.session.commit()
+    found = values(client.get("/metrics").text)
+    assert 9 * 60 <= found.pop('dashboard_outbox_oldest_due_seconds{channel="conversion"}') < 9 * 60 + 60
+    assert not [name for name in found if name.startswith("dashboard_outbox_oldest")]
+    assert found['dashboard_refusals_last_day{reason="mismatch"}'] == 7
+    assert {name: value for name, value in found.items() if "alerts" in name} == {
+        'dashboard_alerts_open{kind="silent"}': 1
+    }
+    assert found["dashboard_audit_entries_total"] == 1
+
+
+def test_requests_and_deliveries_are_counted_and_timed(client, deliver):
+    deliver(event())
+    deliver({"id": "odd", "type": "platform:Job:closed:v1", "data": {}})
+    for path in ("/login", "/login", "/nowhere", "/applications/somebody"):
+        client.get(path)
+    found = values(client.get("/metrics").text)
+    counted = {name: value for name, value in found.items() if name.startswith("dashboard_http_requests_total")}
+    assert counted == {
+        'dashboard_http_requests_total{endpoint="receiving.receive",method="POST",status="200"}': 2,
+        'dashboard_http_requests_total{endpoint="session.login",method="GET",status="200"}': 2,
+        'dashboard_http_requests_total{endpoint="none",method="GET",status="404"}': 1,
+        'dashboard_http_requests_total{endpoint="applications.show",method="GET",status="302"}': 1,
+    }
+    assert found['dashboard_http_request_duration_seconds_count{endpoint="session.login"}'] == 2
+    assert found['dashboard_http_request_duration_seconds_bucket{endpoint="session.login",le="+Inf"}'] == 2
+    assert found['dashboard_delivery_duration_seconds_count{status="accepted"}'] == 1
+    assert found['dashboard_delivery_duration_seconds_count{status="kept"}'] == 1
+    assert 0 < found['dashboard_delivery_duration_seconds_sum{status="accepted"}'] < 60
 
 
 def test_without_any_worker_its_age_is_absent_rather_than_nought(client):

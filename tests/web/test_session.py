@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import LoginSession, User
+from dashboard.models import AuditEntry, LoginSession, User
+from dashboard.models.user import NO_PASSWORD
 from dashboard.services import accounts, throttle
 from dashboard.web import session as session_screen
 from tests.application import PASSWORD
@@ -46,6 +47,21 @@ def change_sessions(app, **values):
     with app.app_context():
         db.session.execute(update(LoginSession).values(**values))
         db.session.commit()
+
+
+def change_users(app, **values):
+    with app.app_context():
+        db.session.execute(update(User).values(**values))
+        db.session.commit()
+
+
+def noted(app):
+    """What the audit log has, in order: what, who did it, whom it is about, how, and from where."""
+    with app.app_context():
+        user = db.session.scalars(select(User)).one()
+        who = {user.id: "ada", user.public_id: "ada", None: None}
+        entries = db.session.scalars(select(AuditEntry).order_by(AuditEntry.number)).all()
+        return [(e.action, who[e.actor_id], who[e.subject_id], e.details, e.remote_addr) for e in entries]
 
 
 @pytest.mark.parametrize("email", [EMAIL, " ADA@Example.com "])
@@ -84,7 +100,7 @@ def test_anything_else_does_not_and_the_answer_never_tells_why(log_in, email, pa
     assert client.get("/applications").status_code == 302
 
 
-def test_an_unknown_address_costs_as_much_as_a_wrong_password(app, user, monkeypatch):
+def test_an_unknown_address_and_one_without_a_password_cost_as_much_as_a_wrong_password(app, user, monkeypatch):
     checked = []
     hasher = accounts._hasher
 
@@ -97,7 +113,10 @@ def test_an_unknown_address_costs_as_much_as_a_wrong_password(app, user, monkeyp
     with app.app_context():
         for email in (EMAIL, "nobody@example.com"):
             assert accounts.authenticate(db.session(), email, "wrong") is None
-    assert checked == ["$argon2id$v=19$m=19456,t=2,p=1$"] * 2
+        db.session.execute(update(User).values(password_hash=NO_PASSWORD))
+        for password in ("wrong", NO_PASSWORD, ""):
+            assert accounts.authenticate(db.session(), EMAIL, password) is None
+    assert checked == ["$argon2id$v=19$m=19456,t=2,p=1$"] * 5
 
 
 def test_a_user_who_was_switched_off_cannot_sign_in_and_is_out_at_once(app, log_in):
@@ -107,6 +126,21 @@ def test_a_user_who_was_switched_off_cannot_sign_in_and_is_out_at_once(app, log_
         db.session.commit()
     assert client.get("/applications").status_code == 302
     assert log_in()[1].status_code == 401
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"password_changed_at": utcnow() + timedelta(hours=1)}])
+def test_whoever_lost_their_access_while_their_password_was_checked_is_not_let_in(app, log_in, monkeypatch, change):
+    authenticate = accounts.authenticate
+
+    def slowly(session, email, password):
+        found = authenticate(session, email, password)
+        change_users(app, **change)
+        return found
+
+    monkeypatch.setattr(accounts, "authenticate", slowly)
+    client, answer = log_in()
+    assert answer.status_code == 401
+    assert client.get("/applications").status_code == 302
 
 
 # --- throttling ---------------------------------------------------------------------------------------------------
@@ -205,6 +239,21 @@ def test_many_tries_at_the_same_moment_do_not_all_pass(app, user):
         engine = db.engine
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(attempt, range(3 * throttle.TRIES_HERE))) == throttle.TRIES_HERE
+
+
+def test_coming_and_going_and_failing_to_is_noted_without_what_was_typed(app, log_in):
+    log_in(password="wrong")
+    log_in(email="nobody@example.com")
+    client, _ = log_in()
+    token = re.search(r'csrf_token" value="([^"]+)', client.get("/applications").text)[1]
+    client.post("/logout", data={"csrf_token": token})
+    here = "198.51.100.7"
+    assert noted(app) == [
+        ("sign_in_failed", None, "ada", "{}", here),
+        ("sign_in_failed", None, None, "{}", here),
+        ("signed_in", "ada", None, '{"how":"password"}', here),
+        ("signed_out", "ada", None, "{}", here),
+    ]
 
 
 # --- sessions -----------------------------------------------------------------------------------------------------

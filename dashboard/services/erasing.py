@@ -1,0 +1,461 @@
+"""Erasing people: one transaction takes everything that is stored of them; what is left are counts and tombstones.
+
+The ledger keeps its rows without saying whom they were about, so that its sums stay true. What a transaction cannot
+overwrite (files, pages of the database, the log beside it) is cleaned afterwards by `cleaning`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, delete, exists, func, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from dashboard import search
+from dashboard.audit_actions import Action
+from dashboard.database import Base, public_id, start_writing, table_of
+from dashboard.models import (
+    Activity,
+    Application,
+    ApplicationTag,
+    Attachment,
+    Attempt,
+    BulkAction,
+    BulkItem,
+    Click,
+    Delivery,
+    Erasure,
+    Facet,
+    FollowUp,
+    Hold,
+    Mention,
+    Note,
+    Outbound,
+    PersonLink,
+    Reminder,
+    SavedView,
+    Seen,
+    StageChange,
+    StoredFile,
+    Tag,
+)
+from dashboard.models.delivery import BLANK
+from dashboard.models.outbound import ERASED, Channel, State
+from dashboard.services import audit, holding, indexing, intake, reading, tombstones
+from dashboard.services.audit import Subject
+from dashboard.services.tombstones import Kind
+from dashboard.stages import Stage
+
+ERASED_WORDS: Final = "The person was erased before it was sent."
+SHORTEST_SIGN: Final = 6
+"""Shorter ids are in everybody's text."""
+
+
+class Cause(StrEnum):
+    REQUEST = "request"
+    RETENTION = "retention"
+    RESTRICTION = "restriction"
+    RESTORE = "restore"
+    TEST = "test"
+
+
+REASONS: Final = {
+    "asked": "They asked to be erased",
+    "withdrew": "They withdrew their consent",
+    "mistake": "It should not have come here",
+    "no-need": "It is not needed any more",
+    "test": "It was only a test",
+}
+"""Why a person erases somebody. No free words: they could name the person."""
+
+
+class CannotErase(Exception):
+    """Nothing was erased; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who erases, why, from where and when. `reason`: one of `REASONS`, or the cause again."""
+
+    cause: Cause
+    reason: str
+    at: datetime
+    user_id: int | None = None
+    remote_addr: str | None = None
+
+    @property
+    def is_of_the_whole_person(self) -> bool:
+        """Retention takes old applications of people who may be applying at this moment."""
+        return self.cause in (Cause.REQUEST, Cause.RESTRICTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that is stored of some applications and of nobody else."""
+
+    applications: Sequence[Application]
+    deliveries: Sequence[Delivery]
+    outbounds: Sequence[Outbound]
+    files: frozenset[str]
+    """SHA-256 of contents that nobody else refers to."""
+    clicks: frozenset[str]
+    """Click ids that nobody else came by."""
+    views: Sequence[SavedView]
+    counts: Mapping[str, int]
+    """How many of what, by the names of `WORDS`."""
+
+    @property
+    def ids(self) -> list[int]:
+        return [one.id for one in self.applications]
+
+
+WORDS: Final = {
+    "applications": ("application", "applications"),
+    "deliveries": ("delivery: what Talroo sent", "deliveries: what Talroo sent"),
+    "files": ("file", "files"),
+    "notes": ("note", "notes"),
+    "moves": ("step of a history", "steps of histories"),
+    "activities": ("rating, tag or other thing done", "ratings, tags and other things done"),
+    "messages": ("message to them", "messages to them"),
+    "clicks": ("click", "clicks"),
+    "views": ("saved view that searches for them", "saved views that search for them"),
+}
+"""What goes, in words: one and many."""
+
+
+def preview(session: Session, applications: Sequence[Application]) -> Found:
+    """What would go with these applications. Changes nothing."""
+    return _gather(session, applications, lock=False)
+
+
+def erase(session: Session, public_ids: Iterable[str], by: By) -> Erasure:
+    """Erase these applications and all that is stored of them. The caller has begun to write, and commits.
+
+    It must be the first thing its transaction does. Raises `CannotErase`.
+    """
+    tombstones.close_the_door(session)
+    wanted = select(Application).where(Application.public_id.in_(list(public_ids))).order_by(Application.id)
+    locked = wanted.with_for_update(of=Application).execution_options(populate_existing=True)
+    applications = session.scalars(locked).all()
+    if not applications:
+        raise CannotErase("Nothing of them is here any more.")
+    _refuse_if_kept(session, applications, by)
+    found = _gather(session, applications, lock=True)
+    if any(row.state == State.SENDING for row in found.outbounds):
+        raise CannotErase("Something about them is being sent at this moment. Try again in a minute.")
+    tombstones.bury(session, _known_by(session, found, by), at=by.at)
+    _take(session, found)
+    return _noted(session, found, by)
+
+
+def _refuse_if_kept(session: Session, applications: Sequence[Application], by: By) -> None:
+    if by.cause == Cause.RESTORE:
+        return  # it was decided before, when nothing kept them
+    why = holding.why_kept(session, [one.id for one in applications], by.at)
+    if why:
+        raise CannotErase(why)
+
+
+def _noted(session: Session, found: Found, by: By) -> Erasure:
+    erasure = Erasure(
+        at=by.at,
+        user_id=by.user_id,
+        cause=by.cause.value,
+        reason=by.reason,
+        counts=dict(found.counts),
+        files=sorted(found.files),
+    )
+    session.add(erasure)
+    session.flush()
+    audit.note(
+        session,
+        Action.ERASED,
+        at=by.at,
+        user_id=by.user_id,
+        remote_addr=by.remote_addr,
+        subject=Subject("erasure", erasure.public_id),
+        cause=by.cause.value,
+        reason=by.reason,
+        applications=[one.public_id for one in found.applications],
+    )
+    return erasure
+
+
+# --- what there is --------------------------------------------------------------------------------------------------
+
+
+def _gather(session: Session, applications: Sequence[Application], *, lock: bool) -> Found:
+    ids = [one.id for one in applications]
+    deliveries = session.scalars(select(Delivery).where(_is_about(session, applications))).all()
+    clicks = _own_clicks(session, applications)
+    outbounds = select(Outbound).where(
+        or_(Outbound.application_id.in_(ids), Outbound.application_id.is_(None) & Outbound.tlr_sid.in_(clicks))
+    )
+    if lock:
+        outbounds = outbounds.order_by(Outbound.id).with_for_update(of=Outbound)
+    found = Found(
+        applications=applications,
+        deliveries=deliveries,
+        outbounds=session.scalars(outbounds.execution_options(populate_existing=lock)).all(),
+        files=_own_files(session, ids, deliveries),
+        clicks=clicks,
+        views=_views_of(session, applications),
+        counts={},
+    )
+    counted = _counted(session, found)
+    return Found(**{name: getattr(found, name) for name in Found.__slots__} | {"counts": counted})
+
+
+def _counted(session: Session, found: Found) -> dict[str, int]:
+    ids = found.ids
+    stored = {"notes": Note, "moves": StageChange, "activities": Activity, "messages": Reminder}
+    counts = {"applications": len(ids), "deliveries": len(found.deliveries), "files": len(found.files)}
+    counts |= {name: _how_many(session, model, ids) for name, model in stored.items()}
+    counts |= {"clicks": session.scalar(select(func.count()).where(Click.tlr_sid.in_(found.clicks))) or 0}
+    counts |= {"views": len(found.views), "hires": sum(one.stage == Stage.HIRED for one in found.applications)}
+    return counts | {f"{channel}s": sum(row.channel == channel for row in found.outbounds) for channel in _REPORTS}
+
+
+_REPORTS: Final = (Channel.CONVERSION, Channel.DISPOSITION)
+
+
+def _how_many(session: Session, model: Any, ids: Sequence[int]) -> int:
+    return session.scalar(select(func.count()).where(model.application_id.in_(ids))) or 0
+
+
+def _is_about(session: Session, applications: Sequence[Application]) -> ColumnElement[bool]:
+    """Deliveries about these; of those nobody could file, the ones that hold an id or an address of theirs."""
+    own = Delivery.talroo_id.in_([one.talroo_id for one in applications])
+    brought = Delivery.id.in_([one.answers_from_id for one in applications if one.answers_from_id])
+    events = select(Delivery.event_id).where(own, Delivery.event_id.is_not(None))
+    dialect = session.get_bind().dialect.name
+    holds = [_holds(dialect, needle) for needle in _needles(applications)]
+    unfiled = Delivery.status.in_(("kept", "quarantined", "dismissed")) & or_(Delivery.event_id.in_(events), *holds)
+    return or_(own, brought, unfiled)
+
+
+def _needles(applications: Iterable[Application]) -> Iterator[bytes]:
+    """What tells in a body whose it is, as JSON writes it."""
+    found = set()
+    for one in applications:
+        ids = (one.talroo_id, one.tlr_application_id, one.tlr_sid)
+        found |= {value for value in (*ids, one.email, one.email_key) if value and len(value) >= SHORTEST_SIGN}
+    for value in sorted(found):
+        yield from {json.dumps(value, ensure_ascii=is_ascii).encode() for is_ascii in (True, False)}
+
+
+def _holds(dialect: str, needle: bytes) -> ColumnElement[bool]:
+    sought = literal(needle, LargeBinary)
+    if dialect == "postgresql":
+        return func.position(sought.op("in")(Delivery.body), type_=Integer) > 0
+    return func.instr(Delivery.body, sought, type_=Integer) > 0
+
+
+def _own_clicks(session: Session, applications: Sequence[Application]) -> frozenset[str]:
+    clicks = {one.tlr_sid for one in applications if one.tlr_sid}
+    ids = [one.id for one in applications]
+    others = select(Application.tlr_sid).where(Application.tlr_sid.in_(clicks), Application.id.not_in(ids))
+    return frozenset(clicks - {click for click in session.scalars(others) if click})
+
+
+def _own_files(session: Session, ids: Sequence[int], deliveries: Iterable[Delivery]) -> frozenset[str]:
+    """Every content that a stored body refers to is some application's file as well, so those tell whose it is."""
+    mine = select(Attachment.sha256).where(Attachment.application_id.in_(ids), Attachment.sha256.is_not(None))
+    contents = {sha256 for sha256 in session.scalars(mine) if sha256}
+    contents |= {str(sha256) for delivery in deliveries for _, sha256 in delivery.cuts}
+    others = select(Attachment.sha256).where(Attachment.sha256.in_(contents), Attachment.application_id.not_in(ids))
+    return frozenset(contents - {sha256 for sha256 in session.scalars(others) if sha256})
+
+
+def _views_of(session: Session, applications: Sequence[Application]) -> list[SavedView]:
+    """Saved views that search for these people, or are called like them."""
+    views = session.scalars(select(SavedView).order_by(SavedView.id)).all()
+    return [view for view in views if any(_names(view, one) for one in applications)]
+
+
+def _names(view: SavedView, application: Application) -> bool:
+    asked = f"{view.name} {' '.join(parse_qs(view.query).get('q', ()))}".casefold()
+    digits = "".join(character for character in asked if character.isdigit())
+    if application.phone_key and application.phone_key in digits:
+        return True
+    if application.email_key and application.email_key in asked:
+        return True
+    words = set(search.words([asked]))
+    name = search.words([application.first_name, application.last_name])
+    return len(name) > 1 and words.issuperset(name)
+
+
+# --- tombstones -----------------------------------------------------------------------------------------------------
+
+
+def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, str]]:
+    for delivery in found.deliveries:
+        yield Kind.DELIVERY, delivery.key
+        if delivery.event_id:
+            yield Kind.DELIVERY, f"event:{delivery.event_id}"
+    for one in found.applications:
+        yield Kind.ID, one.talroo_id
+        if one.tlr_application_id:
+            yield Kind.APPLICATION, one.tlr_application_id
+    if by.is_of_the_whole_person:
+        yield from _addresses(session, found)
+
+
+def _addresses(session: Session, found: Found) -> Iterator[tuple[Kind, str]]:
+    """Addresses and clicks of theirs which no application has that stays."""
+    yield from ((Kind.CLICK, click) for click in sorted(found.clicks))
+    for kind, column in ((Kind.EMAIL, Application.email_key), (Kind.PHONE, Application.phone_key)):
+        theirs = {getattr(one, column.key) for one in found.applications} - {None}
+        stay = select(column).where(column.in_(theirs), Application.id.not_in(found.ids))
+        yield from ((kind, value) for value in sorted(theirs - set(session.scalars(stay))))
+
+
+# --- taking it ------------------------------------------------------------------------------------------------------
+
+
+def _take(session: Session, found: Found) -> None:
+    ids = found.ids
+    choices = _choices(session, found.applications)
+    _blank_ledger(session, found)
+    _delete_around(session, found)
+    numbers = [one.inbox_no for one in found.applications if one.inbox_no is not None]
+    search.remove(session, [*numbers, *(-number for number in ids)])
+    session.execute(delete(Application).where(Application.id.in_(ids)), execution_options=_AS_IT_IS)
+    session.expunge_all()
+    _blank_deliveries(session, found)
+    session.execute(delete(StoredFile).where(StoredFile.sha256.in_(found.files)), execution_options=_AS_IT_IS)
+    _forget_choices(session, choices)
+
+
+_AS_IT_IS: Final = {"synchronize_session": False}
+
+
+def _blank_ledger(session: Session, found: Found) -> None:
+    numbers = [row.id for row in found.outbounds]
+    for row in found.outbounds:
+        # Random, and so unique: the old key named the click or the application.
+        row.business_key = f"{ERASED}{public_id()}"
+        row.application_id = row.tlr_sid = row.tlr_application_id = row.last_answer = None
+        if row.state in (State.WAITING, State.PARKED):
+            row.state, row.last_answer = State.CANCELLED, ERASED_WORDS
+    session.flush()
+    blank = update(Attempt).where(Attempt.outbound_id.in_(numbers)).values(answer=None, error=None)
+    session.execute(blank, execution_options=_AS_IT_IS)
+
+
+def _delete_around(session: Session, found: Found) -> None:
+    """Everything that refers to the applications."""
+    ids = found.ids
+    notes = select(Note.id).where(Note.application_id.in_(ids))
+    tags = set(session.scalars(select(ApplicationTag.tag_id).where(ApplicationTag.application_id.in_(ids))))
+    actions = set(session.scalars(select(BulkItem.action_id).where(BulkItem.application_id.in_(ids))))
+    _delete(session, Mention, Mention.note_id.in_(notes))
+    for model in _OF_ONE:
+        _delete(session, model, model.application_id.in_(ids))
+    _delete(session, PersonLink, or_(PersonLink.low_id.in_(ids), PersonLink.high_id.in_(ids)))
+    _delete(session, Click, Click.tlr_sid.in_(found.clicks))
+    _delete(session, SavedView, SavedView.id.in_([view.id for view in found.views]))
+    _set(session, Activity, Activity.other_id.in_(ids), other_id=None)
+    _set(session, FollowUp, FollowUp.completed_by_id.in_(ids), completed_by_id=None)
+    # A tag that only they wore may be their name; so may the words of what was done to nobody else.
+    worn = exists().where(ApplicationTag.tag_id == Tag.id)
+    _delete(session, Tag, Tag.id.in_(tags), ~worn)
+    concerned = exists().where(BulkItem.action_id == BulkAction.id)
+    _delete(session, BulkAction, BulkAction.id.in_(actions), ~concerned)
+
+
+_OF_ONE: Final[tuple[Any, ...]] = (
+    *(Note, Activity, StageChange, ApplicationTag, Seen, BulkItem, FollowUp, Reminder, Hold, Attachment),
+)
+
+
+def _delete(session: Session, model: type[Base], *which: ColumnElement[bool]) -> None:
+    session.execute(delete(model).where(*which), execution_options=_AS_IT_IS)
+
+
+def _set(session: Session, model: type[Base], which: ColumnElement[bool], **values: Any) -> None:
+    session.execute(update(model).where(which).values(**values), execution_options=_AS_IT_IS)
+
+
+def _blank_deliveries(session: Session, found: Found) -> None:
+    """The number of arrivals stays true; nothing is left of what arrived."""
+    for delivery in found.deliveries:
+        name = tombstones.name_of(session, delivery.key)
+        blank = update(Delivery).where(Delivery.id == delivery.id).values(key=name, **BLANK)
+        session.execute(blank, execution_options=_AS_IT_IS)
+
+
+def _choices(session: Session, applications: Sequence[Application]) -> set[str]:
+    """The terms of what lists can be filtered by because of these applications."""
+    found = set()
+    for one in applications:
+        answers = indexing.Contents.of(reading.answers(one)).choices
+        found |= {choice.key for choice in (*indexing.place_choices(one, one.job), *answers)}
+    return found
+
+
+def _forget_choices(session: Session, terms: Iterable[str]) -> None:
+    """Nothing is offered to choose from that nobody has."""
+    gone = [term for term in sorted(terms) if not search.is_known(session, term)]
+    _delete(session, Facet, Facet.key.in_(gone))
+
+
+# --- a database that came back --------------------------------------------------------------------------------------
+
+_AT_ONCE: Final = 500
+_FEW: Final = 20
+
+
+def bury_again(session: Session, *, at: datetime) -> int:
+    """Erase once more whoever a restored database brought back: all that its tombstones name. How many applications.
+
+    For a database nobody else uses; commits as it goes. Files and pages are cleaned by `cleaning.finish` afterwards.
+    """
+    graves = tombstones.graves(session)
+    named = [public_id for public_id, signs in _everybody(session) if graves.holds(signs)] if graves.erased_at else []
+    session.rollback()
+    for start in range(0, len(named), _FEW):
+        start_writing(session)
+        erase(session, named[start : start + _FEW], By(Cause.RESTORE, "restored", at))
+        session.commit()
+    _blank_known(session, graves)
+    return len(named)
+
+
+def _everybody(session: Session) -> Iterator[tuple[str, tombstones.Signs]]:
+    names = ("talroo_id", "tlr_application_id", "tlr_sid", "email", "phone")
+    for row in _walked(session, Application, *names, "public_id", "started_at", "applied_at", "arrived_at"):
+        times = (row.started_at, row.applied_at, row.arrived_at)
+        yield row.public_id, tombstones.Signs.of(**{name: getattr(row, name) for name in names}, times=times)
+
+
+def _blank_known(session: Session, graves: tombstones.Graves) -> None:
+    """Deliveries of erased people that were never filed as anybody's."""
+    for row in _walked(session, Delivery, "key", "event_id"):
+        keys = (row.key, f"event:{row.event_id}" if row.event_id else None)
+        if any(key and graves.holds(tombstones.Signs.of(key=key)) for key in keys):
+            intake.blank(session, session.get_one(Delivery, row.id))
+    session.commit()
+
+
+def _walked(session: Session, model: Any, *names: str) -> Iterator[Any]:
+    """All rows by id, some columns of each, a part at a time."""
+    last = 0
+    columns = [model.id, *(getattr(model, name) for name in names)]
+    statement: Select[Any] = select(*columns).order_by(model.id).limit(_AT_ONCE)
+    while part := session.execute(statement.where(model.id > last)).all():
+        yield from part
+        last = part[-1].id
+
+
+def tables() -> list[str]:
+    """The tables that rows or words are taken from, for whoever cleans them up."""
+    around = (Application, Delivery, StoredFile, Outbound, Attempt, Facet, Tag, BulkAction, PersonLink, Mention)
+    models = (*around, Click, SavedView, *_OF_ONE)
+    return [search.TABLE, *(table_of(model).name for model in models)]

@@ -1,0 +1,209 @@
+"""Keeping what may not be erased yet: a legal hold, with which everybody works on, and a restriction, which takes the
+application out of every list until it is lifted, or ends in erasure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, or_, select, update
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+from dashboard import search
+from dashboard.audit_actions import Action
+from dashboard.models import Application, FollowUp, Hold
+from dashboard.models.privacy import HoldKind
+from dashboard.services import audit, cadence, filing, opt_outs
+from dashboard.services.audit import Subject
+
+MAX_REASON: Final = 300
+RESTRICTED_WORDS: Final = "Their data may not be worked with at present."
+
+
+class BadHold(Exception):
+    """It cannot be kept like that; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Why something is kept, by whom, since when (`at`) and until when, if somebody does not end it before."""
+
+    kind: HoldKind
+    reason: str
+    until: datetime | None
+    at: datetime
+    user_id: int | None
+    remote_addr: str | None = None
+
+    def checked(self) -> Keeping:
+        """Raises `BadHold`."""
+        if not self.reason.strip():
+            raise BadHold("Say why: whoever wants to erase them later reads it.")
+        if len(self.reason) > MAX_REASON:
+            raise BadHold(f"The reason can have {MAX_REASON} characters; this one has {len(self.reason)}.")
+        if self.until is not None and self.until <= self.at:
+            raise BadHold("The day until which it is kept has to lie ahead.")
+        return self
+
+
+def place(session: Session, public_ids: Iterable[str], keeping: Keeping) -> int:
+    """Hold these applications. How many were not held like that before. The caller has begun to write, and commits.
+
+    Raises `BadHold`.
+    """
+    keeping.checked()
+    wanted = select(Application).where(Application.public_id.in_(list(public_ids))).order_by(Application.id)
+    locked = wanted.with_for_update(of=Application).execution_options(populate_existing=True)
+    applications = session.scalars(locked).all()
+    known = set(session.scalars(select(Hold.application_id).where(_is_open(), Hold.kind == keeping.kind)))
+    new = [one for one in applications if one.id not in known]
+    for application in new:
+        _hold(session, application, keeping)
+    session.flush()
+    return len(new)
+
+
+def end(session: Session, hold: Hold, *, at: datetime, user_id: int | None, remote_addr: str | None = None) -> bool:
+    """Let go of one application. False where it was let go of before. The caller has begun to write, and commits."""
+    ended = session.execute(
+        update(Hold).where(Hold.id == hold.id, Hold.ended_at.is_(None)).values(ended_at=at, ended_by_id=user_id)
+    )
+    if not ended.rowcount:  # type: ignore[attr-defined]
+        return False
+    application = session.get_one(Application, hold.application_id, with_for_update={"of": Application})
+    if hold.kind == HoldKind.RESTRICTION:
+        _lift(session, application, hold, at)
+    who = {"at": at, "user_id": user_id, "remote_addr": remote_addr}
+    subject = Subject("application", application.public_id)
+    audit.note(session, Action.HOLD_ENDED, **who, subject=subject, kind=hold.kind, hold=hold.public_id)  # type: ignore[arg-type]
+    session.flush()
+    return True
+
+
+def end_overdue(session: Session, now: datetime) -> int:
+    """Legal holds whose time is over end by themselves. How many. The caller has begun to write, and commits."""
+    over = session.scalars(select(Hold).where(_is_open(), Hold.kind == HoldKind.LEGAL, Hold.until <= now)).all()
+    return sum(end(session, hold, at=now, user_id=None) for hold in over)
+
+
+def overdue_restrictions(session: Session, now: datetime, limit: int) -> Sequence[str]:
+    """Public ids of applications whose restriction is over, and that nothing else keeps: they are to be erased."""
+    over = (
+        select(Application.public_id)
+        .join(Hold, Hold.application_id == Application.id)
+        .where(_is_open(), Hold.kind == HoldKind.RESTRICTION, Hold.until <= now)
+        .where(Application.id.not_in(_kept(now)))
+    )
+    return session.scalars(over.distinct().limit(limit)).all()
+
+
+def why_kept(session: Session, application_ids: Iterable[int], now: datetime) -> str | None:
+    """Why these may not be erased now: who said so, when, until when. None where they may."""
+    kept = select(Hold).where(Hold.application_id.in_(list(application_ids)), *_keeps(now)).order_by(Hold.id)
+    hold = session.scalars(kept.options(joinedload(Hold.user)).limit(1)).first()
+    return _words(hold) if hold else None
+
+
+def of(session: Session, application_ids: Iterable[int]) -> Sequence[Hold]:
+    """What keeps these applications."""
+    return session.scalars(_open_ones().where(Hold.application_id.in_(list(application_ids)))).all()
+
+
+def all_open(session: Session, kind: HoldKind, limit: int) -> Sequence[Hold]:
+    """Everything that is held like that, the newest first."""
+    return session.scalars(_open_ones().where(Hold.kind == kind).order_by(Hold.id.desc()).limit(limit)).all()
+
+
+def find(session: Session, public_id: str) -> Hold | None:
+    return session.scalar(select(Hold).where(Hold.public_id == public_id))
+
+
+def is_kept(now: datetime) -> ColumnElement[bool]:
+    """The condition that something keeps an application."""
+    return Application.id.in_(_kept(now))
+
+
+def _kept(now: datetime) -> Select[Any]:
+    return select(Hold.application_id).where(*_keeps(now))
+
+
+def _is_open() -> ColumnElement[bool]:
+    return Hold.ended_at.is_(None)
+
+
+def _keeps(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return _is_open(), or_(Hold.until.is_(None), Hold.until > now)
+
+
+def _open_ones() -> Select[Hold]:
+    found = select(Hold).join(Hold.application).where(_is_open())
+    person = contains_eager(Hold.application).joinedload(Application.job)
+    return found.options(person, joinedload(Hold.user)).order_by(Hold.id.desc())
+
+
+def _words(hold: Hold) -> str:
+    who = hold.user.email if hold.user else "somebody"
+    until = f" until {_day(hold.until)}" if hold.until else ""
+    what = "Restricted" if hold.kind == HoldKind.RESTRICTION else "Held"
+    return (
+        f"{what} since {_day(hold.at)}{until} by {who}: {hold.reason}. End that first, or leave that application out."
+    )
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y}"
+
+
+def _hold(session: Session, application: Application, keeping: Keeping) -> None:
+    hold = Hold(
+        application_id=application.id,
+        kind=keeping.kind.value,
+        reason=keeping.reason.strip(),
+        at=keeping.at,
+        user_id=keeping.user_id,
+        until=keeping.until,
+    )
+    session.add(hold)
+    if keeping.kind == HoldKind.RESTRICTION:
+        _restrict(session, application, hold, keeping.at)
+    session.flush()
+    audit.note(
+        session,
+        Action.HELD,
+        at=keeping.at,
+        user_id=keeping.user_id,
+        remote_addr=keeping.remote_addr,
+        subject=Subject("application", application.public_id),
+        kind=keeping.kind.value,
+        hold=hold.public_id,
+    )
+
+
+def _restrict(session: Session, application: Application, hold: Hold, at: datetime) -> None:
+    number = application.inbox_no
+    hold.inbox_no, application.inbox_no = number, None
+    application.restricted_at, application.unindexed = at, None
+    session.flush()
+    search.remove(session, [-application.id, *([] if number is None else [number])])
+    opt_outs.cancel_waiting(session, [application.id], RESTRICTED_WORDS)
+    _plan(session, application, at)
+
+
+def _lift(session: Session, application: Application, hold: Hold, at: datetime) -> None:
+    application.restricted_at = None
+    if application.completed:
+        application.inbox_no = hold.inbox_no or filing.next_inbox_no(session.get_bind().dialect.name)
+    application.unindexed = search.mark()
+    session.flush()
+    _plan(session, application, at)
+
+
+def _plan(session: Session, application: Application, at: datetime) -> None:
+    """Whether the job's cadence goes on writing to them."""
+    own = select(FollowUp).where(FollowUp.application_id == application.id)
+    for follow_up in session.scalars(own.with_for_update(of=FollowUp, key_share=True)):
+        cadence.plan(session, follow_up, at)
+    session.flush()

@@ -1,0 +1,69 @@
+"""Mails with a link to choose a password by: queued with the link, written in the moment they go.
+
+Only then is the link's token made anew: nothing that waits opens anything.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dashboard.mail_address import is_address
+from dashboard.models import AccessLink, Outbound, Purpose
+from dashboard.models.outbound import Channel
+from dashboard.services import access_links, queueing
+from dashboard.services.activity import By
+
+NO_ADDRESS_WORDS: Final = "Their address is none that mail can be sent to."
+
+
+class Told(NamedTuple):
+    """A mail's words."""
+
+    subject: str
+    text: str
+
+
+def queue(session: Session, link: AccessLink, by: By) -> None:
+    """Have the link sent to whom it is for. The caller commits."""
+    row = {
+        "channel": Channel.ACCESS,
+        "business_key": f"access:{link.public_id}",
+        "event": link.public_id,
+        "created_by_id": by.user_id,
+    }
+    queueing.queue(session, row, at=by.at, due=by.at)
+
+
+def link_of(session: Session, row: Outbound) -> AccessLink | None:
+    return session.scalar(select(AccessLink).where(AccessLink.public_id == row.event))
+
+
+def mail_of(session: Session, link: AccessLink) -> Outbound | None:
+    """The mail with this link, sent or not; None where it was only shown."""
+    return session.scalar(select(Outbound).where(Outbound.business_key == f"access:{link.public_id}"))
+
+
+def no_longer_wanted(session: Session, link: AccessLink | None, now: datetime) -> str | None:
+    """Why a queued mail is not to be sent, in words; None where it is. Asked at the moment of sending."""
+    if link is None or link.user is None or not access_links.is_open(session, link, now):
+        return access_links.REPLACED_WORDS
+    return None if is_address(link.user.email) else NO_ADDRESS_WORDS
+
+
+def words(link: AccessLink, address: str, public_url: str, by: str | None) -> Told:
+    """What the mail says. `address`: the link's, with its token. `by`: the address of who had it sent, if anybody."""
+    who = f"{by} has" if by else "Somebody has"
+    until = f"{link.expires_at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+    role = link.user.role_label if link.user else ""
+    if link.purpose == Purpose.INVITATION:
+        subject = "Your access to the recruiter dashboard"
+        begin = f"{who} added you to the recruiter dashboard at {public_url} as {role}. Choose a password here:"
+    else:
+        subject = "A new password for the recruiter dashboard"
+        begin = f"{who} asked for a new password for you at {public_url}. Choose one here:"
+    end = f"The link works once, until {until}. If you did not expect this mail, leave it: nothing changes."
+    return Told(subject, f"{begin}\n\n{address}\n\n{end}\n")

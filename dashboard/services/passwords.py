@@ -1,0 +1,60 @@
+"""Choosing a password: by who has one, by an invitation, and by the first administrator."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from dashboard.audit_actions import Action
+from dashboard.models import AccessLink, Role, User
+from dashboard.services import access_links, accounts, sessions, users
+from dashboard.services.accounts import AccountError
+from dashboard.services.activity import By
+
+TWICE_WORDS: Final = "The two are not the same. Type the new password twice."
+
+
+def chosen(password: str, again: str) -> str:
+    """The hash of a new password that was typed twice. Raises `AccountError` where it cannot be one.
+
+    Takes its time, so nothing should wait for it: neither a transaction nor a lock.
+    """
+    accounts.check_length(password)
+    if password != again:
+        raise AccountError(TWICE_WORDS)
+    return accounts.hashed(password)
+
+
+def change(session: Session, user: User, password_hash: str, token: str, by: By) -> int:
+    """Give a user who is signed in with `token` another password. How many other sessions of theirs that ended."""
+    _set(session, user, password_hash, by)
+    return sessions.end_others(session, user, token, by)
+
+
+def choose(session: Session, link: AccessLink, password_hash: str, by: By) -> User:
+    """Give whoever has this link a password. Raises `LinkOver` where it opens nothing any more."""
+    user = accounts.locked(session, link.user_id or 0)
+    access_links.use_up(session, link, by.at)
+    if not user.active:
+        raise access_links.LinkOver
+    _set(session, user, password_hash, By(user.id, by.remote_addr, by.at))
+    sessions.end_all(session, user, By(user.id, by.remote_addr, by.at))
+    return user
+
+
+def set_up(session: Session, link: AccessLink, email: str, password_hash: str, by: By) -> User:
+    """Make the first administrator, for whoever has the set-up link. Raises `LinkOver`, or `AccountError`."""
+    access_links.use_up(session, link, by.at)
+    if accounts.has_users(session):
+        raise access_links.LinkOver
+    user = accounts.new_user(session, email, Role.HR_ADMIN, password_hash, now=by.at)
+    users.note_added(session, user, By(user.id, by.remote_addr, by.at))
+    return user
+
+
+def _set(session: Session, user: User, password_hash: str, by: By) -> None:
+    user.password_hash, user.password_changed_at = password_hash, by.at
+    session.flush()
+    access_links.take_back(session, by.at, AccessLink.user_id == user.id)
+    accounts.note(session, Action.PASSWORD_CHANGED, user, by)

@@ -1,0 +1,50 @@
+"""Where somebody is signed in, and ending that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.audit_actions import Action
+from dashboard.models import LoginSession, User
+from dashboard.services import accounts
+from dashboard.services.activity import By
+
+
+def of_user(session: Session, user_id: int, now: datetime) -> Sequence[LoginSession]:
+    """Where the user is signed in now, the newest first."""
+    alive = (LoginSession.revoked_at.is_(None), LoginSession.expires_at > now)
+    found = select(LoginSession).where(LoginSession.user_id == user_id, *alive)
+    return session.scalars(found.order_by(LoginSession.created_at.desc(), LoginSession.id.desc())).all()
+
+
+def end(session: Session, user: User, public_id: str, by: By) -> int:
+    """End one of the user's sessions. How many that were: none where it had ended, or is somebody else's."""
+    return _end(session, user, by, LoginSession.public_id == public_id)
+
+
+def end_others(session: Session, user: User, token: str, by: By) -> int:
+    """End all of the user's sessions but the one with this token. How many."""
+    return _end(session, user, by, LoginSession.token_hash != accounts.hashed_token(token))
+
+
+def end_all(session: Session, user: User, by: By) -> int:
+    """End all of the user's sessions. How many."""
+    return _end(session, user, by)
+
+
+def _end(session: Session, user: User, by: By, *which: ColumnElement[bool]) -> int:
+    alive = (LoginSession.revoked_at.is_(None), LoginSession.expires_at > by.at)
+    done = session.execute(
+        update(LoginSession)
+        .where(LoginSession.user_id == user.id, *alive, *which)
+        .values(revoked_at=by.at)
+        .execution_options(synchronize_session=False)
+    )
+    ended = int(done.rowcount)  # type: ignore[attr-defined]
+    if ended:
+        accounts.note(session, Action.SESSION_REVOKED, user, by, sessions=ended)
+    return ended

@@ -1,0 +1,169 @@
+"""Who may sign in, and as what: inviting people, changing what they may do, and ending it.
+
+Somebody must be left who can do this, and who answers for the applicants' data. Whoever would take that away is
+refused, also where two do it to each other at the same moment: see `_held`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from dashboard.audit_actions import Action
+from dashboard.mail_address import is_address
+from dashboard.models import AccessLink, Purpose, Role, User
+from dashboard.models.user import NO_PASSWORD
+from dashboard.permissions import Permission, allows
+from dashboard.services import access_links, accounts, sessions
+from dashboard.services.accounts import AccountError
+from dashboard.services.activity import By
+
+ASKED_AGAIN_AFTER: Final = 300
+"""Seconds after which somebody who forgot their password is sent another link."""
+
+_MANAGERS: Final = frozenset(role for role in Role if allows(role, Permission.USERS))
+
+
+class NotAllowed(AccountError):
+    """Something that nobody may do, or not any more; the message says what to do instead."""
+
+
+def invite(session: Session, email: str, role: str, by: By) -> tuple[User, AccessLink]:
+    """Add somebody, with a link by which they choose a password. Raises `AccountError`. The caller commits."""
+    _held(session, None, by)
+    if not is_address(accounts.fold(email)):
+        raise AccountError(f"{email!r} is not an e-mail address.")
+    user = accounts.new_user(session, email, role, NO_PASSWORD, now=by.at)
+    note_added(session, user, by)
+    return user, access_links.make(session, Purpose.INVITATION, user, by)
+
+
+def note_added(session: Session, user: User, by: By) -> None:
+    """Have it in the audit log that this user was made."""
+    accounts.note(session, Action.USER_ADDED, user, by, role=user.role)
+
+
+def new_link(session: Session, user_id: int, by: By) -> AccessLink:
+    """A new link to choose a password by; those before are worth nothing. Raises `AccountError`."""
+    user, _ = _held(session, user_id, by)
+    if not user.active:
+        raise NotAllowed(f"{user.email} is deactivated. Reactivate them first.")
+    access_links.take_back(session, by.at, AccessLink.user_id == user.id)
+    return access_links.make(session, access_links.purpose_for(user), user, by)
+
+
+def forgotten(session: Session, email: str, by: By) -> AccessLink | None:
+    """A link for whoever has this address and may sign in by a password; None where nobody is to be written to.
+
+    Earlier links go on working: a stranger who asks must not make an invitation worthless.
+    """
+    user = accounts.find_by_email(session, email)
+    if user is None or not user.active or not (user.is_invited or user.has_password):
+        return None
+    user = accounts.locked(session, user.id)
+    last = session.scalar(select(AccessLink.created_at).where(_asked_for(user)).order_by(AccessLink.id.desc()).limit(1))
+    if last is not None and (by.at - last).total_seconds() < ASKED_AGAIN_AFTER:
+        return None
+    return access_links.make(session, access_links.purpose_for(user), user, by, way="asked for")
+
+
+def set_role(session: Session, user_id: int, role: str, by: By) -> User:
+    """Give a user another role; their sessions end, so that nothing of the former one stays. Raises `AccountError`."""
+    user, managers = _held(session, user_id, by)
+    _refuse_oneself(user, by, "You cannot change your own role. Another administrator can.")
+    accounts.check_role(role)
+    if user.role == role:
+        return user
+    _refuse_the_last(user, managers, role)
+    accounts.note(session, Action.ROLE_CHANGED, user, by, before=user.role, after=role)
+    user.role = role
+    session.flush()
+    sessions.end_all(session, user, by)
+    return user
+
+
+def deactivate(session: Session, user_id: int, by: By) -> User:
+    """Let somebody in no more, and end their sessions. What they did keeps their name. Raises `AccountError`."""
+    user, managers = _held(session, user_id, by)
+    _refuse_oneself(user, by, "You cannot deactivate yourself. Another administrator can.")
+    if not user.active:
+        return user
+    _refuse_the_last(user, managers, None)
+    user.active = False
+    session.flush()
+    accounts.note(session, Action.USER_DEACTIVATED, user, by)
+    access_links.take_back(session, by.at, AccessLink.user_id == user.id)
+    sessions.end_all(session, user, by)
+    return user
+
+
+def reactivate(session: Session, user_id: int, by: By) -> User:
+    """Let somebody in again, with the password and the role they had. Raises `AccountError`."""
+    user, _ = _held(session, user_id, by)
+    if user.active:
+        return user
+    sessions.end_all(session, user, by)  # begun in the moment in which they were deactivated
+    user.active = True
+    session.flush()
+    accounts.note(session, Action.USER_REACTIVATED, user, by)
+    return user
+
+
+def end_sessions(session: Session, user_id: int, by: By) -> int:
+    """Sign somebody out everywhere. How many sessions that ended. Raises `AccountError`."""
+    user, _ = _held(session, user_id, by)
+    return sessions.end_all(session, user, by)
+
+
+def open_link(session: Session, user: User, now: datetime) -> AccessLink | None:
+    """The newest link by which this user could still choose a password."""
+    links = select(AccessLink).where(AccessLink.user_id == user.id).order_by(AccessLink.id.desc())
+    return next((link for link in session.scalars(links) if access_links.is_open(session, link, now)), None)
+
+
+def _held(session: Session, user_id: int | None, by: By) -> tuple[User, Sequence[User]]:
+    """The user, and who may manage users, as they are now; both stay so until the commit.
+
+    All rows in one order: of two administrators who demote each other at once, the second waits for the first and finds
+    out that they may not any more. SQLite has one writer at a time anyway.
+    """
+    managing = and_(User.active.is_(True), User.role.in_(_MANAGERS))
+    rows = session.scalars(
+        select(User)
+        .where(or_(User.id == user_id, managing))
+        .order_by(User.id)
+        .with_for_update(of=User, key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    managers = [user for user in rows if user.active and user.role in _MANAGERS]
+    if by.user_id is not None and by.user_id not in {user.id for user in managers}:
+        raise NotAllowed("You may not manage users any more.")
+    found = next((user for user in rows if user.id == (user_id or by.user_id)), None)
+    if found is None:
+        raise NotAllowed("There is no such user.")
+    return found, managers
+
+
+def _refuse_oneself(user: User, by: By, words: str) -> None:
+    if user.id == by.user_id:
+        raise NotAllowed(words)
+
+
+def _refuse_the_last(user: User, managers: Collection[User], role: str | None) -> None:
+    """Raises `NotAllowed` where nobody would be left. `role`: which they will have, None for none."""
+    left = [other for other in managers if other.id != user.id and other.can_sign_in]
+    if not user.can_sign_in:
+        return
+    if user.role == Role.HR_ADMIN and role != Role.HR_ADMIN and all(other.role != Role.HR_ADMIN for other in left):
+        raise NotAllowed(f"{user.email} is the last HR administrator who can sign in. Make somebody else one first.")
+    if user.role in _MANAGERS and role not in _MANAGERS and not left:
+        raise NotAllowed(f"{user.email} is the last who can manage users. Make somebody else an administrator first.")
+
+
+def _asked_for(user: User) -> ColumnElement[bool]:
+    """Links that they asked for themselves."""
+    return and_(AccessLink.user_id == user.id, AccessLink.created_by_id.is_(None))

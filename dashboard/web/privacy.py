@@ -1,0 +1,249 @@
+"""What is kept, restricted, erased and handed out of people; for HR administrators."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+from werkzeug.wrappers import Response as Answer
+
+from dashboard.asking import day
+from dashboard.audit_actions import Action
+from dashboard.clock import utcnow
+from dashboard.database import is_storage_failure
+from dashboard.extensions import db
+from dashboard.models import Erasure, Hold
+from dashboard.models.privacy import HoldKind
+from dashboard.permissions import Permission, needs
+from dashboard.services import audit, cleaning, erasing, handing_out, holding, retiring, whose
+from dashboard.services.audit import Subject
+from dashboard.services.erasing import REASONS, By, CannotErase, Cause
+from dashboard.services.holding import BadHold, Keeping
+from dashboard.web.edge import drawings, file_store, reading, remote_address, settings, writing
+from dashboard.web.formatting import viewer_zone
+
+log = logging.getLogger(__name__)
+bp = Blueprint("privacy", __name__, url_prefix="/privacy")
+
+SHOWN: Final = 100
+PATIENCE: Final = 2.0
+"""Seconds for which whoever erased somebody waits for what is cleaned up afterwards; the worker does the rest."""
+MAX_TYPED: Final = 1_000
+KINDS: Final = {"hold": HoldKind.LEGAL, "restrict": HoldKind.RESTRICTION}
+
+
+@bp.get("")
+@needs(Permission.PRIVACY)
+def index() -> str:
+    """Who is held, who is restricted, who was erased, and what retention will take."""
+    session, now, months = reading(), utcnow(), settings().retention_months
+    return render_template(
+        "privacy/index.html",
+        holds=holding.all_open(session, HoldKind.LEGAL, SHOWN),
+        restrictions=holding.all_open(session, HoldKind.RESTRICTION, SHOWN),
+        erasures=_erasures(session),
+        words=erasing.WORDS,
+        reasons=REASONS,
+        months=months,
+        warning=retiring.warning(months),
+        plan=retiring.plan(session, months, now),
+        next_run=retiring.next_run(now),
+    )
+
+
+@bp.get("/people/<public_id>")
+@needs(Permission.PRIVACY)
+def person(public_id: str) -> str:
+    """Everything of the person who has this application, and what can be done with it."""
+    return _page(public_id, reading())
+
+
+@bp.post("/people/<public_id>/erase")
+@needs(Permission.PRIVACY)
+def erase(public_id: str) -> Answer | tuple[str, int]:
+    """Erase the chosen `application`s for a `reason`; `sure` says that the preview was read."""
+    reason, now = request.form.get("reason", ""), utcnow()
+    problem = _unready(reason)
+    if problem:
+        return _page(public_id, reading(), problem), 400
+    by = By(Cause.REQUEST, reason, now, current_user.id, remote_address())
+    session = _writing()
+    try:
+        erasure = erasing.erase(session, _chosen(session, public_id), by)
+    except CannotErase as refused:
+        session.rollback()
+        return _page(public_id, reading(), str(refused)), 409
+    files, erased = erasure.files, erasure.public_id
+    session.commit()
+    drawings().forget(files)
+    _clean_up()
+    return redirect(url_for("privacy.erased", public_id=erased))
+
+
+@bp.get("/erasures/<public_id>")
+@needs(Permission.PRIVACY)
+def erased(public_id: str) -> str:
+    """What was erased, in numbers."""
+    found = select(Erasure).where(Erasure.public_id == public_id).options(joinedload(Erasure.user))
+    erasure = reading().scalar(found) or abort(404)
+    return render_template("privacy/erased.html", erasure=erasure, words=erasing.WORDS, reasons=REASONS)
+
+
+@bp.post("/people/<public_id>/keep")
+@needs(Permission.PRIVACY)
+def keep(public_id: str) -> Answer | tuple[str, int]:
+    """Hold (`do` is `hold`) or restrict (`restrict`) the chosen `application`s, for a `reason`, maybe `until` a day."""
+    session = _writing()
+    chosen = _chosen(session, public_id)
+    kind = KINDS.get(request.form.get("do", "")) or abort(400)
+    try:
+        number = holding.place(session, chosen, _keeping(kind))
+    except BadHold as refused:
+        session.rollback()
+        return _page(public_id, reading(), str(refused)), 400
+    session.commit()
+    if not chosen:
+        flash("Nobody was chosen. Nothing was changed.", "info")
+    else:
+        flash(_kept_words(kind, number), "success" if number else "info")
+    if kind == HoldKind.RESTRICTION:
+        return redirect(url_for("privacy.index"))
+    return redirect(url_for("privacy.person", public_id=public_id))
+
+
+@bp.post("/holds/<public_id>/end")
+@needs(Permission.PRIVACY)
+def end(public_id: str) -> Answer:
+    """Let go of one application."""
+    session = _writing()
+    hold = holding.find(session, public_id) or abort(404)
+    lifted = holding.end(session, hold, at=utcnow(), user_id=current_user.id, remote_addr=remote_address())
+    session.commit()
+    if not lifted:
+        flash("That was ended before. Nothing was changed.", "info")
+    elif hold.kind == HoldKind.RESTRICTION:
+        flash("Lifted: it is back in its place, and everybody may work with it.", "success")
+    else:
+        flash("Ended: it may be erased again.", "success")
+    return redirect(url_for("privacy.index"))
+
+
+@bp.get("/export/<public_id>")
+@needs(Permission.PRIVACY)
+def export(public_id: str) -> Response:
+    """Everything stored of the person who has this application, as one archive."""
+    session, now = _writing(), utcnow()
+    applications = whose.applications_of(session, whose.find(session, public_id) or abort(404))
+    numbers = [one.id for one in applications]
+    audit.note(
+        session,
+        Action.EXPORTED,
+        at=now,
+        user_id=current_user.id,
+        remote_addr=remote_address(),
+        subject=Subject("application", public_id),
+        what="person",
+        applications=[one.public_id for one in applications],
+    )
+    session.commit()
+    pieces = handing_out.pieces(session, numbers, file_store(), now=now)
+    response = Response(stream_with_context(pieces), mimetype="application/zip")
+    response.headers["Content-Disposition"] = f'attachment; filename="person-{public_id[:8]}.zip"'
+    return response
+
+
+# --- the person's page ----------------------------------------------------------------------------------------------
+
+
+def _page(public_id: str, session: Session, problem: str = "") -> str:
+    application = whose.find(session, public_id) or abort(404)
+    applications = whose.applications_of(session, application)
+    chosen = set(request.values.getlist("application")) or {one.public_id for one in applications}
+    meant = [one for one in applications if one.public_id in chosen]
+    return render_template(
+        "privacy/person.html",
+        application=application,
+        applications=applications,
+        chosen=chosen,
+        found=erasing.preview(session, meant),
+        words=erasing.WORDS,
+        holds=_by_application(holding.of(session, [one.id for one in applications])),
+        reasons=REASONS,
+        problem=problem,
+        typed=request.form,
+    )
+
+
+def _writing() -> Session:
+    """The session itself, not what stands for it: entries of the audit log hang on it."""
+    writing()
+    return db.session()
+
+
+def _by_application(holds: Iterable[Hold]) -> dict[int, list[Hold]]:
+    found: dict[int, list[Hold]] = {}
+    for hold in holds:
+        found.setdefault(hold.application_id, []).append(hold)
+    return found
+
+
+def _chosen(session: Session, public_id: str) -> list[str]:
+    """Of the person's own applications those that were chosen."""
+    application = whose.find(session, public_id) or abort(404)
+    own = {one.public_id for one in whose.applications_of(session, application)}
+    chosen = [one for one in request.form.getlist("application") if one in own]
+    # Whoever erases must be the first to lock: what was read is let go of.
+    _writing()
+    return chosen
+
+
+def _unready(reason: str) -> str:
+    if not request.form.getlist("application"):
+        return "Choose at least one application."
+    if reason not in REASONS:
+        return "Choose why they are erased."
+    if not request.form.get("sure"):
+        return "Say that you have read what goes: it cannot be brought back."
+    return ""
+
+
+def _keeping(kind: HoldKind) -> Keeping:
+    """Raises `BadHold`."""
+    problems: list[str] = []
+    until = day(request.form, "until", problems)
+    if problems:
+        raise BadHold("The day has to be a date, as in 2027-01-31.")
+    # Until a day means to its end, where the reader is.
+    end_of = datetime.combine(until, datetime.min.time(), viewer_zone()) + timedelta(days=1) if until else None
+    reason = request.form.get("reason", "")[:MAX_TYPED].strip()
+    return Keeping(kind, reason, end_of, utcnow(), current_user.id, remote_address())
+
+
+def _kept_words(kind: HoldKind, number: int) -> str:
+    if not number:
+        return "That is so already. Nothing was changed."
+    one = "1 application is" if number == 1 else f"{number} applications are"
+    if kind == HoldKind.RESTRICTION:
+        return f"{one} restricted: in no list, and nobody works with it until you lift that here."
+    return f"{one} held: neither retention nor anybody erases it."
+
+
+def _clean_up() -> None:
+    """At once where that is quick; else the worker finishes it."""
+    try:
+        cleaning.finish(db.engine, file_store(), clock=utcnow, patience=PATIENCE)
+    except Exception as problem:
+        if not is_storage_failure(problem):
+            raise
+        log.warning("what was erased is cleaned up later: %s", type(problem).__name__)
+
+
+def _erasures(session: Session) -> list[Erasure]:
+    newest = select(Erasure).where(Erasure.cause != "arrival").order_by(Erasure.id.desc()).limit(SHOWN)
+    return list(session.scalars(newest.options(joinedload(Erasure.user))))

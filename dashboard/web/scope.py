@@ -1,0 +1,86 @@
+"""`/admin/users/ID/scope`: which jobs and companies a recruiter is limited to."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from dashboard.asking import words
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import User
+from dashboard.permissions import Permission, needs
+from dashboard.services import accounts, scopes
+from dashboard.services.activity import By
+from dashboard.services.review import BadChange
+from dashboard.services.scopes import Scope
+from dashboard.web.edge import reading, remote_address, writing
+
+bp = Blueprint("scope", __name__, url_prefix="/admin/users/<public_id>/scope")
+
+Answer = Response | str | tuple[str, int]
+
+
+@bp.app_template_global("scope_of")
+def scope_of(user: User) -> Scope:
+    """What was chosen for a user, for their own page (`users/_scope.html`)."""
+    return scopes.of(reading(), user)
+
+
+@bp.get("")
+@needs(Permission.USERS)
+def show(public_id: str) -> str:
+    user = _user(reading(), public_id)
+    return _page(user, scopes.of(reading(), user), words(request.args, "q", 100))
+
+
+@bp.post("")
+@needs(Permission.USERS)
+def save(public_id: str) -> Answer:
+    """`limited` = `yes`; `job` (public ids) and `company`, repeated. With `do` = `find`, what `q` finds is offered and
+    nothing is saved; what is ticked stays ticked.
+    """
+    session = reading() if request.form.get("do") == "find" else writing()
+    user = _user(session, public_id)
+    wanted = _wanted(session)
+    if request.form.get("do") == "find":
+        return _page(user, wanted, words(request.form, "q", 100))
+    try:
+        hidden = scopes.limit(session, user, wanted, By(current_user.id, remote_address(), utcnow()))
+    except BadChange as problem:
+        db.session.rollback()
+        return _page(_user(reading(), public_id), wanted, "", str(problem)), 400
+    told = _told(user, wanted, hidden)
+    db.session.commit()
+    flash(told, "info" if hidden or (wanted.is_limited and wanted.is_empty) else "success")
+    return redirect(url_for("users.show", public_id=public_id, _anchor="scope"))
+
+
+def _wanted(session: Session) -> Scope:
+    form = request.form
+    is_limited = form.get("limited") == "yes"
+    return scopes.chosen(session, form.getlist("job"), form.getlist("company"), is_limited=is_limited)
+
+
+def _told(user: User, wanted: Scope, hidden: int) -> str:
+    if not wanted.is_limited:
+        return f"{user.email} sees all applications from now on."
+    if wanted.is_empty:
+        return f"{user.email} sees no applications until a job or a company is chosen."
+    words = f"{user.email} sees only what is chosen here from now on."
+    if not hidden:
+        return words
+    return f"{words} {hidden:,} undecided that {user.email} has been assigned cannot be seen by them: assign them anew."
+
+
+def _page(user: User, wanted: Scope, typed: str, problem: str = "") -> str:
+    offer = scopes.offered(reading(), typed, wanted)
+    return render_template(
+        "users/scope.html", user=user, scope=wanted, offer=offer, typed=typed, problem=problem, most=scopes.MOST
+    )
+
+
+def _user(session: Session, public_id: str) -> User:
+    return accounts.find(session, public_id) or abort(404)

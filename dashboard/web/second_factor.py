@@ -1,0 +1,171 @@
+"""`/me/second-factor`: setting it up, new recovery codes, and turning it off; and resetting somebody else's."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import segno
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask_login import current_user
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import User
+from dashboard.permissions import SIGNED_IN, Permission, needs
+from dashboard.services import accounts, second_factor, sessions
+from dashboard.services.activity import By
+from dashboard.services.second_factor import AlreadyOn, WrongCode
+from dashboard.services.throttle import SignInThrottled
+from dashboard.web.code import count_a_try, forgive, use_code
+from dashboard.web.edge import reading, remote_address, settings, writing
+
+bp = Blueprint("second_factor", __name__)
+
+Answer = Response | str | tuple[str, int]
+
+_PROPOSED: Final = "second_factor"
+"""Where the cookie has the sealed secret that is being set up."""
+
+
+@bp.get("/me/second-factor")
+@needs(SIGNED_IN)
+def index() -> str:
+    return _page()
+
+
+@bp.post("/me/second-factor/start")
+@needs(SIGNED_IN)
+def start() -> Answer:
+    if problem := _unproven("password"):
+        return _page(problem=problem), 400
+    session[_PROPOSED] = second_factor.propose(_user(), settings().secrets, now=utcnow())
+    return redirect(url_for("second_factor.index"))
+
+
+@bp.post("/me/second-factor/confirm")
+@needs(SIGNED_IN)
+def confirm() -> Answer:
+    by = _by()
+    user = accounts.locked(writing(), current_user.id)
+    secret = _proposed(user)
+    if secret is None:
+        flash("That took too long. Begin again.", "info")
+        return redirect(url_for("second_factor.index"))
+    try:
+        codes = second_factor.turn_on(reading(), user, secret, request.form.get("code", ""), settings().secrets, by)
+        sessions.end_others(reading(), user, current_user.token, by)  # they began with the password alone
+    except WrongCode:
+        return _page(problem="That is not the app’s code. Is this device’s clock right?"), 400
+    except AlreadyOn:
+        return redirect(url_for("second_factor.index"))
+    db.session.commit()
+    session.pop(_PROPOSED, None)
+    return _codes(codes, "Your second factor is on")
+
+
+@bp.post("/me/second-factor/codes")
+@needs(SIGNED_IN)
+def renew() -> Answer:
+    if problem := _unproven("codes"):
+        return _page(problem=problem, about="codes"), 400
+    codes = second_factor.renew_codes(reading(), _user(), settings().secrets, _by())
+    db.session.commit()
+    return _codes(codes, "New recovery codes")
+
+
+@bp.post("/me/second-factor/off")
+@needs(SIGNED_IN)
+def turn_off() -> Answer:
+    if _is_wanted():
+        return _page(problem="Your role must have a second factor."), 400
+    if problem := _unproven("off"):
+        return _page(problem=problem, about="off"), 400
+    second_factor.reset(reading(), _user(), _by())
+    db.session.commit()
+    flash("Your second factor is off.", "success")
+    return redirect(url_for("second_factor.index"))
+
+
+@bp.post("/admin/users/<public_id>/second-factor/reset")
+@needs(Permission.USERS)
+def reset(public_id: str) -> Response:
+    """For somebody else, who lost phone and recovery codes; one's own takes a proof."""
+    user = accounts.find(writing(), public_id) or abort(404)
+    if user.id == current_user.id:
+        return redirect(url_for("second_factor.index"))
+    was_on = second_factor.reset(reading(), user, _by())
+    db.session.commit()
+    flash("Their second factor is reset." if was_on else "They have no second factor.", "success")
+    return redirect(url_for("users.show", public_id=public_id))
+
+
+def _unproven(field: str) -> str | None:
+    """What is wrong with the proof in this field, a password or a code; None leaves the session writing."""
+    given, user_id, now = request.form.get(field, ""), current_user.id, utcnow()
+    try:
+        if field != "password" and second_factor.is_app_code(given):
+            use_code(user_id, given, now=now)
+        elif not _is_password(user_id, given):
+            return "That is not right."
+    except WrongCode:
+        return "That code does not count, or not any more. Wait for the next one."
+    except SignInThrottled as throttled:
+        return f"Too many tries. Try again in {-(-throttled.seconds // 60)} minutes."
+    accounts.locked(writing(), user_id)
+    return None
+
+
+def _is_password(user_id: int, given: str) -> bool:
+    """Whether it is theirs; wrong ones are counted as wrong codes are."""
+    email = count_a_try(user_id, now=utcnow()).email
+    user = accounts.authenticate(reading(), email, given)
+    if user is None:
+        return False
+    forgive(user)
+    db.session.commit()
+    return True
+
+
+def _page(**words: Any) -> str:
+    user = _user()
+    secret = None if user.totp_since else _proposed(user)
+    return render_template(
+        "second_factor/index.html",
+        user=user,
+        left=second_factor.codes_left(reading(), user.id),
+        has_password=user.has_password,
+        is_wanted=_is_wanted(),
+        secret=secret,
+        app_address=second_factor.app_address(user, secret) if secret else None,
+        picture=_picture(second_factor.app_address(user, secret)) if secret else None,
+        **words,
+    )
+
+
+def _codes(codes: list[str], title: str) -> str:
+    return render_template("second_factor/codes.html", codes=codes, title=title, email=current_user.email)
+
+
+def _picture(words: str) -> Markup:
+    """A QR code as SVG: in the page itself, since what it says is nobody else's and no address may serve it."""
+    drawn = segno.make(words, error="m", micro=False)
+    svg = drawn.svg_inline(border=4, dark="#000", light="#fff", omitsize=True, svgclass=None, lineclass=None)
+    return Markup(svg)  # noqa: S704 (the library's own paths and numbers)
+
+
+def _proposed(user: User) -> str | None:
+    return second_factor.proposed(user, session.get(_PROPOSED, ""), settings().secrets, now=utcnow())
+
+
+def _is_wanted() -> bool:
+    return current_user.role in settings().totp_required_roles
+
+
+def _user() -> User:
+    return reading().get_one(User, current_user.id)
+
+
+def _by() -> By:
+    return By(current_user.id, remote_address(), utcnow())

@@ -1,0 +1,160 @@
+"""`/admin/users`: who may sign in, and as what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from dashboard import user_list
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import AccessLink, Role, User
+from dashboard.permissions import Permission, needs
+from dashboard.services import access_links, accounts, invitations, sessions, users
+from dashboard.services.accounts import AccountError
+from dashboard.services.activity import By
+from dashboard.services.reminder_rules import Rules
+from dashboard.web.edge import reading, remote_address, settings, writing
+
+bp = Blueprint("users", __name__, url_prefix="/admin/users")
+
+Answer = Response | str | tuple[str, int]
+
+SHOWN_LINK = "shown_link"
+"""In the cookie, the public id of the link to show on the next page: alone it opens nothing."""
+
+
+@bp.get("")
+@needs(Permission.USERS)
+def index() -> str:
+    return _index()
+
+
+@bp.post("")
+@needs(Permission.USERS)
+def invite() -> Answer:
+    email, role = request.form.get("email", "")[:320].strip(), request.form.get("role", "")
+    writer = writing()
+    try:
+        user, link = users.invite(writer, email, role, _by())
+    except AccountError as problem:
+        db.session.rollback()
+        return _index(email=email, role=role, problem=str(problem)), 400
+    return _hand_over(writer, user, link)
+
+
+@bp.get("/<public_id>")
+@needs(Permission.USERS)
+def show(public_id: str) -> str:
+    row = user_list.one(reading(), public_id) or abort(404)
+    now, rules = utcnow(), Rules.of(settings())
+    link = users.open_link(reading(), row.user, now)
+    return render_template(
+        "users/show.html",
+        row=row,
+        roles=list(Role),
+        sessions=sessions.of_user(reading(), row.user.id, now),
+        link=link,
+        mail=invitations.mail_of(reading(), link) if link else None,
+        link_address=_shown_address(link, rules),
+        no_mail=rules.no_mail,
+        is_oneself=row.user.id == current_user.id,
+    )
+
+
+@bp.post("/<public_id>/role")
+@needs(Permission.USERS)
+def set_role(public_id: str) -> Response:
+    role = request.form.get("role", "")
+    return _do(public_id, lambda writer, user: users.set_role(writer, user.id, role, _by()), _is_now)
+
+
+@bp.post("/<public_id>/deactivate")
+@needs(Permission.USERS)
+def deactivate(public_id: str) -> Response:
+    told = "{} is deactivated and signed out everywhere. What they did keeps their name."
+    return _do(public_id, lambda writer, user: users.deactivate(writer, user.id, _by()), told.format)
+
+
+@bp.post("/<public_id>/reactivate")
+@needs(Permission.USERS)
+def reactivate(public_id: str) -> Response:
+    return _do(public_id, lambda writer, user: users.reactivate(writer, user.id, _by()), "{} may sign in again.".format)
+
+
+@bp.post("/<public_id>/sessions/end")
+@needs(Permission.USERS)
+def end_sessions(public_id: str) -> Response:
+    return _do(
+        public_id,
+        lambda writer, user: users.end_sessions(writer, user.id, _by()),
+        "{} is signed out everywhere.".format,
+    )
+
+
+@bp.post("/<public_id>/link")
+@needs(Permission.USERS)
+def make_link(public_id: str) -> Response:
+    """A new link to choose a password by, shown once and sent where mail can be."""
+    writer = writing()
+    user = accounts.find(writer, public_id) or abort(404)
+    try:
+        link = users.new_link(writer, user.id, _by())
+    except AccountError as problem:
+        return _refuse(public_id, problem)
+    return _hand_over(writer, user, link)
+
+
+def _index(**typed: Any) -> str:
+    rows, rules = user_list.everybody(reading()), Rules.of(settings())
+    return render_template("users/index.html", rows=rows, roles=list(Role), no_mail=rules.no_mail, **typed)
+
+
+def _hand_over(writer: Session, user: User, link: AccessLink) -> Response:
+    """Show the link on the next page, and have it sent where that can be."""
+    if Rules.of(settings()).no_mail is None:
+        invitations.queue(writer, link, _by())
+    session[SHOWN_LINK] = link.public_id
+    address = url_for("users.show", public_id=user.public_id)
+    db.session.commit()
+    return redirect(address)
+
+
+def _shown_address(link: AccessLink | None, rules: Rules) -> str | None:
+    """The address of a link that was made a moment ago: shown once."""
+    if link is None or session.pop(SHOWN_LINK, None) != link.public_id:
+        return None
+    return access_links.address(link, rules.public_url, rules.secrets)
+
+
+def _do(public_id: str, verb: Callable[[Session, User], object], told: Callable[[str], str]) -> Response:
+    """Do it, say so, and show the user. `told`: the words, given the user's address."""
+    writer = writing()
+    user = accounts.find(writer, public_id) or abort(404)
+    try:
+        verb(writer, user)
+    except AccountError as problem:
+        return _refuse(public_id, problem)
+    words = told(user.email)
+    db.session.commit()
+    flash(words, "success")
+    return redirect(url_for("users.show", public_id=public_id))
+
+
+def _refuse(public_id: str, problem: AccountError) -> Response:
+    db.session.rollback()
+    flash(str(problem), "error")
+    return redirect(url_for("users.show", public_id=public_id))
+
+
+def _is_now(email: str) -> str:
+    return f"{email} has another role and is signed out everywhere."
+
+
+def _by() -> By:
+    return By(current_user.id, remote_address(), utcnow())

@@ -1,0 +1,57 @@
+"""Erasing, holding and restricting in a browser, with and without JavaScript."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenAs
+from tests.browser.inhabited import Inhabited
+from tests.browser.test_every_page import complaints
+from tests.browser.test_people import applied
+
+GONE = ("status of 404",)
+
+
+def erase(page: Page) -> None:
+    page.get_by_label("Why").first.select_option("They asked to be erased")
+    page.get_by_label("I have read what goes").check()
+    page.get_by_role("button", name="Erase").click()
+    page.wait_for_url("**/privacy/erasures/*")
+
+
+@pytest.mark.parametrize(("width", "scripts"), [(1440, True), (390, True), (390, False)])
+def test_a_person_is_looked_at_and_erased(width: int, scripts: bool, open_as: OpenAs, inhabited: Inhabited):
+    same = f"erase-me-{width}-{scripts}@example.com"
+    one = applied(inhabited, "Eve", emailAddress=same)
+    applied(inhabited, "Eve", emailAddress=same)
+    page = open_as("hr_admin", f"/applications/{one}", width=width, scripts=scripts, allow=GONE)
+    page.get_by_role("link", name="Privacy").last.click()
+    expect(page.get_by_role("heading", name="Privacy of Eve Twin")).to_be_visible()
+    expect(page.get_by_text("2 deliveries: what Talroo sent")).to_be_visible()
+    if scripts:
+        assert complaints(page) == []
+        page.reload()
+    erase(page)
+    expect(page.get_by_text("2 applications")).to_be_visible()
+    if scripts:
+        assert complaints(page) == []
+    assert page.goto(f"/applications/{one}").status == 404  # type: ignore[union-attr]
+
+
+def test_somebody_who_is_restricted_comes_back_when_it_is_lifted(open_as: OpenAs, inhabited: Inhabited):
+    one = applied(inhabited, "Rex")
+    page = open_as("hr_admin", f"/privacy/people/{one}", allow=GONE)
+    page.get_by_label("What", exact=True).select_option("Restrict")
+    page.get_by_label("Why").last.fill("A legal minimum runs")
+    page.get_by_role("button", name="Keep").click()
+    page.wait_for_url("**/privacy")
+    row = page.locator("[data-hold]", has_text="Rex Twin")
+    expect(row).to_contain_text("A legal minimum runs")
+    assert complaints(page) == []
+    page.reload()
+    assert page.goto(f"/applications/{one}").status == 404  # type: ignore[union-attr]
+    page.goto("/privacy")
+    row.get_by_role("button", name="Lift").click()
+    expect(page.get_by_role("status")).to_contain_text("back in its place")
+    assert page.goto(f"/applications/{one}").status == 200  # type: ignore[union-attr]

@@ -1,0 +1,32 @@
+"""Limiting a recruiter, with a mouse, by keyboard and without scripts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.test_every_page import complaints
+
+
+@pytest.mark.parametrize(("width", "scripts"), [(1440, True), (390, False)])
+def test_a_recruiter_is_limited_to_a_company_that_was_searched(width, scripts, open_as):
+    page = open_as("hr_admin", "/admin/users", width=width, scripts=scripts)
+    page.get_by_role("link", name="colleague@example.com").click()
+    page.get_by_role("link", name="Change what they see").click()
+    if scripts:
+        assert complaints(page) == []
+    page.get_by_label("They see only applications for what is ticked below").check()
+    page.get_by_label("Search companies and jobs").fill("medical")
+    page.keyboard.press("Enter")
+    page.wait_for_load_state()
+    assert page.get_by_label("They see only applications").is_checked(), "Enter searches, and saves nothing"
+    page.locator("input[name=company]").first.check()
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/admin/users/*#scope")
+    assert "all jobs" in page.locator("#scope").inner_text()
+    if scripts:
+        assert complaints(page) == []
+    page.get_by_role("link", name="Change what they see").click()
+    page.get_by_label("They see only applications").uncheck()
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/admin/users/*#scope")
+    assert "All applications" in page.locator("#scope").inner_text()

@@ -1,0 +1,210 @@
+"""Who may sign in: what two people do at once, and the mails that invite."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from dashboard.database import start_writing
+from dashboard.models import AccessLink, Outbound, Purpose, Role, User
+from dashboard.models.outbound import State
+from dashboard.services import access_links, accounts, invitations, passwords, users
+from dashboard.services.activity import By
+from dashboard.worker import Worker
+from tests.colleagues import by, do
+from tests.outbox_fixtures import NOON, Clock
+from tests.reminder_fixtures import MAIL_SETTINGS, SECRET
+from tests.smtp import MailServer
+
+NOWHERE = "http://127.0.0.1:9"
+HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA"
+
+
+def add_user(session: Session, email: str, role: Role = Role.HR_ADMIN) -> User:
+    user: User = do(session, accounts.new_user, email, role, HASH, now=NOON)
+    return user
+
+
+def at_once(engine: Engine, *verbs: Callable[[Session], Any]) -> list[Any]:
+    """What came of each, begun at the same moment as a writer of its own: its result, or the error it raised."""
+    together = threading.Barrier(len(verbs))
+
+    def run(verb: Callable[[Session], Any]) -> Any:
+        with Session(engine, expire_on_commit=False) as session:
+            together.wait()
+            try:
+                start_writing(session)
+                done = verb(session)
+                session.commit()
+                return done
+            except (accounts.AccountError, access_links.LinkOver) as problem:
+                session.rollback()
+                return problem
+
+    with ThreadPoolExecutor(len(verbs)) as threads:
+        return list(threads.map(run, verbs))
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_of_two_administrators_who_end_each_other_at_once_one_stays(
+    engine: Engine, session: Session, round_number: int
+):
+    ann, ben = (add_user(session, f"{name}@example.com").id for name in ("ann", "ben"))
+    ends = [
+        lambda one: users.set_role(one, ben, Role.RECRUITER, by(ann)),
+        lambda one: users.deactivate(one, ann, by(ben)),
+    ]
+    done = at_once(engine, *ends)
+    assert sum(isinstance(one, accounts.AccountError) for one in done) == 1
+    session.rollback()
+    left = select(func.count()).where(User.active.is_(True), User.role == Role.HR_ADMIN)
+    assert session.scalar(left) == 1
+
+
+def test_of_two_who_end_a_third_and_each_other_somebody_is_left(engine: Engine, session: Session):
+    ids = [add_user(session, f"{name}@example.com", Role.IT_ADMIN).id for name in ("ann", "ben", "cy")]
+    pairs = list(zip(ids, ids[1:] + ids[:1], strict=True))
+    at_once(engine, *[lambda one, pair=pair: users.deactivate(one, pair[1], by(pair[0])) for pair in pairs])
+    session.rollback()
+    assert session.scalar(select(func.count()).where(User.active.is_(True))) in (1, 2)
+
+
+def test_a_command_ends_the_last_administrator_as_little_as_anybody(session: Session):
+    ann = add_user(session, "ann@example.com")
+    with pytest.raises(users.NotAllowed, match="last HR administrator"):
+        do(session, users.deactivate, ann.id, By(None, None, NOON))
+    add_user(session, "ben@example.com")
+    assert not do(session, users.deactivate, ann.id, By(None, None, NOON)).active
+
+
+def test_the_last_who_manages_users_stays_even_if_nobody_is_hr_administrator(session: Session):
+    it = add_user(session, "it@example.com", Role.IT_ADMIN)
+    with pytest.raises(users.NotAllowed, match="last who can manage users"):
+        do(session, users.set_role, it.id, Role.RECRUITER, By(None, None, NOON))
+
+
+def test_one_address_is_invited_once_however_many_press_at_once(engine: Engine, session: Session):
+    ann = add_user(session, "ann@example.com").id
+    done = at_once(engine, *[lambda one: users.invite(one, "ivy@example.com", Role.RECRUITER, by(ann))] * 4)
+    assert sum(isinstance(one, accounts.AccountError) for one in done) == 3
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(User)) == 2
+
+
+def test_a_link_opens_once_however_many_press_at_once(engine: Engine, session: Session):
+    ann = add_user(session, "ann@example.com")
+    _, link = do(session, users.invite, "ivy@example.com", Role.RECRUITER, by(ann))
+    number = link.id
+
+    def choose(one: Session) -> User:
+        return passwords.choose(one, one.get_one(AccessLink, number), HASH, By(None, None, NOON))
+
+    done = at_once(engine, *[choose] * 4)
+    assert sum(isinstance(one, User) for one in done) == 1
+
+
+def test_there_is_one_first_administrator_even_with_two_links(engine: Engine, session: Session):
+    numbers = [do(session, access_links.make, Purpose.SETUP, None, By(None, None, NOON)).id for _ in range(2)]
+
+    def begin(one: Session, number: int) -> User:
+        link = one.get_one(AccessLink, number)
+        return passwords.set_up(one, link, f"first{number}@example.com", HASH, By(None, None, NOON))
+
+    done = at_once(engine, *[lambda one, number=number: begin(one, number) for number in numbers * 2])
+    assert sum(isinstance(one, User) for one in done) == 1
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(User)) == 1
+
+
+# --- mails --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with MailServer() as running:
+        yield running
+
+
+@pytest.fixture
+def worker(make_worker: Callable[..., Worker], server: MailServer) -> Worker:
+    return make_worker(NOWHERE, mail_url=server.url, **MAIL_SETTINGS)
+
+
+def invite(session: Session, admin: User) -> AccessLink:
+    def verb(one: Session) -> AccessLink:
+        _, link = users.invite(one, "ivy@example.com", Role.RECRUITER, by(admin))
+        invitations.queue(one, link, by(admin))
+        return link
+
+    made: AccessLink = do(session, verb)
+    return made
+
+
+def test_an_invitation_goes_at_once_with_its_link_and_by_whom(session: Session, server: MailServer, worker: Worker):
+    link = invite(session, add_user(session, "ann@example.com"))
+    worker.once()
+    (mail,) = server.mails
+    assert mail.to == ("ivy@example.com",)
+    assert mail.message["Subject"] == "Your access to the recruiter dashboard"
+    assert mail.message["List-Unsubscribe"] is None
+    assert "ann@example.com has added you" in mail.text
+    assert "at https://jobs.example.com as Recruiter" in mail.text
+    assert "until 28 November 2026, 12:00 UTC" in mail.text
+    address = access_links.address(link, "https://jobs.example.com", [SECRET])
+    assert f"\n{address}\n" in mail.text.replace("\r\n", "\n")
+    session.rollback()
+    assert session.scalars(select(Outbound.state)).one() == State.SENT
+
+
+def test_what_waits_to_be_sent_holds_no_token(session: Session):
+    link = invite(session, add_user(session, "ann@example.com"))
+    token = access_links.address(link, "", [SECRET]).rpartition("/")[2]
+    row = session.scalars(select(Outbound)).one()
+    kept = " ".join(str(getattr(row, column.key)) for column in Outbound.__table__.columns)
+    assert token not in kept
+    assert token.rpartition(".")[2] not in kept
+
+
+@pytest.mark.parametrize("end", ["deactivate", "too late", "new link"])
+def test_a_mail_whose_link_is_over_before_it_went_is_not_sent(
+    session: Session, clock: Clock, server: MailServer, worker: Worker, end: str
+):
+    admin = add_user(session, "ann@example.com")
+    link = invite(session, admin)
+    if end == "deactivate":
+        do(session, users.deactivate, link.user_id, by(admin))
+    elif end == "new link":
+        do(session, users.new_link, link.user_id, by(admin))
+    else:
+        clock.now = NOON + timedelta(days=7)
+    worker.once()
+    assert server.mails == []
+    session.rollback()
+    row = session.scalars(select(Outbound)).one()
+    assert (row.state, row.last_answer) == (State.CANCELLED, access_links.REPLACED_WORDS)
+
+
+def test_whoever_asked_for_a_new_password_themselves_is_told_that_somebody_did(
+    session: Session, server: MailServer, worker: Worker
+):
+    add_user(session, "ann@example.com")
+
+    def verb(one: Session) -> None:
+        link = users.forgotten(one, "Ann@example.com", By(None, "192.0.2.7", NOON))
+        assert link is not None
+        invitations.queue(one, link, By(None, "192.0.2.7", NOON))
+
+    do(session, verb)
+    worker.once()
+    (mail,) = server.mails
+    assert mail.message["Subject"] == "A new password for the recruiter dashboard"
+    assert mail.message["Auto-Submitted"] == "auto-generated"
+    assert "Somebody asked for a new password for you" in " ".join(mail.text.split())
+    assert "until 22 November 2026, 12:00 UTC" in mail.text

@@ -1,0 +1,203 @@
+"""What HR administrators erase, hold, restrict and hand out."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from dashboard.documents import Rendering
+from dashboard.extensions import db
+from dashboard.models import Application, AuditEntry, Erasure
+from tests.application import signed_in_client
+from tests.factories import as_body, event, file_object, payload, signed
+from tests.stocked_site import token_of
+
+
+@pytest.fixture
+def client(sign_in: Callable[..., FlaskClient]) -> FlaskClient:
+    return sign_in("hr_admin")
+
+
+@pytest.fixture
+def ada(deliver: Callable[..., Any]) -> tuple[str, str]:
+    """Her application with a résumé, and one she did not finish."""
+    cv = {"resume": file_object(b"I am Ada", "ada.txt")}
+    done = deliver(event(applicant=cv)).json["application"]
+    return done, deliver(event(kind="started:v1")).json["application"]
+
+
+def page(client: FlaskClient, address: str) -> BeautifulSoup:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.status
+    return BeautifulSoup(answer.text, "html.parser")
+
+
+def post(client: FlaskClient, address: str, of: str, **fields: Any) -> Any:
+    said = {"csrf_token": token_of(client.get(of).text), **fields}
+    return client.post(address, data=said, follow_redirects=True)
+
+
+def erase(client: FlaskClient, public_id: str, *chosen: str, **fields: Any) -> Any:
+    said = {"application": list(chosen or [public_id]), "reason": "asked", "sure": "yes"} | fields
+    return post(client, f"/privacy/people/{public_id}/erase", "/privacy", **said)
+
+
+def keep(client: FlaskClient, public_id: str, do: str, **fields: Any) -> Any:
+    said = {"application": public_id, "do": do, "reason": "A charge"} | fields
+    return post(client, f"/privacy/people/{public_id}/keep", f"/privacy/people/{public_id}", **said)
+
+
+def actions(app: Flask) -> list[str]:
+    with app.app_context():
+        return list(db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.number)))
+
+
+def test_the_page_shows_all_of_the_person_and_what_goes_with_what_is_chosen(client, ada):
+    for public_id in ada:
+        shown = page(client, f"/privacy/people/{public_id}")
+        assert {one["data-application"] for one in shown.select("form [data-application]")} == set(ada)
+        words = shown.select_one("#erase-title").find_parent("section").get_text(" ", strip=True)
+        assert "2 applications" in words
+        assert "2 deliveries: what Talroo sent" in words
+        assert "1 file" in words
+    only = page(client, f"/privacy/people/{ada[0]}?application={ada[1]}")
+    assert "1 file" not in only.select_one("#erase-title").find_parent("section").get_text()
+
+
+def test_erased_is_what_was_chosen_and_the_page_says_so(app, client, ada):
+    told = erase(client, ada[0], *ada)
+    assert told.status_code == 200
+    shown = BeautifulSoup(told.text, "html.parser")
+    assert shown.main["data-erasure"]
+    assert "2 applications" in shown.main.get_text()
+    assert "Quill" not in told.text
+    for address in (f"/applications/{ada[0]}", f"/incomplete/{ada[1]}", f"/privacy/people/{ada[0]}"):
+        assert client.get(address).status_code == 404
+    assert "erased" in actions(app)
+    assert shown.main["data-erasure"] in client.get("/privacy").text
+
+
+def test_on_sqlite_it_is_done_before_the_page_says_so(make_app, sqlite_url):
+    app = make_app(sqlite_url)
+    body = as_body(event())
+    public_id = app.test_client().post("/talroo/applications", data=body, headers=signed(body)).json["application"]
+    told = erase(signed_in_client(app, "hr_admin"), public_id)
+    assert BeautifulSoup(told.text, "html.parser").main["data-finished"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({"reason": ""}, "Choose why"), ({"sure": ""}, "cannot be brought back"), ({"application": []}, "at least one")],
+)
+def test_nothing_is_erased_by_half_a_form(app, client, ada, fields, words):
+    told = erase(client, ada[0], **fields)
+    assert (told.status_code, words in told.text) == (400, True)
+    with app.app_context():
+        assert db.session.scalars(select(Erasure)).all() == []
+
+
+def test_nobody_else_is_erased_through_somebodys_page(app, client, deliver, ada):
+    other = deliver(event(applicant={"firstName": "Bo", "emailAddress": "bo@example.com"})).json["application"]
+    assert erase(client, ada[0], other).status_code == 409
+    assert client.get(f"/applications/{other}").status_code == 200
+
+
+def test_what_is_held_says_so_and_stays_until_that_is_ended(app, client, ada):
+    assert "1 application is held" in keep(client, ada[0], "hold").text
+    told = erase(client, ada[0], *ada)
+    assert (told.status_code, "A charge" in told.text) == (409, True)
+    held = page(client, "/privacy").select_one("[data-hold]")["data-hold"]
+    assert "may be erased again" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
+    assert "ended before" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
+    assert erase(client, ada[0], *ada).status_code == 200
+    assert [one for one in actions(app) if one in ("held", "hold_ended", "erased")] == ["held", "hold_ended", "erased"]
+
+
+def test_what_is_restricted_is_on_the_page_of_privacy_alone(client, sign_in, ada):
+    assert "1 application is restricted" in keep(client, ada[0], "restrict", until="2099-01-31").text
+    for address in (f"/applications/{ada[0]}", f"/people/{ada[0]}"):
+        assert client.get(address).status_code == 404, address
+    for address in ("/applications", "/applications?q=quill", "/applications.csv"):
+        assert ada[0] not in client.get(address).text, address
+    shown = page(client, "/privacy")
+    assert "Quill" in shown.select_one("[data-hold]").get_text()
+    assert "31 Jan 2099" in shown.get_text() or "1 Feb 2099" in shown.get_text()
+    held = shown.select_one("[data-hold]")["data-hold"]
+    assert "back in its place" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
+    assert client.get(f"/applications/{ada[0]}").status_code == 200
+
+
+@pytest.mark.parametrize("fields", [{"reason": " "}, {"until": "yesterday"}, {"until": "2001-01-01"}])
+def test_a_hold_nobody_would_understand_is_refused_and_what_was_typed_stays(client, ada, fields):
+    told = keep(client, ada[0], "hold", **fields)
+    assert told.status_code == 400
+    if "until" in fields:
+        assert 'value="A charge"' in told.text
+
+
+def test_the_export_holds_everything_in_words_and_the_files(app, client, deliver):
+    deliver(event(kind="started:v1", applicant={"emailAddress": "maria.munoz@example.com"}))
+    told = payload("complete")
+    told["data"]["applicant"]["resume"] = file_object(b"I pick", "cv.txt")
+    public_id = deliver(told).json["application"]
+    archive = zipfile.ZipFile(io.BytesIO(client.get(f"/privacy/export/{public_id}").data))
+    person = json.loads(archive.read("person.json"))
+    assert archive.testzip() is None
+    first = next(one for one in person["applications"] if one["facts"]["public_id"] == public_id)
+    assert first["facts"]["talroo_id"] == str(told["data"]["id"])
+    assert [one["event"] for one in first["deliveries"]] == [told["type"]]
+    assert first["answers"]
+    assert first["history"]
+    assert archive.read("files/cv.txt") == b"I pick"
+    assert "exported" in actions(app)
+
+
+def test_less_than_a_year_is_said_on_the_page(make_app, sqlite_url):
+    app = make_app(sqlite_url, retention_months=6)
+    assert "29 CFR 1602.14" in signed_in_client(app, "hr_admin").get("/privacy").text
+
+
+@pytest.mark.parametrize(
+    "path", ["people/none", "people/none/erase", "people/none/keep", "holds/none/end", "export/none"]
+)
+def test_what_is_nobodys_is_404(client, ada, path):
+    address = f"/privacy/{path}"
+    if path.endswith(("erase", "keep", "end")):
+        assert (
+            post(client, address, "/privacy/people/" + ada[0], application="x", reason="asked", sure="y").status_code
+            == 404
+        )
+    else:
+        assert client.get(address).status_code == 404
+
+
+def test_the_link_stands_on_every_page_of_the_person(client, sign_in, ada):
+    done, begun = ada
+    for address, public_id in (
+        (f"/applications/{done}", done),
+        (f"/people/{done}", done),
+        (f"/incomplete/{begun}", begun),
+    ):
+        assert f"/privacy/people/{public_id}" in client.get(address).text
+    assert "/privacy/people" not in sign_in("recruiter").get(f"/applications/{done}").text
+
+
+def test_nothing_is_left_in_the_pictures_of_this_process(app, client, ada):
+    with app.app_context():
+        sha256 = (
+            db.session.scalars(select(Application).where(Application.public_id == ada[0])).one().attachments[0].sha256
+        )
+    kept = app.extensions["drawings"]
+
+    kept._keep((sha256, 1), Rendering(png=b"a picture"))
+    erase(client, ada[0], *ada)
+    assert kept._look_up((sha256, 1)) is None
