@@ -113,9 +113,13 @@ class Deliveries:
                 yield _exactly("timing <> 'fresh'")
         if self.event == "completed":
             yield Delivery.event_type == COMPLETED
-        elif self.event:
+        elif self.event == "started":
+            yield Delivery.event_type == STARTED
             yield _exactly(f"event_type <> '{COMPLETED}'")
-            yield Delivery.event_type == STARTED if self.event == "started" else Delivery.event_type != STARTED
+        elif self.event:
+            # Else everything would be walked through in the order of the list, to find these few.
+            others = _exactly(f"event_type <> '{COMPLETED}'")
+            yield Delivery.id.in_(select(Delivery.id).where(others, Delivery.event_type != STARTED))
 
     def _midnight(self, when: date) -> datetime:
         return datetime.combine(when, time(), self.zone).astimezone(UTC)
@@ -140,7 +144,9 @@ def deliveries_page(session: Session, asked: Deliveries, cursor: str | None) -> 
     """One page of deliveries, newest first; how many there are is counted for the first page alone."""
     shown = asked.statement().options(joinedload(Delivery.application.and_(Application.is_shown())))
     rows, following = rows_after(session, shown, cursor, Delivery.received_at, Delivery.id)
-    total = None if cursor else count(session, asked.statement().with_only_columns(Delivery.id))
+    # In the list's order: whatever nearly all are is then counted to the limit without looking far.
+    counted = asked.statement().with_only_columns(Delivery.id).order_by(Delivery.received_at.desc())
+    total = None if cursor else count(session, counted)
     return Page(rows, following, total)
 
 

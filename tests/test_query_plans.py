@@ -231,7 +231,7 @@ def test_deliveries_are_listed_by_an_index(session):
     for asked in DELIVERIES:
         for told in plans(session, lambda asked=asked: arrivals.deliveries_page(session, asked, None)):
             assert not reads_whole_table(session, told, "delivery"), f"{asked}:\n{told}"
-            if not asked.text:
+            if not asked.text and asked.event != "other":
                 assert "USE TEMP B-TREE" not in told, told
                 assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told
 
