@@ -31,6 +31,8 @@ MORE: Final = {
     "conversions.index": 7,  # the ledger of hires, its counts and choices
     "follow_up_jobs.show": 10,  # the job, its cadence, templates, and what it would write
     "stops.index": 6,  # how far people come, by job and by question
+    "users.show": 7,  # the user, their links, sessions and mail, and to what they are limited
+    "scope.show": 6,  # the user, what they are limited to, and what else there is to choose from
 }
 """Pages that take more, with how many. None of them may take more than that."""
 
