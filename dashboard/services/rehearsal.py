@@ -9,21 +9,18 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Table, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from config import Config
-from dashboard import search
 from dashboard.calls import CallFailed, Proof
-from dashboard.database import table_of
 from dashboard.models import Application, Delivery
 from dashboard.models.delivery import COMPLETED
-from dashboard.services import own_tests
+from dashboard.services import erasing, own_tests
 from dashboard.talroo import signature
 from dashboard.talroo.conversions import PATHS, ConversionClient
 from dashboard.talroo.exchange import Request
@@ -169,36 +166,15 @@ def _event(event_id: str, now: datetime) -> dict[str, Any]:
 # --- removing them again --------------------------------------------------------------------------------------------
 
 
-def remove_all(session: Session) -> int:
-    """Remove test applications with all that hangs on them. Returns how many.
+def remove_all(session: Session, *, user_id: int, remote_addr: str, now: datetime) -> int:
+    """Erase test applications, as a person is erased. Returns how many. The caller has begun to write, and commits.
 
-    The caller has begun to write, and commits. Files stay: their content is ours, and every test has the same.
+    Raises `erasing.CannotErase` where something is being done with one of them at this moment.
     """
-    tests = select(Application.id, Application.inbox_no).where(Application.is_test.is_(True)).order_by(Application.id)
-    found = session.execute(tests.limit(REMOVED_AT_ONCE).with_for_update()).all()
-    search.remove(session, [row.inbox_no or -row.id for row in found])
-    _remove(session, table_of(Application), [row.id for row in found])
-    session.execute(delete(Delivery).where(Delivery.source == own_tests.SOURCE))
-    session.expire_all()
+    tests = select(Application.public_id).where(Application.is_test.is_(True)).order_by(Application.id)
+    found = session.scalars(tests.limit(REMOVED_AT_ONCE)).all()
+    if found:
+        by = erasing.By(erasing.Cause.TEST, "test", now, user_id, remote_addr)
+        erasing.erase(session, found, by)
+        session.execute(delete(Delivery).where(Delivery.source == own_tests.SOURCE))
     return len(found)
-
-
-def _remove(session: Session, table: Table, keys: Iterable[Any]) -> None:
-    """Delete rows of `table` by their one key, and before them whatever refers to them."""
-    keys = list(keys)
-    (key,) = table.primary_key.columns
-    if not keys:
-        return
-    for column in _referring_to(key):
-        own = column.table
-        if len(own.primary_key.columns) == 1 and _referring_to(own.primary_key.columns[0]):
-            _remove(session, own, session.scalars(select(own.primary_key.columns[0]).where(column.in_(keys))))
-        else:
-            session.execute(delete(own).where(column.in_(keys)))
-    session.execute(delete(table).where(key.in_(keys)))
-
-
-def _referring_to(key: Any) -> list[Any]:
-    """The columns of all tables that are foreign keys to `key`."""
-    tables = key.table.metadata.tables.values()
-    return [column for table in tables for column in table.columns if column.references(key)]

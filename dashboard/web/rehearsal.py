@@ -90,18 +90,14 @@ def conversion() -> Response | str:
 @needs(Permission.INTEGRATION)
 def remove() -> Response:
     """Remove the test applications, with their deliveries."""
-    from dashboard.services import rehearsal
+    from dashboard.services import erasing, rehearsal
 
-    session = writing()
-    number = rehearsal.remove_all(session)
-    audit.note(
-        session,
-        Action.TESTS_REMOVED,
-        at=utcnow(),
-        user_id=current_user.id,
-        remote_addr=remote_address(),
-        number=number,
-    )
+    try:
+        number = rehearsal.remove_all(writing(), user_id=current_user.id, remote_addr=remote_address(), now=utcnow())
+    except erasing.CannotErase as problem:
+        db.session.rollback()
+        flash(str(problem), "error")
+        return _back()
     db.session.commit()
     flash(f"{number:,} test application{'s' if number != 1 else ''} removed.", "success")
     return _back()
