@@ -89,7 +89,8 @@ class Cluster:
         Raises `RuntimeError` with the server's log when it does not.
         """
         owner = _unprivileged_user()
-        if not self.port:
+        self.port = self.port or free_port()
+        if not (self.folder / "data").exists():
             self._make(owner)
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
@@ -104,7 +105,6 @@ class Cluster:
     def _make(self, owner: pwd.struct_passwd | None) -> None:
         if owner:
             shutil.chown(self.folder, owner.pw_uid, owner.pw_gid)
-        self.port = free_port()
         self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 
     def stop(self) -> None:
@@ -128,10 +128,18 @@ class Cluster:
         """Remove a database whoever may still be connected."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def has(self, name: str) -> bool:
+        """Whether a database of that name is there: a cluster over a folder that was kept may hold it already."""
+        with self._connect() as connection:
+            return bool(connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone())
+
     def execute(self, statement: str) -> None:
         """Run one statement outside any transaction, in the database `postgres`."""
-        with psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", autocommit=True) as connection:
+        with self._connect() as connection:
             connection.execute(statement.encode())
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", autocommit=True)
 
     @property
     def _data(self) -> str:
