@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, String, and_, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.models import SyncKind, SyncRun, SyncState
+from dashboard.models import SyncKind, SyncRun, SyncState, WorkerBeat
 from dashboard.services import pull_turn
 
 NIGHTLY: Final = time(3, 0)
@@ -25,7 +25,10 @@ AGAIN_AFTER_INTERRUPTION: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
-    """Where pulling of one kind stands. `asked`: the worker has yet to begin. `next_at`: None where that is off."""
+    """Where pulling of one kind stands. `asked`: the worker has yet to begin. `next_at`: None where that is off.
+
+    `beat_at`: when any worker, which pulls, was last known to be alive.
+    """
 
     running: SyncRun | None
     asked: bool
@@ -33,6 +36,7 @@ class SyncStatus:
     last: SyncRun | None
     next_at: datetime | None
     next_is_due: bool
+    beat_at: datetime | None
 
 
 def ask(session: Session, kind: SyncKind, *, user_id: int | None, now: datetime) -> bool:
@@ -47,17 +51,37 @@ def ask(session: Session, kind: SyncKind, *, user_id: int | None, now: datetime)
 
 
 def status(session: Session, kind: SyncKind, *, now: datetime, interval: int) -> SyncStatus:
-    """`interval`: seconds between pulls of incomplete ones; 0 turns all automatic pulls off. Only reads."""
-    state = session.get(SyncState, kind.value)
-    runs = select(SyncRun).where(SyncRun.kind == kind).order_by(SyncRun.id.desc()).limit(1)
-    next_at = _next_at(kind, session.scalar(runs), now, interval)
+    """`interval`: seconds between pulls of incomplete ones; 0 turns all automatic ones off. One statement, a SELECT."""
+    rows = session.execute(_newest(kind)).all()
+    state, beat_at = rows[0].SyncState, rows[0].beat_at
+    runs = [row.SyncRun for row in rows if row.SyncRun]
+    next_at = _next_at(kind, next(iter(runs), None), now, interval)
     return SyncStatus(
-        running=pull_turn.current(session, kind, now),
+        running=next((run for run in runs if pull_turn.is_under_way(run, state, now)), None),
         asked=state is not None and state.asked_at is not None,
         asked_by_id=state.asked_by_id if state else None,
-        last=session.scalar(runs.where(SyncRun.state != "running")),
+        last=next((run for run in runs if run.state != "running"), None),
         next_at=next_at,
         next_is_due=next_at is not None and next_at <= now,
+        beat_at=beat_at,
+    )
+
+
+def _newest(kind: SyncKind) -> Select[SyncState, SyncRun, datetime]:
+    """The kind's row with the newest of its pulls, the newest that ended and the one that has the turn, newest first.
+
+    At least one line, of nothing where nobody has ever pulled.
+    """
+    newest = select(SyncRun.id).where(SyncRun.kind == kind).order_by(SyncRun.id.desc()).limit(1)
+    ended = newest.where(SyncRun.state != "running")
+    wanted = or_(*(SyncRun.id == one.scalar_subquery() for one in (newest, ended)), SyncRun.id == SyncState.run_id)
+    asked = select(literal(kind.value, String).label("kind")).subquery("asked")
+    return (
+        select(SyncState, SyncRun, select(func.max(WorkerBeat.beat_at)).scalar_subquery().label("beat_at"))
+        .select_from(asked)
+        .outerjoin(SyncState, SyncState.kind == asked.c.kind)
+        .outerjoin(SyncRun, and_(SyncRun.kind == asked.c.kind, wanted))
+        .order_by(SyncRun.id.desc())
     )
 
 
