@@ -9,6 +9,7 @@ from config import ROOT, Config
 from dashboard import cli, web
 from dashboard.database import keep_promises
 from dashboard.extensions import csrf, db, login_manager
+from dashboard.services import audit
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
 from dashboard.services.together import Together
@@ -31,6 +32,7 @@ def create_app(config: Config) -> Flask:
     with app.app_context():
         engine = db.engine
     keep_promises(engine)
+    audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
     app.extensions["deliveries"] = Together(lambda: Session(engine), shared=engine.dialect.name == "sqlite")
 
     web.init_app(app)

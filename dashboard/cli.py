@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import random
 import sys
 import time
@@ -27,9 +28,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def init_app(app: Flask) -> None:
+    from dashboard.cli_backup import backup, restore
     from dashboard.cli_sync import sync
 
-    for command in (users, worker, sandbox, seed, sync):
+    for command in (users, web, worker, sandbox, seed, sync, backup, restore):
         app.cli.add_command(command)
     if _is_command_line():
         # Alembic costs a web process memory that it never uses.
@@ -71,6 +73,17 @@ def _database_problem(problem: DBAPIError) -> str:
     if missing:
         return "The database has no tables yet, or old ones. Run: flask --app wsgi db upgrade"
     return f"The database could not do that: {words}"
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="On 127.0.0.1.")
+@with_appcontext
+def web(port: int) -> None:
+    """The site alone, by the server that `make run` uses: for a service manager, behind a proxy."""
+    from dashboard.launch import web_command, web_environment
+
+    command = web_command(port, current_app.config["SETTINGS"].web_workers)
+    os.execve(command[0], command, web_environment(os.environ))  # noqa: S606 - our own words
 
 
 @click.command()

@@ -67,8 +67,7 @@ def run(environ: Mapping[str, str], root: Path, var: Path) -> int:
 
 def services(config: Config, environ: Mapping[str, str], port: int, var: Path) -> list[Service]:
     """The processes of a running dashboard, in the order they are started."""
-    # Two arenas: glibc would give each of the many threads its own and keep what a large résumé once took.
-    web = Service("web", web_command(port, config.web_workers), {**environ, "MALLOC_ARENA_MAX": "2"})
+    web = Service("web", web_command(port, config.web_workers), web_environment(environ))
     worker = Service("worker", (*_FLASK, "worker"), dict(environ))
     if not config.dashboard_sandbox_url:
         return [web, worker]
@@ -100,6 +99,11 @@ def web_command(port: int, workers: int, app: str = "wsgi:app") -> tuple[str, ..
         "--workers", str(workers), "--blocking-threads", "256", "--backpressure", "512", "--http", "1", "--no-ws",
         "--workers-kill-timeout", "2", "--http1-header-read-timeout", "20000", "--log-level", "error", app,
     )  # fmt: skip
+
+
+def web_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Two arenas: glibc would give each of the many threads its own and keep what a large résumé once took."""
+    return {**environ, "MALLOC_ARENA_MAX": "2"}
 
 
 def block(config: Config, port: int, log_ins: Mapping[str, str]) -> str:

@@ -23,14 +23,20 @@ class Permission(StrEnum):
     """See how the connections to Talroo stand; nobody's data."""
     CONTENTS = "contents"
     """See the contents of a delivery."""
+    USERS = "users"
+    """Invite people, say what they may do, and end that."""
+    AUDIT = "audit"
+    """See who did what."""
+    PRIVACY = "privacy"
+    """Erase, hold and hand out what is stored of a person."""
 
 
 _RECRUITING: Final = frozenset({Permission.APPLICATIONS, Permission.LEDGER})
-_RUNNING: Final = frozenset({Permission.DELIVERIES, Permission.INTEGRATION})
+_RUNNING: Final = frozenset({Permission.DELIVERIES, Permission.INTEGRATION, Permission.USERS, Permission.AUDIT})
 
 GRANTED: Final = {
     Role.RECRUITER: _RECRUITING,
-    Role.HR_ADMIN: _RECRUITING | {Permission.INCOMPLETE, *_RUNNING, Permission.CONTENTS},
+    Role.HR_ADMIN: _RECRUITING | _RUNNING | {Permission.INCOMPLETE, Permission.CONTENTS, Permission.PRIVACY},
     Role.IT_ADMIN: _RUNNING,
 }
 

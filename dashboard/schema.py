@@ -16,11 +16,20 @@ _NAMED: Final = re.compile(r"^(revision|down_revision)(?:\s*:[^=]+)?\s*=\s*['\"]
 
 
 @cache
+def _named(versions: Path) -> dict[str, frozenset[str]]:
+    """The names in all migrations, as `revision` and as `down_revision`."""
+    found = [match.groups() for path in versions.glob("*.py") for match in _NAMED.finditer(path.read_text())]
+    return {kind: frozenset(name for told, name in found if told == kind) for kind in ("revision", "down_revision")}
+
+
+def revisions(versions: Path = VERSIONS) -> frozenset[str]:
+    """Every state of the tables that this version knows."""
+    return _named(versions)["revision"]
+
+
 def newest_revision(versions: Path = VERSIONS) -> str:
     """The migration that no other one builds on."""
-    found = [match.groups() for path in versions.glob("*.py") for match in _NAMED.finditer(path.read_text())]
-    built_on = {name for kind, name in found if kind == "down_revision"}
-    (newest,) = {name for kind, name in found if kind == "revision"} - built_on
+    (newest,) = _named(versions)["revision"] - _named(versions)["down_revision"]
     return newest
 
 

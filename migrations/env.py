@@ -18,19 +18,27 @@ def render_item(kind, thing, _context):
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(thing, UTCDateTime) else False
 
 
+def migrate(connection):
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_object=include_object,
+        render_as_batch=True,
+        compare_type=True,
+        render_item=render_item,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
 def run():
-    database = current_app.extensions["migrate"].db
-    with database.engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=Base.metadata,
-            include_object=include_object,
-            render_as_batch=True,
-            compare_type=True,
-            render_item=render_item,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+    # A backup is restored within a transaction of its own, on a connection of its own.
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        migrate(given)
+        return
+    with current_app.extensions["migrate"].db.engine.connect() as connection:
+        migrate(connection)
         connection.commit()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "tests.infrastructure.scratch",
     "tests.infrastructure.browser",
     "tests.infrastructure.ordering",
     "tests.infrastructure.postgres",

@@ -25,6 +25,7 @@ from dashboard.services.reporting import Rules
 from dashboard.services.review import Change, Moved, Wanted
 from dashboard.stages import Stage
 from dashboard.worker import Worker
+from tests.infrastructure.made_once import share_statements
 
 NOON: Final = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HOLD: Final = timedelta(seconds=60)
@@ -83,6 +84,7 @@ def open_engine(url: str) -> Engine:
     """An engine with the promises the site's has, wide enough for many threads."""
     made = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
     keep_promises(made)
+    share_statements(made)
     return made
 
 

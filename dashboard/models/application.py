@@ -95,6 +95,10 @@ class Application(Base):
     """1 to 4, the best."""
     held_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     """Since when it is held for later; its stage stays."""
+    restricted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """Since when nobody may work with it, see `Hold`. It has no place in the inbox meanwhile."""
+    is_test: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Sent by ourselves, to see whether deliveries arrive."""
     answers_from_id: Mapped[int | None] = mapped_column(
         ForeignKey("delivery.id", use_alter=True, name="fk_application_answers_from_id_delivery")
     )

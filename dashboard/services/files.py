@@ -49,13 +49,13 @@ class LocalFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
+        self._prepared = False
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("incoming", *(f"{number:02x}" for number in range(256))):
-            (root / name).mkdir(exist_ok=True, mode=0o700)
-        _sync_directory(root)
+        self._incoming.mkdir(exist_ok=True, mode=0o700)
         _remove_left_behind(self._incoming)
 
     def put(self, sha256: str, content: bytes) -> None:
+        self._prepare()
         path = self._path(sha256)
         directory = path.parent
         # Somebody else may have renamed it a moment ago and not yet synced the directory, so "there" is not "durable".
@@ -78,6 +78,17 @@ class LocalFiles:
     def check(self) -> None:
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "The file store cannot be written to.")
+
+    def _prepare(self) -> None:
+        """Make all directories before the first file. Most processes keep none, and pass this over."""
+        if self._prepared:
+            return
+        for number in range(256):
+            (self._root / f"{number:02x}").mkdir(exist_ok=True, mode=0o700)
+        # Also where all are there: whoever made them may not have got as far as this, and a file is only as durable as
+        # its directory. For the same reason this is noted last, and two threads at once both do it.
+        _sync_directory(self._root)
+        self._prepared = True
 
     def _path(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256

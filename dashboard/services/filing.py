@@ -207,6 +207,7 @@ def new_row(
         "resume_mime": resume.mime if resume else None,
         "resume_verdict": resume.verdict if resume else None,
         "unindexed": search.mark(),
+        "is_test": False,
     }
 
 

@@ -82,6 +82,7 @@ class Cluster:
     port: int = 0
     _names: Iterator[int] = field(default_factory=count)
     _server: subprocess.Popen[bytes] | None = None
+    _connection: psycopg.Connection | None = None
 
     def start(self) -> None:
         """Make the cluster, or start again over what it held, and wait until it answers.
@@ -111,6 +112,8 @@ class Cluster:
         """Stop at once, without saying goodbye to anybody."""
         if self._server is None:
             return
+        if self._connection is not None:
+            self._connection.close()
         self._server.send_signal(signal.SIGQUIT)
         self._server.wait(timeout=30)
         self._server = None
@@ -121,7 +124,9 @@ class Cluster:
     def create(self, name: str | None = None, template: str = "template0") -> str:
         """A new database, a copy of `template`. Returns its name."""
         name = name or f"test_{next(self._names)}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Copying files takes half of the time of writing every page to the log; before 15 there was no choice.
+        strategy = "STRATEGY FILE_COPY" if self._connected().info.server_version >= 150_000 else ""
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {strategy}')
         return name
 
     def drop(self, name: str) -> None:
@@ -130,16 +135,18 @@ class Cluster:
 
     def has(self, name: str) -> bool:
         """Whether a database of that name is there: a cluster over a folder that was kept may hold it already."""
-        with self._connect() as connection:
-            return bool(connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone())
+        found = self._connected().execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        return found.fetchone() is not None
 
     def execute(self, statement: str) -> None:
         """Run one statement outside any transaction, in the database `postgres`."""
-        with self._connect() as connection:
-            connection.execute(statement.encode())
+        self._connected().execute(statement.encode())
 
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", autocommit=True)
+    def _connected(self) -> psycopg.Connection:
+        """One connection for all statements: each costs the server a process."""
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", autocommit=True)
+        return self._connection
 
     @property
     def _data(self) -> str:

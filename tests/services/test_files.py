@@ -66,6 +66,7 @@ def test_what_is_missing_is_missing(store):
 
 def test_a_content_that_is_there_in_part_is_written_again(store, tmp_path):
     path = tmp_path / SHA256[:2] / SHA256
+    path.parent.mkdir()
     path.write_bytes(CONTENT[:100])
     store.put(SHA256, CONTENT)
     assert store.get(SHA256) == CONTENT
@@ -116,6 +117,42 @@ def test_a_store_says_whether_it_can_be_written_to(tmp_path):
     shutil.rmtree(tmp_path / "store")
     with pytest.raises(OSError, match="cannot be written"):
         store.check()
+
+
+def test_a_store_that_keeps_nothing_makes_no_directories_for_it(tmp_path):
+    with pytest.raises(FileMissing):
+        LocalFiles(tmp_path).get(SHA256)
+    assert [path.name for path in tmp_path.iterdir()] == ["incoming"]
+
+
+def test_each_process_flushes_the_directories_before_its_first_file_whoever_made_them(tmp_path, monkeypatch):
+    LocalFiles(tmp_path).put(SHA256, b"")
+    flushed: list[Path] = []
+    flush, write = files._sync_directory, files._write_durably
+    monkeypatch.setattr(files, "_sync_directory", lambda path: (flushed.append(path), flush(path)))
+    monkeypatch.setattr(files, "_write_durably", lambda path, content: (flushed.append(path), write(path, content)))
+    store = LocalFiles(tmp_path)
+    store.put(SHA256, CONTENT)
+    store.put(SHA256, CONTENT)
+    directory = tmp_path / SHA256[:2]
+    assert [path.parent if path.parent.name == "incoming" else path for path in flushed] == [
+        *(tmp_path, tmp_path / "incoming", directory),
+        directory,
+    ]
+
+
+def test_where_the_directories_cannot_be_flushed_nothing_is_kept_until_they_are(store, tmp_path, monkeypatch):
+    def fail(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "_sync_directory", fail)
+        for _ in range(2):
+            with pytest.raises(OSError, match="Input/output"):
+                store.put(SHA256, CONTENT)
+    assert contents(tmp_path) == []
+    store.put(SHA256, CONTENT)
+    assert store.get(SHA256) == CONTENT
 
 
 def test_a_store_lives_where_its_address_says(tmp_path):

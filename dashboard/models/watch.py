@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from dashboard.database import Base, UTCDateTime
+
+
+class Refusal(Base):
+    """Deliveries that were refused in one hour for one reason from one address: nobody vouches for their bytes, so
+    they are counted and not kept.
+    """
+
+    __tablename__ = "refusal"
+    __table_args__ = (UniqueConstraint("hour", "reason", "remote_addr"), Index("ix_refusal_last_at", "last_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(UTCDateTime)
+    reason: Mapped[str] = mapped_column(String(40))
+    remote_addr: Mapped[str] = mapped_column(String(64))
+    count: Mapped[int] = mapped_column(default=0)
+    first_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class SecretUse(Base):
+    """When a configured secret last proved something, so that one nobody uses any more can be retired."""
+
+    __tablename__ = "secret_use"
+
+    setting: Mapped[str] = mapped_column(String(40), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """Keyed, so that it helps nobody to guess the secret."""
+    first_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    """To the minute: noting each use would cost every delivery."""
+
+
+class Alert(Base):
+    """Something that is wrong, from when to when; those who run the dashboard are told by mail."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index(
+            "uq_alert_open",
+            "kind",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    began_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    told_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When mails about it were last queued."""
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What its words need: numbers and times."""
