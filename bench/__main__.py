@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from bench import flushes, lists, memory, pages, report, scale, slow, webhook
 from bench.report import Figure
@@ -22,6 +23,9 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; without: the quick ones")
     parser.add_argument("--quick", action="store_true", help="a few seconds each, to see that it works")
     parser.add_argument("--sizes", type=_sizes, metavar="FEW,MANY", help="how many applications `lists` has")
+    parser.add_argument(
+        "--kept", type=_folder, metavar="FOLDER", help="where `lists` keeps its databases, to be used again"
+    )
     asked = parser.parse_args()
     if unknown := [part for part in asked.parts if part not in PARTS]:
         parser.error(f"there is no part {unknown[0]!r}")
@@ -31,7 +35,7 @@ def main() -> int:
     figures: list[Figure] = []
     for name in asked.parts or (part for part in PARTS if part not in ONLY_WHEN_ASKED):
         print(f"{name} …", file=sys.stderr, flush=True)
-        own = {"sizes": asked.sizes} if name == lists.NAME else {}
+        own = {"sizes": asked.sizes, "kept": asked.kept} if name == lists.NAME else {}
         for figure in PARTS[name](quick=asked.quick, **own):
             print(f"  {figure.name}: {figure.value:.4g} {figure.unit}", file=sys.stderr, flush=True)
             figures.append(figure)
@@ -45,6 +49,10 @@ def main() -> int:
 def _sizes(value: str) -> tuple[int, int]:
     few, many = (int(one.replace("_", "")) for one in value.split(","))
     return few, many
+
+
+def _folder(value: str) -> Path:
+    return Path(value).resolve()
 
 
 if __name__ == "__main__":

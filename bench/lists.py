@@ -1,6 +1,7 @@
 """How long lists take at 10,000 and at 1,000,000 applications on both databases, beside a bare page of the same rows.
 
-Takes an hour, most of it for filling the databases, so it only runs when asked for.
+Takes an hour, most of it for filling the databases, so it only runs when asked for. Databases that are kept are
+filled once: what a later run finds too few of is added.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import requests
-from sqlalchemy import create_engine, text
 
 from bench import servers
 from bench.report import Figure, at_most, percentile
@@ -44,19 +45,24 @@ class Filled:
         return percentile(self.taken[name], 0.5) * 1000
 
 
-def measure(*, quick: bool, sizes: tuple[int, int] | None = None) -> Iterator[Figure]:
-    """All databases are filled first, then every page is asked for in turns. `sizes`: other than the usual ones."""
+def measure(*, quick: bool, sizes: tuple[int, int] | None = None, kept: Path | None = None) -> Iterator[Figure]:
+    """All databases are filled first, then every page is asked for in turns.
+
+    `sizes`: other than the usual ones. `kept`: a folder whose databases are used, filled up, and left there.
+    """
     few, many = sizes or (QUICK_SIZES if quick else SIZES)
-    with servers.scratch() as folder, ExitStack() as stack:
+    with nullcontext(kept) if kept else servers.scratch() as folder, ExitStack() as stack:
+        opened = _OPEN_KEPT if kept else _OPEN
         sites = {
-            (database, size): stack.enter_context(_OPEN[database](folder / f"{database}-{size}"))
-            for database in _OPEN
+            (database, size): stack.enter_context(opened[database](folder / f"{database}-{size}"))
+            for database in opened
             for size in (few, many)
         }
-        with ThreadPoolExecutor(len(_OPEN)) as pool:
+        with ThreadPoolExecutor(len(opened)) as pool:
             rates = list(pool.map(lambda place: _fill(sites[place], place[1]), sites))
         for (database, size), rate in zip(sites, rates, strict=True):
-            yield Figure(NAME, f"{database}, {size:,}: filled", rate, "/s")
+            if rate is not None:
+                yield Figure(NAME, f"{database}, {size:,}: filled", rate, "/s")
         filled = [stack.enter_context(_opened(*place, site)) for place, site in sites.items()]
         for one in filled:
             one.paths = _paths(one)
@@ -71,19 +77,20 @@ def measure(*, quick: bool, sizes: tuple[int, int] | None = None) -> Iterator[Fi
 
 
 _OPEN: Final = {"SQLite": servers.dashboard, "PostgreSQL": servers.on_postgres}
+_OPEN_KEPT: Final = {"SQLite": servers.dashboard, "PostgreSQL": servers.on_kept_postgres}
 
 
-def _fill(site: Site, size: int) -> float:
-    """Fill a site, with the index. Applications a second."""
+def _fill(site: Site, size: int) -> float | None:
+    """Fill a site up to `size`, with the index. Applications a second; None where there are enough."""
+    lacking = size - servers.ask(site, "SELECT count(*) FROM application")
+    if lacking <= 0:
+        return None
     begun = time.perf_counter()
-    site.flask("seed", str(size))
+    site.flask("seed", str(lacking))
     taken = time.perf_counter() - begun
     # What a database does by itself, PostgreSQL a minute after so many rows came in.
-    engine = create_engine(site.environment["DATABASE_URL"], isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("PRAGMA optimize" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE"))
-    engine.dispose()
-    return size / taken
+    servers.ask(site, "VACUUM ANALYZE" if site.database_url else "PRAGMA optimize")
+    return lacking / taken
 
 
 @contextmanager
@@ -117,12 +124,7 @@ def _paths(one: Filled) -> dict[str, str]:
 
 
 def _an_answer(site: Site) -> str:
-    engine = create_engine(site.environment["DATABASE_URL"])
-    with engine.connect() as connection:
-        found = "SELECT value FROM facet WHERE kind = 'answer' ORDER BY question, label LIMIT 1"
-        value = str(connection.scalar(text(found)))
-    engine.dispose()
-    return value
+    return str(servers.ask(site, "SELECT value FROM facet WHERE kind = 'answer' ORDER BY question, label LIMIT 1"))
 
 
 def _round(one: Filled, plain: requests.Session, *, warm: bool) -> None:

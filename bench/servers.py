@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import requests
+from sqlalchemy import create_engine, text
 
 from config import VAR
 from tests.infrastructure.postgres import Cluster, migrate
@@ -64,15 +65,23 @@ def bare(folder: Path) -> Iterator[Site]:
 def postgres() -> Iterator[tuple[Cluster, str]]:
     """A throw-away cluster with the durability of a real one, and the URL of a migrated database in it."""
     # Not under `scratch`: its owner must be able to reach it, and the checkout may lie under root's home.
-    with tempfile.TemporaryDirectory(prefix="bench-postgres-", ignore_cleanup_errors=True) as folder:
-        cluster = Cluster(Path(folder))
-        cluster.start()
-        try:
-            url = cluster.url(cluster.create("bench"))
-            migrate(url)
-            yield cluster, url
-        finally:
-            cluster.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-postgres-", ignore_cleanup_errors=True) as folder,
+        _cluster(Path(folder)) as cluster,
+    ):
+        url = cluster.url(cluster.create("bench"))
+        migrate(url)
+        yield cluster, url
+
+
+@contextmanager
+def _cluster(folder: Path) -> Iterator[Cluster]:
+    cluster = Cluster(folder)
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 class Visitor:
@@ -101,7 +110,9 @@ class Visitor:
 
 @contextmanager
 def visitor(site: Site) -> Iterator[Visitor]:
-    site.add_user(_EMAIL, "recruiter", _PASSWORD)
+    """A recruiter of `site`, who is there already where its database was kept."""
+    if not ask(site, f"SELECT count(*) FROM user_account WHERE email = '{_EMAIL}'"):
+        site.add_user(_EMAIL, "recruiter", _PASSWORD)
     with closing(Visitor(site)) as made:
         yield made
 
@@ -110,6 +121,28 @@ def visitor(site: Site) -> Iterator[Visitor]:
 def on_postgres(folder: Path) -> Iterator[Site]:
     with postgres() as (_cluster, url), dashboard(folder, database_url=url) as site:
         yield site
+
+
+@contextmanager
+def on_kept_postgres(folder: Path) -> Iterator[Site]:
+    """The same over a cluster that stays in `folder`, which its owner must be able to reach: not under root's home."""
+    (folder / "postgres").mkdir(parents=True, exist_ok=True)
+    with _cluster(folder / "postgres") as cluster:
+        if not cluster.has("bench"):
+            cluster.create("bench")
+        with dashboard(folder, database_url=cluster.url("bench")) as site:
+            yield site
+
+
+def ask(site: Site, statement: str) -> Any:
+    """The one value that a statement answers, from `site`'s database. What is written is committed."""
+    engine = create_engine(site.environment["DATABASE_URL"], isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            answered = connection.execute(text(statement))
+            return answered.scalar() if answered.returns_rows else None
+    finally:
+        engine.dispose()
 
 
 def process_id(cluster: Cluster) -> int:

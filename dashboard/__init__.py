@@ -15,6 +15,7 @@ from dashboard.services.files import open_store
 from dashboard.services.notebook import Notebook
 from dashboard.services.together import Together
 from dashboard.traffic import Traffic
+from dashboard.web import fragments
 
 __all__ = ["create_app"]
 
@@ -22,6 +23,7 @@ __all__ = ["create_app"]
 def create_app(config: Config) -> Flask:
     """The application for these settings. Opens the file store; asks the database nothing yet."""
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
+    app.jinja_environment = fragments.Templates
     app.config.from_mapping(web.flask_settings(config), SETTINGS=config)
     app.extensions["file_store"] = open_store(config.files_url)
     app.extensions["drawings"] = Drawings()

@@ -8,8 +8,23 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, false, func, literal, or_, select, true
-from sqlalchemy.orm import Session, aliased, joinedload, selectinload
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    String,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from dashboard.asking import args_of, day, one_of, words
 from dashboard.database import let_go
@@ -151,7 +166,7 @@ def in_state(state: str, now: datetime) -> ColumnElement[bool]:
 
 def ledger_page(session: Session, asked: Ledger, cursor: str | None, *, now: datetime) -> Page[Outbound]:
     """One page of the ledger, newest first, with people, jobs and attempts."""
-    loaded = _with_people(asked, now).options(selectinload(Outbound.tries))
+    loaded = _with_people(asked, now).options(joinedload(Outbound.tries))
     rows, following = rows_after(session, loaded, cursor, None, Outbound.id)
     return Page(rows, following, None)
 
@@ -213,9 +228,16 @@ def parities(
 ) -> list[Parity]:
     """For each reporting stage (of stage → event): the people in it compared with the ledger, person by person.
 
-    Two statements a stage, whose sums the database makes.
+    One statement, whose sums the database makes; none where no stage reports.
     """
-    return [_parity(session, channel, Stage(stage), str(event), reach, now) for stage, event in events.items()]
+    if not events:
+        return []
+    reports = [(Stage(stage), str(event)) for stage, event in events.items()]
+    sums = (part for stage, event in reports for part in _sums(channel, stage, event, reach, now))
+    found = session.execute(union_all(*sums)).all()
+    return [
+        _parity(channel, stage, {row.part: row.number for row in found if row.stage == stage}) for stage, _ in reports
+    ]
 
 
 def _with_people(asked: Ledger, now: datetime) -> Select[Any]:
@@ -238,7 +260,23 @@ def _on_the_way(session: Session, channel: Channel) -> int:
     return _counted(session, and_(Outbound.channel == channel, Outbound.state.in_([State.WAITING, State.SENDING])))
 
 
-def _parity(session: Session, channel: Channel, stage: Stage, event: str, reach: Reach, now: datetime) -> Parity:
+_TAKEN_BACK: Final = -1
+"""The part of a sum that is none: what was sent of people who have left the stage."""
+
+
+def _parity(channel: Channel, stage: Stage, numbers: Mapping[int, int]) -> Parity:
+    parts = {name: numbers[place] for place, name in enumerate(PARITY_WORDS) if place in numbers}
+    return Parity(channel, stage, sum(parts.values()), parts, numbers.get(_TAKEN_BACK, 0))
+
+
+def _sums(channel: Channel, stage: Stage, event: str, reach: Reach, now: datetime) -> Iterator[Select[str, int, int]]:
+    """How many of a stage's people have which part, by its place in `PARITY_WORDS`."""
+    yield _people_by_part(channel, stage, event, reach, now)
+    if stage in DECISIVE:
+        yield _taken_back(channel, stage, event, reach)
+
+
+def _people_by_part(channel: Channel, stage: Stage, event: str, reach: Reach, now: datetime) -> Select[str, int, int]:
     own = aliased(Outbound)
     best = func.min(_rank(own, now))
     people = (
@@ -267,9 +305,12 @@ def _parity(session: Session, channel: Channel, stage: Stage, event: str, reach:
         (_is_shared(people.c.tlr_sid, channel, event), names.index("shared")),
         else_=names.index("missing"),
     )
-    found = session.execute(select(part, func.count()).select_from(people).group_by(part)).all()
-    parts = {names[position]: number for position, number in found}
-    return Parity(channel, stage, sum(parts.values()), parts, _taken_back(session, channel, stage, event, reach))
+    parts = select(part.label("part")).select_from(people).subquery()
+    return select(_named(stage), parts.c.part, func.count().label("number")).group_by(parts.c.part)
+
+
+def _named(stage: Stage) -> ColumnElement[str]:
+    return literal(stage.value, String).label("stage")
 
 
 def _rank(row: Any, now: datetime) -> ColumnElement[int]:
@@ -295,11 +336,9 @@ def _is_shared(tlr_sid: ColumnElement[Any], channel: Channel, event: str) -> Col
     )
 
 
-def _taken_back(session: Session, channel: Channel, stage: Stage, event: str, reach: Reach) -> int:
-    if stage not in DECISIVE:
-        return 0
-    left = (
-        select(func.count())
+def _taken_back(channel: Channel, stage: Stage, event: str, reach: Reach) -> Select[str, int, int]:
+    return (
+        select(_named(stage), literal(_TAKEN_BACK).label("part"), func.count().label("number"))
         .select_from(Outbound)
         .join(Application, Application.id == Outbound.application_id)
         .where(
@@ -311,4 +350,3 @@ def _taken_back(session: Session, channel: Channel, stage: Stage, event: str, re
             reach.holds(Application.job_id),
         )
     )
-    return session.scalar(left) or 0

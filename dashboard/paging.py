@@ -92,13 +92,34 @@ def rows_after(
     size: int = PAGE_SIZE,
 ) -> tuple[Sequence[Any], str | None]:
     """Keyset paging, newest first by `at` (if given) and `number`: an index finds where the last page ended."""
+    rows = session.scalars(after(statement, cursor, at, number, size)).unique().all()
+    return cut(rows, at, number, size)
+
+
+def after(
+    statement: Select[Any],
+    cursor: str | None,
+    at: InstrumentedAttribute[Any] | None,
+    number: InstrumentedAttribute[int],
+    size: int = PAGE_SIZE,
+) -> Select[Any]:
+    """The statement of `rows_after`: one page, and one row more that says whether another follows."""
     position = Position.read(cursor) if cursor else None
     if position and at is None:
         statement = statement.where(number < position.id)
     elif position and at is not None:
         statement = statement.where(tuple_(at, number) < tuple_(literal(position.at, at.type), literal(position.id)))
     order = (number.desc(),) if at is None else (at.desc(), number.desc())
-    rows = session.scalars(statement.order_by(*order).limit(size + 1)).unique().all()
+    return statement.order_by(*order).limit(size + 1)
+
+
+def cut(
+    rows: Sequence[Any],
+    at: InstrumentedAttribute[Any] | None,
+    number: InstrumentedAttribute[int],
+    size: int = PAGE_SIZE,
+) -> tuple[Sequence[Any], str | None]:
+    """What `after` found, as the page and the cursor of the page after it; None on the last."""
     if len(rows) <= size:
         return rows, None
     last = rows[size - 1]
@@ -107,5 +128,14 @@ def rows_after(
 
 def count(session: Session, statement: Select[Any]) -> int | None:
     """How many rows there are, or None where they are more than `COUNT_LIMIT`."""
-    found = session.scalar(select(func.count()).select_from(statement.limit(COUNT_LIMIT + 1).subquery())) or 0
+    return total(session.scalar(counted(statement)) or 0)
+
+
+def counted(statement: Select[Any], most: int = COUNT_LIMIT + 1) -> Select[int]:
+    """How many rows there are, counted no further than `most`; as a scalar subquery, a column of another statement."""
+    return select(func.count()).select_from(statement.limit(most).subquery())
+
+
+def total(found: int) -> int | None:
+    """What `counted` came to as a page tells it: None above `COUNT_LIMIT`."""
     return found if found <= COUNT_LIMIT else None

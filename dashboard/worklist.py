@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal, not_, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from dashboard import search
 from dashboard.asking import args_of, one_of, words
-from dashboard.models import Application, FollowUp, Outbound, Reminder
+from dashboard.models import Application, Delivery, FollowUp, Outbound, Reminder
 from dashboard.models.outbound import UNDER_WAY, Channel
-from dashboard.paging import Page, count, rows_after
+from dashboard.paging import Page, after, counted, cut, total
 from dashboard.queries import jobs_called
 
 AGES: Final = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
@@ -130,46 +130,84 @@ def _came(progress: str) -> ColumnElement[bool]:
     return and_(FollowUp.answered > 0, not_(func.coalesce(_FAR, False)))
 
 
-def worklist_page(session: Session, asked: Worklist, cursor: str | None, *, now: datetime) -> Page[FollowUp]:
-    """One page, newest first: by when they began, those who finished by when they did."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The worklist as somebody opens it.
+
+    `waiting`: the application ids of those to whom a message is written that has not gone out. `lately`: beside those
+    who still have to finish, who did last, newest first. `has_any`: whether anybody ever began without finishing.
+    """
+
+    page: Page[FollowUp]
+    tiles: Tiles
+    waiting: set[int]
+    lately: Sequence[FollowUp]
+    has_any: bool
+
+
+def opened(session: Session, asked: Worklist, cursor: str | None, *, now: datetime) -> Opened:
+    """One page, newest first (by when they began, those who finished by when they did), and what stands around it.
+
+    Two statements: the people, and the figures.
+    """
     found = asked.statement(session.get_bind().dialect.name, now)
-    rows, following = rows_after(session, _with_people(found), cursor, asked.newest_by, FollowUp.id)
-    return Page(rows, following, count(session, found.with_only_columns(FollowUp.id)))
+    people = session.execute(_people(asked, found, cursor)).all()
+    rows, following = cut(_newest_first(people, _PAGE, asked.newest_by), asked.newest_by, FollowUp.id)
+    tiles, total, has_any = _figures(session, found, now)
+    return Opened(
+        page=Page(rows, following, total),
+        tiles=tiles,
+        waiting={row.FollowUp.application_id for row in people if row.waits},
+        lately=_newest_first(people, _LATELY, FollowUp.completed_at),
+        has_any=has_any,
+    )
 
 
-def waiting_for(session: Session, rows: Sequence[FollowUp]) -> set[int]:
-    """The application ids of those to whom a message is written that has not gone out."""
-    own = Outbound.application_id.in_([row.application_id for row in rows])
-    return {number for number in session.scalars(_WAITING.where(own)) if number is not None}
+_PAGE: Final = "page"
+_LATELY: Final = "lately"
 
 
-def came_back_lately(session: Session, limit: int = LATELY) -> Sequence[FollowUp]:
-    """Who finished last, newest first."""
-    found = select(FollowUp).where(FollowUp.completed_at.is_not(None), _may_be_shown())
-    newest = found.order_by(FollowUp.completed_at.desc(), FollowUp.id.desc()).limit(limit)
-    return session.scalars(_with_people(newest)).all()
+def _newest_first(people: Sequence[Row[Any]], wanted: str, at: InstrumentedAttribute[Any]) -> list[FollowUp]:
+    found = [row.FollowUp for row in people if row.part == wanted]
+    return sorted(found, key=lambda row: (getattr(row, at.key), row.id), reverse=True)
+
+
+def _people(asked: Worklist, found: Select[Any], cursor: str | None) -> Select[Any]:
+    """The page's rows, and who finished lately, each with its part of the screen and whether a message waits."""
+    parts = {_PAGE: after(found, cursor, asked.newest_by, FollowUp.id)}
+    if asked.show == "open":
+        finished = select(FollowUp).where(FollowUp.completed_at.is_not(None), _may_be_shown())
+        parts[_LATELY] = after(finished, None, FollowUp.completed_at, FollowUp.id, LATELY - 1)
+    chosen = (
+        select(rows.with_only_columns(FollowUp.id, literal(name).label("part")).subquery())
+        for name, rows in parts.items()
+    )
+    wanted = union_all(*chosen).subquery("wanted")
+    waits = _WAITING.where(Outbound.application_id == FollowUp.application_id).exists().label("waits")
+    return _with_people(select(FollowUp, wanted.c.part, waits).join(wanted, wanted.c.id == FollowUp.id))
 
 
 def follow_up(session: Session, public_id: str) -> FollowUp | None:
-    """One application that ever reached us unfinished, by its application's public id."""
+    """One application that ever reached us unfinished, by its application's public id, with its answers."""
     own = select(Application.id).where(Application.public_id == public_id, Application.is_shown()).scalar_subquery()
-    found = select(FollowUp).where(FollowUp.application_id == own)
-    return session.scalars(_with_people(found)).one_or_none()
+    answers = _APPLICATION.joinedload(Application.answers_from)
+    found = _with_people(select(FollowUp).where(FollowUp.application_id == own))
+    return session.scalars(found.options(answers.load_only(Delivery.body, Delivery.source))).one_or_none()
 
 
 def messages_to(session: Session, application: Application) -> Sequence[Reminder]:
     """What was written to one person, the newest first, with what became of it."""
     written = select(Reminder).where(Reminder.application_id == application.id).order_by(Reminder.number.desc())
-    return session.scalars(written.options(joinedload(Reminder.outbound).joinedload(Outbound.created_by))).all()
-
-
-def has_any(session: Session) -> bool:
-    """Whether anybody ever began without finishing."""
-    return session.scalar(select(FollowUp.id).limit(1)) is not None
+    way = joinedload(Reminder.outbound)
+    shown = written.options(way.joinedload(Outbound.created_by), way.joinedload(Outbound.tries))
+    return session.scalars(shown).unique().all()
 
 
 def _with_people(found: Select[Any]) -> Select[Any]:
-    return found.options(joinedload(FollowUp.application, innerjoin=True), selectinload(FollowUp.completed_by))
+    return found.options(_APPLICATION, joinedload(FollowUp.completed_by))
+
+
+_APPLICATION: Final = joinedload(FollowUp.application, innerjoin=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +226,16 @@ class Tiles:
         return f"{100 * number / self.started:.0f}%" if self.started else ""
 
 
-def tiles(session: Session, now: datetime) -> Tiles:
-    """The figures over the worklist, in one statement over a month's rows. Each can be asked for: see the template."""
+def _figures(session: Session, found: Select[Any], now: datetime) -> tuple[Tiles, int | None, bool]:
+    """The tiles, over a month's rows (each can be asked for: see the template); how many are `found`; if anybody is."""
     recovered = FollowUp.completed_at.is_not(None)
-    counted = (_CONTACTED, recovered, and_(recovered, FollowUp.messages_before > 0))
-    sums = [_how_many(condition) for condition in (*counted, FollowUp.opted_out_at.is_not(None))]
-    found = session.execute(select(func.count(), *sums).where(_began("month", now))).one()
-    return Tiles(AGES["month"].days, *(int(number or 0) for number in found))
+    conditions = (_CONTACTED, recovered, and_(recovered, FollowUp.messages_before > 0))
+    sums = [_how_many(condition) for condition in (*conditions, FollowUp.opted_out_at.is_not(None))]
+    here = counted(found.with_only_columns(FollowUp.id)).scalar_subquery()
+    any_at_all = counted(select(FollowUp.id), 1).scalar_subquery()
+    figures = select(here, any_at_all, func.count(), *sums).where(_began("month", now))
+    number, has_any, *tiles = (int(figure or 0) for figure in session.execute(figures).one())
+    return Tiles(AGES["month"].days, *tiles), total(number), bool(has_any)
 
 
 def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -151,6 +151,17 @@ def test_the_newest_are_read_in_order_rather_than_sorted(session):
         assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_makes_the_plan_of_the_list_of_everybody_once_and_not_at_every_page(session):
+    for cursor in (None, Place(0, MANY // 2).cursor()):
+        for _ in range(15):
+            inbox.inbox_page(session, Inbox(), cursor)
+    prepared = session.execute(text("SELECT statement, generic_plans FROM pg_prepared_statements")).all()
+    kept = [row.generic_plans for row in prepared if " AS wanted ON wanted.number" in row.statement]
+    assert len(kept) == 2, prepared
+    assert all(kept), kept
+
+
 def test_counting_stops_in_time_and_needs_an_index(session):
     for name, asked in ASKED.items():
         told = plan(session, lambda asked=asked: inbox.inbox_total(session, asked))

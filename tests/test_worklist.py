@@ -18,10 +18,11 @@ from dashboard.models import Application, FollowUp, Job, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.paging import PAGE_SIZE, count
 from dashboard.sandbox.material import many
-from dashboard.services import indexing, seeding, stops
+from dashboard.services import composing, indexing, reading, reminder_rules, seeding, stops
 from dashboard.worklist import Worklist
 from tests.factories import event
-from tests.test_query_plans import is_sqlite, plan, reads_whole_table
+from tests.reminder_fixtures import RULES
+from tests.test_query_plans import is_sqlite, plan, plans, reads_whole_table
 
 MANY = 2_000
 
@@ -80,7 +81,7 @@ def finish(deliver, name="Somebody", **data):
 
 def names(session, asked: Worklist, now=None) -> list[str]:
     session.rollback()  # what SQLite has begun to read stays as it was then
-    rows = worklist.worklist_page(session, asked, None, now=now or utcnow()).rows
+    rows = worklist.opened(session, asked, None, now=now or utcnow()).page.rows
     return [row.application.first_name for row in rows]
 
 
@@ -128,8 +129,9 @@ def test_whom_somebody_wrote_to_counts_as_written_to_before_it_has_gone_out(sess
     session.commit()
     assert names(session, Worklist(contacted="yes")) == ["Waits"]
     assert names(session, Worklist(contacted="no")) == ["Not"]
-    assert worklist.waiting_for(session, session.scalars(select(FollowUp)).all()) == {own}
-    assert worklist.tiles(session, utcnow()).contacted == 1
+    found = worklist.opened(session, Worklist(), None, now=utcnow())
+    assert found.waiting == {own}
+    assert found.tiles.contacted == 1
     row.state = State.CANCELLED
     session.commit()
     assert names(session, Worklist(contacted="yes")) == []
@@ -167,7 +169,9 @@ def test_words_find_people_by_name_and_job(session, begin):
     assert names(session, Worklist(text="dr-1")) == ["Ada"]
 
 
-def test_who_finished_leaves_the_list_and_is_found_among_the_recovered_the_last_first(session, begin, deliver):
+def test_who_finished_leaves_the_list_and_is_found_among_the_recovered_the_last_first(
+    session, begin, deliver, monkeypatch
+):
     begin("Earlier", days=1)
     begin("Later", days=5)
     begin("Still open", days=2)
@@ -175,8 +179,14 @@ def test_who_finished_leaves_the_list_and_is_found_among_the_recovered_the_last_
     finish(deliver, "Later")
     assert names(session, Worklist()) == ["Still open"]
     assert names(session, Worklist(show="recovered")) == ["Later", "Earlier"]
-    assert [row.application.first_name for row in worklist.came_back_lately(session)] == ["Later", "Earlier"]
-    assert [row.application.first_name for row in worklist.came_back_lately(session, 1)] == ["Later"]
+    assert lately(session, Worklist()) == ["Later", "Earlier"]
+    assert lately(session, Worklist(show="recovered")) == []
+    monkeypatch.setattr(worklist, "LATELY", 1)
+    assert lately(session, Worklist(contacted="yes")) == ["Later"]
+
+
+def lately(session, asked: Worklist) -> list[str]:
+    return [row.application.first_name for row in worklist.opened(session, asked, None, now=utcnow()).lately]
 
 
 @pytest.mark.parametrize("show", ["open", "recovered"])
@@ -203,7 +213,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(session, begin, show)
     session.commit()
     seen, cursor = [], None
     while True:
-        page = worklist.worklist_page(session, Worklist(show=show), cursor, now=moment)
+        page = worklist.opened(session, Worklist(show=show), cursor, now=moment).page
         seen += [row.id for row in page.rows]
         cursor = page.next_cursor
         if cursor is None:
@@ -253,14 +263,23 @@ def test_the_tiles_count_those_who_began_lately_and_their_shares(session, begin,
     finish(deliver, "Reminded")
     finish(deliver, "Alone")
     session.rollback()
-    found = worklist.tiles(session, utcnow())
+    found = worklist.opened(session, Worklist(), None, now=utcnow()).tiles
     assert (found.started, found.contacted, found.recovered, found.after_message, found.opted_out) == (5, 3, 2, 1, 1)
     assert [found.rate(number) for number in (5, 3, 2)] == ["100%", "60%", "40%"]
 
 
 def test_the_tiles_of_an_empty_list_have_no_shares(session):
-    found = worklist.tiles(session, utcnow())
+    opened = worklist.opened(session, Worklist(), None, now=utcnow())
+    found = opened.tiles
     assert (found.started, found.recovered, found.rate(0)) == (0, 0, "")
+    assert (opened.page.rows, opened.page.total, opened.has_any) == ([], 0, False)
+
+
+def test_that_nothing_matches_is_told_apart_from_that_nobody_ever_began(session, begin):
+    begin("Open")
+    session.rollback()
+    found = worklist.opened(session, Worklist(contacted="yes"), None, now=utcnow())
+    assert (found.page.total, found.has_any) == (0, True)
 
 
 # --- where people stop ----------------------------------------------------------------------------------------------
@@ -378,7 +397,7 @@ def scans(session, told: str) -> bool:
 @pytest.mark.parametrize("name", ASKED)
 def test_every_page_of_the_worklist_is_found_by_an_index(crowded, name):
     now = utcnow()
-    told = plan(crowded, lambda: worklist.worklist_page(crowded, ASKED[name], None, now=now))
+    told = plan(crowded, lambda: worklist.opened(crowded, ASKED[name], None, now=now))
     assert not scans(crowded, told), told
 
 
@@ -391,7 +410,7 @@ def test_counting_needs_an_index_unless_nearly_everybody_is_meant(crowded, name)
 
 @pytest.mark.parametrize("name", ["everybody", "an age", "recovered", "opted out", "all"])
 def test_the_newest_are_read_in_order_rather_than_sorted(crowded, name):
-    told = plan(crowded, lambda: worklist.worklist_page(crowded, ASKED[name], None, now=utcnow()))
+    told = plan(crowded, lambda: worklist.opened(crowded, ASKED[name], None, now=utcnow()))
     # Those who finished at one and the same moment may be sorted among themselves.
     assert "USE TEMP B-TREE FOR ORDER BY" not in told, told
     assert not re.search(r"^\s*(->)?\s*Sort  \(", told, re.MULTILINE), told
@@ -399,14 +418,23 @@ def test_the_newest_are_read_in_order_rather_than_sorted(crowded, name):
 
 def test_one_person_the_tiles_and_the_lately_finished_are_found_by_an_index(crowded):
     now = utcnow()
-    asked = {
-        "one": lambda: worklist.follow_up(crowded, "nobody"),
-        "tiles": lambda: worklist.tiles(crowded, now),
-        "lately": lambda: worklist.came_back_lately(crowded),
-    }
-    for name, run in asked.items():
-        told = plan(crowded, run)
-        assert not scans(crowded, told), f"{name}:\n{told}"
+    one = plan(crowded, lambda: worklist.follow_up(crowded, "nobody"))
+    people, figures = plans(crowded, lambda: worklist.opened(crowded, Worklist(age="week"), None, now=now))
+    for told in (one, people, figures):
+        assert not scans(crowded, told), told
+
+
+def test_how_somebody_stands_is_found_by_an_index(crowded):
+    now = utcnow()
+    few = crowded.scalars(select(Application).where(Application.completed.is_(False)).limit(3)).all()
+    ids = [one.public_id for one in few]
+    alone = plan(crowded, lambda: reminder_rules.standing(crowded, few[0], RULES, now))
+    together, noted = plans(crowded, lambda: composing.readers(crowded, ids, RULES, now))
+    for told in (alone, together, noted):
+        assert not any(reads_whole_table(crowded, told, name) for name in (*TABLES, "same", "opt_out")), told
+
+
+TABLES = ("application", "follow_up", "outbound", "reminder", "attempt")
 
 
 def test_where_people_stop_is_found_by_an_index(crowded):
@@ -414,7 +442,7 @@ def test_where_people_stop_is_found_by_an_index(crowded):
     job_id = crowded.scalar(select(Job.id).limit(1))
     asked = {
         "left": lambda: stops._left_where(crowded, job_id, now),
-        "finished": lambda: stops._finished(crowded, [job_id], now),
+        "finished and the form": lambda: reading.form_and(crowded, job_id, stops._finished(now, job_id)),
         "questions": lambda: stops._worst_places(crowded, [job_id], now),
         "worst": lambda: stops.worst_jobs(crowded, now=now),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +12,20 @@ from sqlalchemy.orm import Session
 from dashboard import daytime
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound
 from dashboard.models.outbound import Channel, State
-from dashboard.services import reminders
-from dashboard.services.reminder_rules import Rules, blocked
+from dashboard.services import opt_outs, reminders
+from dashboard.services.reminder_rules import Rules, Standing, standing_columns, why_not
 from dashboard.services.reminder_words import FIELDS
 from dashboard.services.reminders import Draft
 
-_Reader = tuple[Application, FollowUp | None, JobFollowUp | None]
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who was chosen, with all that decides whether and what they may be written."""
+
+    application: Application
+    follow_up: FollowUp | None
+    settings: JobFollowUp | None
+    stands: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +73,27 @@ class Batch:
     count: int
 
 
-def copies(
-    session: Session, public_ids: Sequence[str], subject: str, body: str, rules: Rules, now: datetime
-) -> list[Copy]:
-    """Everybody's copy, in the order in which they were chosen; ids of nobody are left out. Raises `BadWords`."""
-    found = session.execute(
-        select(Application, FollowUp, JobFollowUp)
+def readers(session: Session, public_ids: Sequence[str], rules: Rules, now: datetime) -> list[Reader]:
+    """Who was chosen, in the order in which they were; ids of nobody are left out. Two statements, however many."""
+    if not public_ids:
+        return []
+    rows = session.execute(
+        select(Application, FollowUp, JobFollowUp, *standing_columns(now))
         .outerjoin(FollowUp, FollowUp.application_id == Application.id)
         .outerjoin(JobFollowUp, JobFollowUp.job_id == Application.job_id)
         .where(Application.public_id.in_(public_ids), Application.is_shown())
-    )
-    by_id: dict[str, _Reader] = {row[0].public_id: (row[0], row[1], row[2]) for row in found}
-    readers = [by_id[public_id] for public_id in dict.fromkeys(public_ids) if public_id in by_id]
-    return [_copy(session, reader, subject, body, rules, now) for reader in readers]
+    ).all()
+    noted = opt_outs.noted(session, {row.Application.email_key or "" for row in rows}, rules.secrets)
+    found = {}
+    for application, follow_up, settings, *told in rows:
+        stands = Standing(frozenset(noted.get(application.email_key or "", ())), *told)
+        found[application.public_id] = Reader(application, follow_up, settings, stands)
+    return [found[public_id] for public_id in dict.fromkeys(public_ids) if public_id in found]
+
+
+def copies(readers: Iterable[Reader], subject: str, body: str, rules: Rules, now: datetime) -> list[Copy]:
+    """Each reader's copy. Raises `BadWords`."""
+    return [_copy(reader, subject, body, rules, now) for reader in readers]
 
 
 def chosen(session: Session, public_ids: Sequence[str]) -> list[Chosen]:
@@ -85,12 +101,6 @@ def chosen(session: Session, public_ids: Sequence[str]) -> list[Chosen]:
     found = session.scalars(select(Application).where(Application.public_id.in_(public_ids), Application.is_shown()))
     by_id = {one.public_id: Chosen(one.id, one.public_id, one.name) for one in found}
     return [by_id[public_id] for public_id in dict.fromkeys(public_ids) if public_id in by_id]
-
-
-def messages_to(session: Session, public_id: str) -> int:
-    """How many reminders went out to somebody."""
-    found = select(FollowUp.messages).join(Application, Application.id == FollowUp.application_id)
-    return session.scalar(found.where(Application.public_id == public_id)) or 0
 
 
 def held(session: Session, user_id: int, now: datetime) -> Batch | None:
@@ -118,7 +128,7 @@ def _sent_by(user_id: int) -> ColumnElement[bool]:
     return and_(Outbound.channel == Channel.REMINDER, Outbound.created_by_id == user_id)
 
 
-def _copy(session: Session, reader: _Reader, subject: str, body: str, rules: Rules, now: datetime) -> Copy:
-    application, follow_up, settings = reader
-    draft = reminders.draft(application, follow_up, subject, body, settings, rules)
-    return Copy(application, follow_up, draft, blocked(session, application, follow_up, rules, now))
+def _copy(reader: Reader, subject: str, body: str, rules: Rules, now: datetime) -> Copy:
+    application, follow_up = reader.application, reader.follow_up
+    draft = reminders.draft(application, follow_up, subject, body, reader.settings, rules)
+    return Copy(application, follow_up, draft, why_not(application, follow_up, reader.stands, now))

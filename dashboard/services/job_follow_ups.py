@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, or_, select, true
+from sqlalchemy.orm import Session, joinedload
 
 from dashboard.mail_address import is_address
 from dashboard.models import Application, FollowUp, Job, JobFollowUp, ReminderTemplate
@@ -117,12 +117,29 @@ def listed(session: Session, text: str = "") -> Sequence[JobRow]:
 _SEARCHED: Final = (Job.title, Job.company, Job.city, Job.reference)
 
 
-def job_called(session: Session, public_id: str) -> Job | None:
-    return session.scalar(select(Job).where(Job.public_id == public_id))
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A job as somebody opens it to say how it is followed up: its settings, if it has any, and all templates."""
+
+    job: Job
+    settings: JobFollowUp | None
+    templates: Sequence[ReminderTemplate]
 
 
-def settings_of(session: Session, job_id: int | None) -> JobFollowUp | None:
-    return session.get(JobFollowUp, job_id) if job_id is not None else None
+def opened(session: Session, public_id: str) -> Opened | None:
+    """One job with its settings and every template there is (in `reminder_templates.listed`'s order); one statement."""
+    author = joinedload(JobFollowUp.updated_by), joinedload(ReminderTemplate.updated_by)
+    found = (
+        select(Job, JobFollowUp, ReminderTemplate)
+        .outerjoin(JobFollowUp, JobFollowUp.job_id == Job.id)
+        .outerjoin(ReminderTemplate, true())
+        .where(Job.public_id == public_id)
+        .order_by(ReminderTemplate.archived_at.is_not(None), ReminderTemplate.id)
+    )
+    rows = session.execute(found.options(*author)).all()
+    if not rows:
+        return None
+    return Opened(rows[0].Job, rows[0].JobFollowUp, [row.ReminderTemplate for row in rows if row.ReminderTemplate])
 
 
 def concerned(session: Session, job: Job, now: datetime) -> Concerned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import Application, FollowUp, OptOut, StageChange
 from dashboard.services import cadence
-from dashboard.services.opt_outs import BY_PERSON, hashed, is_opted_out, opt_out
+from dashboard.services.opt_outs import BY_PERSON, hashed, is_opted_out, noted, opt_out
 
 NOTED_WORDS: Final = "Wants no messages."
 TAKEN_BACK_WORDS: Final = "“Wants no messages” was noted by mistake and is taken back."
@@ -40,9 +40,9 @@ def note(session: Session, application: Application, by: Noting, secrets: Sequen
     return opt_out(session, email, BY_PERSON, by.at, secrets)
 
 
-def may_take_back(session: Session, application: Application, secrets: Sequence[str]) -> bool:
-    """Whether they opted out only by what a person noted. What applicants ask for themselves stays."""
-    return set(session.scalars(select(OptOut.how).where(_is_of(application, secrets)))) == {BY_PERSON}
+def may_take_back(ways: Collection[str]) -> bool:
+    """Whether they opted out only by what a person noted: `ways` are all. What applicants ask for themselves stays."""
+    return set(ways) == {BY_PERSON}
 
 
 def take_back(session: Session, application: Application, by: Noting, secrets: Sequence[str]) -> bool:
@@ -50,11 +50,12 @@ def take_back(session: Session, application: Application, by: Noting, secrets: S
 
     The cadences are planned anew; reminders that were cancelled stay so.
     """
-    if not may_take_back(session, application, secrets):
+    email = application.email_key or ""
+    if not may_take_back(noted(session, [email], secrets).get(email, ())):
         return False
     # With the condition again: the applicant may be pressing the link at this moment.
     session.execute(delete(OptOut).where(_is_of(application, secrets), OptOut.how == BY_PERSON))
-    if is_opted_out(session, application.email_key or "", secrets):
+    if is_opted_out(session, email, secrets):
         return False
     _write_down(session, application, TAKEN_BACK_WORDS, by)
     for follow_up in _follow_ups(session, application):

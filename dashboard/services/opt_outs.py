@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from itsdangerous import BadSignature, Signer
-from sqlalchemy import func, select, update
+from sqlalchemy import ScalarSelect, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_or_ignore
@@ -66,6 +66,21 @@ def is_opted_out(session: Session, email: str, secrets: Sequence[str]) -> bool:
     """Whether this person has asked for no reminders, whenever and under whichever of `secrets` it was noted."""
     hashes = [hashed(email, secret) for secret in secrets]
     return session.scalar(select(OptOut.email_hash).where(OptOut.email_hash.in_(hashes)).limit(1)) is not None
+
+
+def noted(session: Session, emails: Iterable[str], secrets: Sequence[str]) -> dict[str, set[str]]:
+    """Of these people those who want no reminders, with all the ways (`OptOut.how`) in which that was noted."""
+    whose = {hashed(email, secret): email for email in emails for secret in secrets}
+    found: dict[str, set[str]] = {}
+    for email_hash, how in session.execute(select(OptOut.email_hash, OptOut.how).where(OptOut.email_hash.in_(whose))):
+        found.setdefault(whose[email_hash], set()).add(how)
+    return found
+
+
+def ways(email: str, secrets: Sequence[str]) -> tuple[ScalarSelect[str], ScalarSelect[str]]:
+    """The first and the last way, by the alphabet, in which one person's was noted, as columns of a statement."""
+    own = OptOut.email_hash.in_([hashed(email, secret) for secret in secrets])
+    return tuple(select(one(OptOut.how)).where(own).scalar_subquery() for one in (func.min, func.max))  # type: ignore[return-value]
 
 
 def opted_out_before(session: Session, email: str | None) -> datetime | None:

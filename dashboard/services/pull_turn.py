@@ -42,11 +42,11 @@ class TurnLost(Exception):
     """Another process took the turn, because this one had not renewed its lease for too long."""
 
 
-def current(session: Session, kind: SyncKind, now: datetime) -> SyncRun | None:
-    """The pull under way, if there is one."""
-    held = select(SyncRun).join(SyncState, SyncState.run_id == SyncRun.id).where(SyncState.kind == kind)
-    run = session.scalar(held.where(SyncState.lease_until >= now))
-    return None if run is None or processes.has_ended(run.process) else run
+def is_under_way(run: SyncRun, state: SyncState | None, now: datetime) -> bool:
+    """Whether `run`, of the kind whose row is `state`, is the pull under way."""
+    if state is None or state.run_id != run.id or state.lease_until is None or state.lease_until < now:
+        return False
+    return not processes.has_ended(run.process)
 
 
 def make_state(session: Session, kind: SyncKind) -> None:

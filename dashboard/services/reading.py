@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, ScalarSelect, Select, String, cast, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
@@ -76,13 +76,28 @@ def answers(application: Application) -> AnswerSheet:
 
 def form(session: Session, job_id: int | None) -> tuple[FormQuestion, ...]:
     """The questions of a job's form, as its newest completed application shows them; none where there is no such."""
-    newest = session.execute(
+    return _form(session.execute(_shows_form(job_id)).first())
+
+
+def form_and(session: Session, job_id: int, number: ScalarSelect[int]) -> tuple[int, tuple[FormQuestion, ...]]:
+    """A number, and the form of a job, in one statement."""
+    newest = _shows_form(job_id).subquery()
+    asked = select(number.label("number"), literal(1).label("one")).subquery()
+    row = session.execute(select(asked.c.number, newest).outerjoin(newest, asked.c.one == 1)).one()
+    return row.number, _form(row if row.body is not None else None)
+
+
+def _shows_form(job_id: int | None) -> Select[bytes, str]:
+    return (
         select(Delivery.body, Delivery.source)
         .join(Application, Application.answers_from_id == Delivery.id)
         .where(Application.job_id == job_id, Application.completed.is_(True))
         .order_by(Application.arrived_at.desc(), Application.id.desc())
         .limit(1)
-    ).first()
+    )
+
+
+def _form(newest: Row[Any] | Row[bytes, str] | None) -> tuple[FormQuestion, ...]:
     return progress.form(sheet(newest.body, newest.source)) if newest else ()
 
 
@@ -115,19 +130,26 @@ def history(application: Application, found: Record, *, now: datetime | None = N
 
 
 def trails(session: Session, applications: Iterable[Application]) -> dict[int, Trail]:
-    """The trails of many applications in three statements, by application id."""
-    wanted = [application.id for application in applications]
-    found = {number: Trail() for number in wanted}
+    """The trails of many applications in two statements, by application id."""
+    found = {application.id: Trail() for application in applications}
     _lead(session, found)
-    assigned = select(Application.id, User.email).join(User, User.id == Application.assigned_to_id)
-    for application_id, email in session.execute(assigned.where(Application.id.in_(wanted))):
-        found[application_id].assigned_to = email
-    tagged = select(ApplicationTag.application_id, Tag.name).join(Tag, Tag.id == ApplicationTag.tag_id)
-    for application_id, name in session.execute(
-        tagged.where(ApplicationTag.application_id.in_(wanted)).order_by(Tag.key)
-    ):
-        found[application_id].tags.append(name)
+    _whose(session, found)
     return found
+
+
+def _whose(session: Session, found: Mapping[int, Trail]) -> None:
+    """Fill in whose these applications are, and their tags."""
+    assigned = select(Application.id.label("id"), User.email.label("word"), cast(null(), String).label("tag"))
+    tagged = select(ApplicationTag.application_id, Tag.name, Tag.key).join(Tag, Tag.id == ApplicationTag.tag_id)
+    words = union_all(
+        assigned.join(User, User.id == Application.assigned_to_id).where(Application.id.in_(found)),
+        tagged.where(ApplicationTag.application_id.in_(found)),
+    ).subquery()
+    for application_id, word, tag in session.execute(select(words).order_by(words.c.tag)):
+        if tag is None:
+            found[application_id].assigned_to = word
+        else:
+            found[application_id].tags.append(word)
 
 
 def _lead(session: Session, found: Mapping[int, Trail]) -> None:

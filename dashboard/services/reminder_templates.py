@@ -103,11 +103,6 @@ def listed(session: Session) -> Sequence[ReminderTemplate]:
     return session.scalars(everything.order_by(ReminderTemplate.archived_at.is_not(None), ReminderTemplate.id)).all()
 
 
-def offered(session: Session) -> Sequence[ReminderTemplate]:
-    """The templates one may begin a message with, in the order of their making."""
-    return [template for template in listed(session) if template.archived_at is None]
-
-
 def found(session: Session, public_id: str) -> ReminderTemplate | None:
     return session.scalar(select(ReminderTemplate).where(ReminderTemplate.public_id == public_id))
 

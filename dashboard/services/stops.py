@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, case, func, literal, or_, select
+from sqlalchemy import Row, ScalarSelect, Select, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, FollowUp, Job
@@ -64,33 +64,29 @@ class JobLoss:
 
 
 def of_job(session: Session, job: Job, *, now: datetime) -> JobStops:
-    """Step by step, for one job. A completed application counts as having come to every step."""
+    """Step by step, for one job, in two statements. A completed application counts as having come to every step."""
     left = _left_where(session, job.id, now)
-    finished = _finished(session, [job.id], now).get(job.id, 0)
     lost = sum(row.number for row in left)
-    form = reading.form(session, job.id)
+    finished, form = reading.form_and(session, job.id, _finished(now, job.id))
     steps = _steps(form, left, lost + finished) if form else ()
     return JobStops(lost + finished, lost, sum(row.number for row in left if row.answered == 0), steps)
 
 
 def worst_jobs(session: Session, *, now: datetime, limit: int = WORST) -> list[JobLoss]:
-    """The jobs that most people left, those first. Four statements, however many jobs there are."""
-    number = func.count()
+    """The jobs that most people left, those first. Two statements, however many jobs there are."""
+    number = func.count().label("number")
     most = (
         _unfinished(now, Application.job_id, number)
         .where(Application.job_id.is_not(None))
         .group_by(Application.job_id)
         .order_by(number.desc(), Application.job_id)
         .limit(limit)
+        .subquery()
     )
-    lost: dict[int, int] = {job_id: left for job_id, left in session.execute(most)}  # noqa: C416 - no pairs to mypy
-    finished = _finished(session, lost, now)
-    places = _worst_places(session, lost, now)
-    jobs = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(lost)))}
-    return [
-        JobLoss(jobs[job_id], left + finished.get(job_id, 0), left, places.get(job_id, ""))
-        for job_id, left in lost.items()
-    ]
+    found = select(Job, most.c.number, _finished(now, Job.id)).join(most, most.c.job_id == Job.id)
+    lost = session.execute(found.order_by(most.c.number.desc(), Job.id)).all()
+    places = _worst_places(session, [job.id for job, _left, _finished in lost], now)
+    return [JobLoss(job, left + finished, left, places.get(job.id, "")) for job, left, finished in lost]
 
 
 def _unfinished(now: datetime, *columns: Any) -> Select[Any]:
@@ -112,14 +108,10 @@ def _left_where(session: Session, job_id: int, now: datetime) -> Sequence[Row[An
     return list(session.execute(counted))
 
 
-def _finished(session: Session, job_ids: Iterable[int], now: datetime) -> dict[int, int]:
-    """How many completed applications came within `PERIOD`, by job."""
-    counted = (
-        select(Application.job_id, func.count())
-        .where(Application.job_id.in_(job_ids), Application.completed.is_(True), Application.arrived_at >= now - PERIOD)
-        .group_by(Application.job_id)
-    )
-    return {job_id: number for job_id, number in session.execute(counted) if job_id is not None}
+def _finished(now: datetime, job_id: Any) -> ScalarSelect[int]:
+    """How many completed applications for a job, or for each of a statement's jobs, came within `PERIOD`."""
+    came = (Application.completed.is_(True), Application.arrived_at >= now - PERIOD)
+    return select(func.count()).select_from(Application).where(Application.job_id == job_id, *came).scalar_subquery()
 
 
 def _worst_places(session: Session, job_ids: Iterable[int], now: datetime) -> dict[int, str]:

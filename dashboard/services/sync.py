@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import and_, literal, or_, select, union_all, update
+from sqlalchemy import Row, and_, func, literal, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
-from dashboard import processes
-from dashboard.models import SyncKind, SyncRun, SyncState
+from dashboard.models import SyncKind, SyncRun, SyncState, WorkerBeat
 from dashboard.services import pull_turn
 
 NIGHTLY: Final = time(3, 0)
@@ -27,7 +26,10 @@ AGAIN_AFTER_INTERRUPTION: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
-    """Where pulling of one kind stands. `asked`: the worker has yet to begin. `next_at`: None where that is off."""
+    """Where pulling of one kind stands. `asked`: the worker has yet to begin. `next_at`: None where that is off.
+
+    `beat_at`: when any worker, which pulls, was last known to be alive.
+    """
 
     running: SyncRun | None
     asked: bool
@@ -35,6 +37,7 @@ class SyncStatus:
     last: SyncRun | None
     next_at: datetime | None
     next_is_due: bool
+    beat_at: datetime | None
 
 
 def ask(session: Session, kind: SyncKind, *, user_id: int | None, now: datetime) -> bool:
@@ -49,53 +52,49 @@ def ask(session: Session, kind: SyncKind, *, user_id: int | None, now: datetime)
 
 
 def status(session: Session, kind: SyncKind, *, now: datetime, interval: int) -> SyncStatus:
-    """`interval`: seconds between pulls of incomplete ones; 0 turns all automatic pulls off. Only reads."""
-    state = session.get(SyncState, kind.value)
-    runs = select(SyncRun).where(SyncRun.kind == kind).order_by(SyncRun.id.desc()).limit(1)
-    next_at = _next_at(kind, session.scalar(runs), now, interval)
+    """`statuses` of one kind."""
+    return statuses(session, now=now, interval=interval, kinds=(kind,))[kind]
+
+
+def statuses(
+    session: Session, *, now: datetime, interval: int, kinds: Sequence[SyncKind] = tuple(SyncKind)
+) -> dict[SyncKind, SyncStatus]:
+    """`interval`: seconds between pulls of incomplete ones; 0 turns all automatic ones off. One statement, a SELECT."""
+    rows = session.execute(_newest(kinds)).all()
+    return {kind: _status(kind, [row for row in rows if row.kind == kind], now, interval) for kind in kinds}
+
+
+def _status(kind: SyncKind, rows: Sequence[Row[Any]], now: datetime, interval: int) -> SyncStatus:
+    state, beat_at = rows[0].SyncState, rows[0].beat_at
+    runs = sorted((row.SyncRun for row in rows if row.SyncRun), key=lambda run: run.id, reverse=True)
+    next_at = _next_at(kind, next(iter(runs), None), now, interval)
     return SyncStatus(
-        running=pull_turn.current(session, kind, now),
-        asked=state is not None and state.asked_at is not None,
-        asked_by_id=state.asked_by_id if state else None,
-        last=session.scalar(runs.where(SyncRun.state != "running")),
-        next_at=next_at,
-        next_is_due=next_at is not None and next_at <= now,
-    )
-
-
-def statuses(session: Session, *, now: datetime, interval: int) -> dict[SyncKind, SyncStatus]:
-    """`status` of every kind, in one statement."""
-    kinds = union_all(*(select(literal(kind.value).label("kind")) for kind in SyncKind)).subquery()
-    of_kind = select(SyncRun.id).order_by(SyncRun.id.desc()).limit(1)
-    wanted = [of_kind.where(SyncRun.kind == kind) for kind in SyncKind]
-    wanted += [one.where(SyncRun.state != "running") for one in wanted]
-    among = SyncRun.id.in_([one.scalar_subquery() for one in wanted])
-    rows = session.execute(
-        select(kinds.c.kind, SyncState, SyncRun)
-        .outerjoin_from(kinds, SyncState, SyncState.kind == kinds.c.kind)
-        .outerjoin(SyncRun, and_(SyncRun.kind == kinds.c.kind, or_(among, SyncRun.id == SyncState.run_id)))
-    ).all()
-    return {
-        kind: _status(kind, [(state, run) for name, state, run in rows if name == kind], now, interval)
-        for kind in SyncKind
-    }
-
-
-def _status(
-    kind: SyncKind, found: Sequence[tuple[SyncState | None, SyncRun | None]], now: datetime, interval: int
-) -> SyncStatus:
-    state = found[0][0] if found else None
-    runs = sorted((run for _, run in found if run), key=lambda run: run.id, reverse=True)
-    held = state.run_id if state and state.lease_until and state.lease_until >= now else None
-    running = next((run for run in runs if run.id == held and not processes.has_ended(run.process)), None)
-    next_at = _next_at(kind, runs[0] if runs else None, now, interval)
-    return SyncStatus(
-        running=running,
+        running=next((run for run in runs if pull_turn.is_under_way(run, state, now)), None),
         asked=state is not None and state.asked_at is not None,
         asked_by_id=state.asked_by_id if state else None,
         last=next((run for run in runs if run.state != "running"), None),
         next_at=next_at,
         next_is_due=next_at is not None and next_at <= now,
+        beat_at=beat_at,
+    )
+
+
+def _newest(kinds: Sequence[SyncKind]) -> Any:
+    """Each kind's row with the newest of its pulls, the newest that ended and the one that has the turn.
+
+    At least one line a kind, of nothing where nobody has ever pulled.
+    """
+    asked = union_all(*(select(literal(kind.value).label("kind")) for kind in kinds)).subquery("asked")
+    newest = [select(SyncRun.id).where(SyncRun.kind == kind).order_by(SyncRun.id.desc()).limit(1) for kind in kinds]
+    wanted = [*newest, *(one.where(SyncRun.state != "running") for one in newest)]
+    among = or_(SyncRun.id.in_([one.scalar_subquery() for one in wanted]), SyncRun.id == SyncState.run_id)
+    return (
+        select(
+            asked.c.kind, SyncState, SyncRun, select(func.max(WorkerBeat.beat_at)).scalar_subquery().label("beat_at")
+        )
+        .select_from(asked)
+        .outerjoin(SyncState, SyncState.kind == asked.c.kind)
+        .outerjoin(SyncRun, and_(SyncRun.kind == asked.c.kind, among))
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from dashboard.models import ReminderTemplate
 from dashboard.permissions import Permission, needs
 from dashboard.services import composing, reminder_templates, reminders
 from dashboard.services.cadence import MAX_MESSAGES
-from dashboard.services.composing import Chosen, Copy
+from dashboard.services.composing import Chosen, Copy, Reader
 from dashboard.services.reminder_rules import Rules
 from dashboard.services.reminder_words import FIELDS
 from dashboard.services.reminders import Queued
@@ -86,20 +87,45 @@ def index() -> Answer:
         flash(f"At most {MOST} people at once: these are the first {MOST} that were chosen.", "info")
     if request.form.get("do") == "send":
         return _send(letter)
-    return _page(_with_words(letter))
+    desk = _desk(letter)
+    return _page(_with_words(letter, desk), desk)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a letter is written with, read once: every template, who was chosen, and the moment that all hold for."""
+
+    templates: Sequence[ReminderTemplate]
+    readers: Sequence[Reader]
+    rules: Rules
+    now: datetime
+
+    @property
+    def offered(self) -> Sequence[ReminderTemplate]:
+        """The templates one may begin with, in the order of their making."""
+        return [template for template in self.templates if template.archived_at is None]
+
+    def template(self, public_id: str) -> ReminderTemplate | None:
+        return next((template for template in self.templates if template.public_id == public_id), None)
+
+
+def _desk(letter: Letter) -> Desk:
+    rules, now = Rules.of(settings()), utcnow()
+    readers = composing.readers(reading(), letter.chosen, rules, now)
+    return Desk(reminder_templates.listed(reading()), readers, rules, now)
 
 
 def _send(letter: Letter) -> Answer:
     problems = reminder_templates.message_problems(letter.subject, letter.body)
     rules = Rules.of(settings())
     if problems or rules.unready:
-        return _page(letter, problems, status=400)
+        return _page(letter, _desk(letter), problems, status=400)
     people = composing.chosen(reading(), letter.chosen)
     template = reminder_templates.found(reading(), letter.begun_with)
     queued = _queue(letter, [one.id for one in people], template.id if template else None, rules)
     flash(_told(queued, people, rules), "success" if queued.done else "error")
     if not queued.done:
-        return _page(letter, status=409)
+        return _page(letter, _desk(letter), status=409)
     if len(people) == 1:
         return redirect(url_for("incomplete.show", public_id=people[0].public_id, _anchor="messages"))
     return redirect(url_for("messages.index"))
@@ -141,32 +167,28 @@ def _told(queued: Queued, people: Sequence[Chosen], rules: Rules) -> str:
     return f"{held} and can be undone until then. {whom if left_out else ''}".strip()
 
 
-def _with_words(letter: Letter) -> Letter:
+def _with_words(letter: Letter, desk: Desk) -> Letter:
     """The letter, begun with a template's words where nothing is written yet or others are asked for."""
     if "body" not in request.form:
-        return letter.begin(_first_template(letter))
-    before = reminder_templates.found(reading(), letter.begun_with)
-    chosen = reminder_templates.found(reading(), letter.template)
+        return letter.begin(desk.template(letter.template) or _first_template(desk))
+    before, chosen = desk.template(letter.begun_with), desk.template(letter.template)
     if request.form.get("do") == "replace" or (request.form.get("do") == "template" and letter.keeps(before)):
         return letter.begin(chosen)
     return letter
 
 
-def _first_template(letter: Letter) -> ReminderTemplate | None:
-    """The one asked for, else the one that was made for a message of the first person's next number."""
-    asked = reminder_templates.found(reading(), letter.template)
-    if asked is not None:
-        return asked
-    offered = reminder_templates.offered(reading())
-    had = composing.messages_to(reading(), letter.chosen[0]) if letter.chosen else 0
-    return offered[min(had, len(offered) - 1)] if offered else None
+def _first_template(desk: Desk) -> ReminderTemplate | None:
+    """The one that was made for a message of the first person's next number."""
+    begun = next((reader.follow_up for reader in desk.readers[:1]), None)
+    had = begun.messages if begun else 0
+    return desk.offered[min(had, len(desk.offered) - 1)] if desk.offered else None
 
 
-def _page(letter: Letter, problems: Mapping[str, str] = NOTHING_WRONG, status: int = 200) -> Answer:
-    rules, now = Rules.of(settings()), utcnow()
+def _page(letter: Letter, desk: Desk, problems: Mapping[str, str] = NOTHING_WRONG, status: int = 200) -> Answer:
+    rules, now = desk.rules, desk.now
     wrong = problems or reminder_templates.merge_problems(letter.subject, letter.body)
     words = ("", "") if wrong else (letter.subject, letter.body)
-    people = composing.copies(reading(), letter.chosen, *words, rules, now)
+    people = composing.copies(desk.readers, *words, rules, now)
     page = render_template(
         "compose/index.html",
         letter=letter,
@@ -177,7 +199,7 @@ def _page(letter: Letter, problems: Mapping[str, str] = NOTHING_WRONG, status: i
         sending=[copy for copy in people if copy.why_not is None],
         left_out=[copy for copy in people if copy.why_not is not None],
         asleep=[copy for copy in people if copy.why_not is None and not daytime.is_day(now, *copy.application.states)],
-        templates=reminder_templates.offered(reading()),
+        templates=desk.offered,
         words_kept=request.form.get("do") == "template" and letter.template != letter.begun_with,
         fields=FIELDS,
         rules=rules,

@@ -100,12 +100,15 @@ class WorkerSeen:
     at: datetime | None
     silent: bool
 
+    @classmethod
+    def of(cls, at: datetime | None, now: datetime) -> WorkerSeen:
+        return cls(at, at is None or now - at > SILENT_AFTER)
+
 
 def worker_seen(now: datetime) -> WorkerSeen:
     from dashboard.worker import last_beat  # what sends and reads files is loaded where somebody asks
 
-    at = last_beat(reading())
-    return WorkerSeen(at, at is None or now - at > SILENT_AFTER)
+    return WorkerSeen.of(last_beat(reading()), now)
 
 
 def reporting_rules() -> Rules:

@@ -10,12 +10,11 @@ from dashboard.asking import words
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Job
 from dashboard.permissions import Permission, needs
-from dashboard.services import audit, cadence, job_follow_ups, reminder_templates, stops
+from dashboard.services import audit, cadence, job_follow_ups, stops
 from dashboard.services.audit import Subject
 from dashboard.services.cadence import MAX_DAYS
-from dashboard.services.job_follow_ups import Wanted
+from dashboard.services.job_follow_ups import Opened, Wanted
 from dashboard.services.reminder_rules import Rules
 from dashboard.services.reminder_words import apply_link
 from dashboard.web.edge import acting, reading, settings, writing
@@ -42,25 +41,23 @@ def index() -> str:
 @bp.get("/<public_id>")
 @needs(Permission.INCOMPLETE)
 def show(public_id: str) -> Answer:
-    job = _find(public_id)
-    saved = job_follow_ups.settings_of(reading(), job.id)
-    return _page(job, Wanted.of(saved, reminder_templates.listed(reading())))
+    found = _find(public_id)
+    return _page(found, Wanted.of(found.settings, found.templates))
 
 
 @bp.post("/<public_id>")
 @needs(Permission.INCOMPLETE)
 def save(public_id: str) -> Answer:
     session = writing()
-    job = _find(public_id)
-    usual = settings().apply_url
-    wanted = Wanted.read(request.form, reminder_templates.listed(session), usual_apply_url=usual)
+    found = _find(public_id)
+    wanted = Wanted.read(request.form, found.templates, usual_apply_url=settings().apply_url)
     if wanted.problems:
-        return _page(job, wanted, status=400)
+        return _page(found, wanted, status=400)
     now = utcnow()
-    job_follow_ups.save(session, job, wanted, user_id=current_user.id, at=now)
+    job_follow_ups.save(session, found.job, wanted, user_id=current_user.id, at=now)
     audit.note(session, Action.SETTINGS_CHANGED, at=now, subject=Subject("job", public_id), **acting())
-    cadence.replan_job(session, job.id, now)
-    planned = job_follow_ups.concerned(session, job, now).planned
+    cadence.replan_job(session, found.job.id, now)
+    planned = job_follow_ups.concerned(session, found.job, now).planned
     db.session.commit()
     flash(_told(wanted, planned), "success")
     return redirect(url_for("follow_up_jobs.show", public_id=public_id))
@@ -73,14 +70,14 @@ def _told(wanted: Wanted, people: int) -> str:
     return f"Saved. {whom} written to when their day comes, and so is whoever begins from now on."
 
 
-def _page(job: Job, wanted: Wanted, status: int = 200) -> Answer:
-    now = utcnow()
+def _page(found: Opened, wanted: Wanted, status: int = 200) -> Answer:
+    job, now = found.job, utcnow()
     page = render_template(
         "follow_up_jobs/show.html",
         job=job,
         wanted=wanted,
-        saved=job_follow_ups.settings_of(reading(), job.id),
-        templates=reminder_templates.listed(reading()),
+        saved=found.settings,
+        templates=found.templates,
         concerned=job_follow_ups.concerned(reading(), job, now),
         last_day=MAX_DAYS,
         unready=Rules.of(settings()).unready,
@@ -90,5 +87,5 @@ def _page(job: Job, wanted: Wanted, status: int = 200) -> Answer:
     return page, status
 
 
-def _find(public_id: str) -> Job:
-    return job_follow_ups.job_called(reading(), public_id) or abort(404)
+def _find(public_id: str) -> Opened:
+    return job_follow_ups.opened(reading(), public_id) or abort(404)

@@ -6,16 +6,27 @@ process has shown of late: it is bounded, never stored, and gone with the proces
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, MutableMapping
 from typing import Any, Final
 
 from flask import Flask, current_app, url_for
+from flask.templating import Environment
 from markupsafe import Markup
 
 from dashboard.web.static_files import ENDPOINT
 
 MOST: Final = 2_000
 """Rows of forty pages, some two megabytes."""
+
+
+class Templates(Environment):
+    """Templates whose globals are the environment's own, where Jinja lays an empty map of each template over them.
+
+    For every import it compares all names of two such maps, and that took a twentieth of the inbox.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return super().make_globals(d) if d else self.globals
 
 
 def init_app(app: Flask) -> None:

@@ -18,15 +18,15 @@ from dashboard.services import noted_opt_outs, sync
 from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
 from dashboard.services.noted_opt_outs import Noting
-from dashboard.services.reminder_rules import Rules, blocked
+from dashboard.services.reminder_rules import Rules, standing, why_not
 from dashboard.web import noting
 from dashboard.web.edge import (
+    WorkerSeen,
     following,
     let_the_index_catch_up,
     reading,
     remote_address,
     settings,
-    worker_seen,
     writing,
 )
 from dashboard.web.formatting import tel
@@ -47,20 +47,20 @@ def index() -> str:
         let_the_index_catch_up()
     for problem in asked.problems:
         flash(problem, "info")
-    page = worklist.worklist_page(session, asked, request.args.get("after"), now=now)
+    found = worklist.opened(session, asked, request.args.get("after"), now=now)
     return render_template(
         "incomplete/index.html",
-        page=page,
+        page=found.page,
         filters=asked,
-        waiting=worklist.waiting_for(session, page.rows),
+        waiting=found.waiting,
         most_messages=MAX_MESSAGES,
         jobs=queries.job_choices(session, current_user.reach, asked.job),
-        tiles=worklist.tiles(session, now),
-        lately=worklist.came_back_lately(session) if asked.show == "open" else (),
+        tiles=found.tiles,
+        lately=found.lately,
         select_page=request.args.get("select") == "page",
         after=request.args.get("after"),
-        next_url=following("incomplete.index", asked.args, page),
-        has_any=bool(page.rows) or worklist.has_any(session),
+        next_url=following("incomplete.index", asked.args, found.page),
+        has_any=found.has_any,
         **_pulling(),
     )
 
@@ -91,14 +91,15 @@ def show(public_id: str) -> str:
     """One application that reached us unfinished, finished since or not."""
     session, now = reading(), utcnow()
     follow_up = worklist.follow_up(session, public_id) or abort(404)
-    application, rules = follow_up.application, Rules.of(settings())
+    application = follow_up.application
     noting.application_shown(application, page="incomplete")
+    stands = standing(session, application, Rules.of(settings()), now)
     return render_template(
         "incomplete/show.html",
         follow_up=follow_up,
         application=application,
-        why_not=blocked(session, application, follow_up, rules, now),
-        may_take_back=noted_opt_outs.may_take_back(session, application, rules.secrets),
+        why_not=why_not(application, follow_up, stands, now),
+        may_take_back=noted_opt_outs.may_take_back(stands.opted_out),
         messages=worklist.messages_to(session, application),
         now=now,
         sheet=reading_verbs.answers(application),
@@ -151,7 +152,7 @@ def _pulling() -> dict[str, object]:
         "status": status,
         "configured": config.talroo_client_id is not None,
         "seen": request.args.get("seen", last)[:MAX_RUN_ID],
-        "worker": worker_seen(now),
+        "worker": WorkerSeen.of(status.beat_at, now),
     }
 
 

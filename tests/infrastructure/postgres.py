@@ -90,7 +90,8 @@ class Cluster:
         Raises `RuntimeError` with the server's log when it does not.
         """
         owner = _unprivileged_user()
-        if not self.port:
+        self.port = self.port or free_port()
+        if not (self.folder / "data").exists():
             self._make(owner)
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
@@ -105,7 +106,6 @@ class Cluster:
     def _make(self, owner: pwd.struct_passwd | None) -> None:
         if owner:
             shutil.chown(self.folder, owner.pw_uid, owner.pw_gid)
-        self.port = free_port()
         self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 
     def stop(self) -> None:
@@ -132,6 +132,11 @@ class Cluster:
     def drop(self, name: str) -> None:
         """Remove a database whoever may still be connected."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def has(self, name: str) -> bool:
+        """Whether a database of that name is there: a cluster over a folder that was kept may hold it already."""
+        found = self._connected().execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        return found.fetchone() is not None
 
     def execute(self, statement: str) -> None:
         """Run one statement outside any transaction, in the database `postgres`."""

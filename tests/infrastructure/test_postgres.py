@@ -52,3 +52,17 @@ def test_a_stopped_cluster_leaves_no_server():
         cluster.stop()
         with pytest.raises(psycopg.OperationalError):
             cluster.execute("SELECT 1")
+
+
+@pytest.mark.process
+def test_a_cluster_over_a_folder_that_was_kept_has_what_was_there():
+    with TemporaryDirectory() as folder:
+        first = Cluster(Path(folder), fsync=False)
+        first.start()
+        assert not first.has("kept")
+        first.create("kept")
+        first.stop()
+        second = Cluster(Path(folder), fsync=False)
+        second.start()
+        assert second.has("kept")
+        second.stop()

@@ -81,7 +81,7 @@ def test_a_mistake_is_taken_back_and_the_cadence_goes_on(session: Session):
     set_cadence(session, job, (1,), now=AFTERNOON)
     assert told(session, noted_opt_outs.note, ada)
     assert follow_up_of(session, ada).next_message_at is None
-    assert noted_opt_outs.may_take_back(session, ada, SECRETS)
+    assert noted_opt_outs.may_take_back(opt_outs.noted(session, [EMAIL], SECRETS)[EMAIL])
     assert told(session, noted_opt_outs.take_back, ada)
     assert not opt_outs.is_opted_out(session, EMAIL, SECRETS)
     found = follow_up_of(session, ada)
@@ -98,7 +98,7 @@ def test_what_applicants_ask_for_themselves_is_taken_back_by_nobody(session: Ses
     assert told(session, noted_opt_outs.note, ada) is (when == "after")
     if when == "after":
         by_themselves(session, way)
-    assert not noted_opt_outs.may_take_back(session, ada, SECRETS)
+    assert not noted_opt_outs.may_take_back(opt_outs.noted(session, [EMAIL], SECRETS)[EMAIL])
     assert not told(session, noted_opt_outs.take_back, ada)
     assert opt_outs.is_opted_out(session, EMAIL, SECRETS)
 

@@ -19,7 +19,7 @@ from dashboard.calls import Proof
 from dashboard.database import start_writing
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound, Reminder
 from dashboard.models.outbound import State
-from dashboard.services import opt_outs, outbox, queueing, reminders
+from dashboard.services import composing, opt_outs, outbox, queueing, reminder_rules, reminders
 from dashboard.services.channels import Reminders, ways
 from dashboard.services.reminder_rules import GONE_WORDS
 from dashboard.services.reminder_words import BadWords
@@ -548,3 +548,19 @@ def test_an_endpoint_that_never_answers_does_not_hold_up_the_other_channels(
         worker.stop()
     working.join(20)
     assert not working.is_alive()
+
+
+def test_how_somebody_stands_is_the_same_alone_and_among_many(session: Session):
+    ada, bob, cyd = (add_unfinished(session, name) for name in ("Ada", "Bob", "Cyd"))
+    write(session, ada)
+    opt_out(session, bob.email)
+    found = composing.readers(session, [one.public_id for one in (cyd, ada, bob)], RULES, AFTERNOON)
+    assert [reader.application.id for reader in found] == [cyd.id, ada.id, bob.id]
+    assert [reader.stands for reader in found] == [
+        reminder_rules.standing(session, one, RULES, AFTERNOON) for one in (cyd, ada, bob)
+    ]
+    assert [(reader.stands.taken, reader.stands.parked, sorted(reader.stands.opted_out)) for reader in found] == [
+        (0, None, []),
+        (1, 0, []),
+        (0, None, ["person"]),
+    ]

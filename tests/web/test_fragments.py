@@ -63,3 +63,12 @@ def test_the_address_of_a_page_is_the_same_the_second_time(app):
         with app.test_request_context(path):
             told = [fragments.address_of("applications.index", **args) for args in ({}, {"q": "x"}, {}, {"q": "y"})]
         assert told == ["/applications", "/applications?q=x", "/applications", "/applications?q=y"]
+
+
+def test_templates_look_names_up_in_one_map_and_may_still_have_some_of_their_own(app):
+    environment = app.jinja_env
+    assert environment.get_template("base.html").globals is environment.globals
+    own = environment.from_string("{{ url_for('session.login') }} {{ word }}", {"word": "own"})
+    with app.test_request_context():
+        assert own.render() == "/login own"
+    assert "word" not in environment.globals

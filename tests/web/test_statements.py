@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event as listening
+from sqlalchemy import select
 
+from dashboard.clock import utcnow
 from dashboard.extensions import db
+from dashboard.models import Application, Attempt, Outbound, SyncRun
+from dashboard.models.outbound import Channel
+from dashboard.services import reminders
+from dashboard.services.reminder_rules import Rules
+from tests.factories import event
 from tests.noting import notes
 from tests.stocked_site import Stocked, token_of
 
@@ -21,16 +28,6 @@ NOTING: Final = 3
 """More where the audit log notes who looks: its end, the entry, its new end. They are counted apart."""
 
 MORE: Final = {
-    "applications.csv": 6,  # of each five hundred: who they are, where they were moved, their tags, whose they are
-    # Pages of few readers, each of whose parts is read by one statement of its own, as many for much as for little.
-    "incomplete.index": 12,  # the list, its choices and totals, what the last pull did and whether one can be wished
-    "incomplete.show": 9,  # the application, its answers, files, messages, reminders and who may be written to
-    "incomplete.pulling": 6,  # what a pull does now, asked for every few seconds while it runs
-    "compose.index": 9,  # the letter, and each rule about whether its people may be written to
-    "messages.index": 6,  # the ledger of reminders, its counts and choices
-    "conversions.index": 7,  # the ledger of hires, its counts and choices
-    "follow_up_jobs.show": 10,  # the job, its cadence, templates, and what it would write
-    "stops.index": 6,  # how far people come, by job and by question
     "users.show": 7,  # the user, their links, sessions and mail, and to what they are limited
     "scope.show": 6,  # the user, what they are limited to, and what else there is to choose from
 }
@@ -55,11 +52,11 @@ def statements(app: Flask) -> Iterator[list[str]]:
         if not statement.startswith("BEGIN"):
             sent.append(statement)
 
-    event.listen(engine, "before_cursor_execute", note)
+    listening.listen(engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        listening.remove(engine, "before_cursor_execute", note)
 
 
 def most(endpoint: str) -> int:
@@ -68,21 +65,71 @@ def most(endpoint: str) -> int:
 
 @pytest.mark.parametrize("role", ["recruiter", "hr_admin", "it_admin"])
 def test_no_page_takes_more_statements_than_it_may(stocked: Stocked, sign_in: Callable[..., Any], role: str):
-    client = sign_in(role)
+    wrong = too_many(stocked.app, sign_in(role), [*stocked.addresses(), *stocked.pages()])
+    assert not wrong, "\n".join(wrong)
+
+
+def too_many(app: Flask, client: Any, pages: Iterable[tuple[str, str]]) -> list[str]:
+    """The pages that send more than they may, with what they send."""
     wrong = []
-    for endpoint, address in (*stocked.addresses(), *stocked.pages()):
+    for endpoint, address in pages:
         if endpoint in NO_PAGES:
             continue
         client.get(address, buffered=True)  # what a process keeps from then on is read once
-        with statements(stocked.app) as sent:
-            client.get(address, buffered=True)
+        with statements(app) as sent:
+            assert client.get(address, buffered=True).status_code < 500, address
         noting = [one for one in sent if notes(one)]
         assert len(noting) <= NOTING or endpoint.endswith("csv"), noting
         if len(sent) - len(noting) > most(endpoint):
             wrong.append(
                 f"{address} ({endpoint}): {len(sent)}\n  " + "\n  ".join(" ".join(one.split()) for one in sent)
             )
+    return wrong
+
+
+def test_following_up_takes_no_more_for_many_than_for_few(
+    stocked: Stocked, sign_in: Callable[..., Any], deliver: Callable[..., Any]
+):
+    begun = [_begin(deliver, number) for number in range(6)]
+    for number in range(2):
+        deliver(event(applicant={"firstName": f"N{number}", "emailAddress": f"n{number}@example.com"}))
+    with stocked.app.app_context():
+        _write_and_pull(stocked.app, begun[2:])
+    chosen = "&".join(f"application={one}" for one in begun)
+    pages = [page for page in stocked.addresses() if page[0] in FOLLOWING_UP]
+    pages += [("incomplete.show", f"/incomplete/{one}") for one in begun]
+    pages += [("compose.index", f"/incomplete/message?{chosen}"), ("incomplete.index", "/incomplete?show=recovered")]
+    wrong = too_many(stocked.app, sign_in("hr_admin"), pages)
     assert not wrong, "\n".join(wrong)
+
+
+FOLLOWING_UP: Final = {
+    "incomplete.index",
+    "incomplete.pulling",
+    "compose.index",
+    "messages.index",
+    "follow_up_jobs.show",
+    "stops.index",
+}
+
+
+def _begin(deliver: Callable[..., Any], number: int) -> str:
+    applicant = {"firstName": f"N{number}", "emailAddress": f"n{number}@example.com"}
+    return str(deliver(event(kind="started:v1", applicant=applicant)).json["application"])
+
+
+def _write_and_pull(app: Flask, begun: Iterable[str]) -> None:
+    """A message to each, tried twice; two pulls that ended and one under way."""
+    session, now = db.session(), utcnow()
+    whom = session.scalars(select(Application.id).where(Application.public_id.in_(begun))).all()
+    rules = Rules("http://localhost", (app.config["SECRET_KEY"],), True, "jobs@example.com", "1 Pier Road")
+    reminders.queue(session, whom, "Still there?", "Hello", template_id=None, user_id=None, at=now, rules=rules)
+    for row in session.scalars(select(Outbound).where(Outbound.channel == Channel.REMINDER)):
+        for number in (1, 2):
+            session.add(Attempt(outbound=row, number=number, worker="w", started_at=now, outcome="retry"))
+    for state in ("done", "failed", "running"):
+        session.add(SyncRun(kind="incomplete", trigger="worker", started_at=now, state=state, since=now))
+    session.commit()
 
 
 @pytest.mark.parametrize("verb", ["rate:3", "stage:reviewed"])
