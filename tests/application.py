@@ -66,8 +66,6 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
             "talroo_webhook_secrets": (SECRET,),
         }
         app = create_app(Config(database_url=url, **{**defaults, **settings}))
-        # Writes when a page asks for it: by itself, it would now and then take a test's turn.
-        app.extensions["notebook"].close()
         share_with(app)
         # Writes when a page asks for it: by itself, it would now and then take a test's turn.
         app.extensions["notebook"].close()
