@@ -30,6 +30,9 @@ MORE: Final = {
     "conversions.index": 7,  # the ledger of hires, its counts and choices
     "follow_up_jobs.show": 10,  # the job, its cadence, templates, and what it would write
     "stops.index": 6,  # how far people come, by job and by question
+    "privacy.index": 11,  # what is held, restricted and erased, and each kind of thing that retention would take
+    "privacy.person": 20,  # who belongs to the person, and how much of every kind would go
+    "privacy.export": 50,  # all of it, for each of the person's applications
 }
 """Pages that take more, with how many. None of them may take more than that."""
 
