@@ -34,6 +34,7 @@ from dashboard.backup import keep
 from dashboard.backup.archive import Manifest, NoBackup, Reader, decode, opened
 from dashboard.backup.dump import Told
 from dashboard.backup.keep import Kept
+from dashboard.database import Base
 from dashboard.models import Application, SyncState, WorkerBeat
 from dashboard.services.files import FileStore
 
@@ -93,6 +94,8 @@ def restore(
         with place(engine, archive.manifest, now) as (connection, kept):
             _load(connection, archive, migrate, told)
             keep.put(connection, kept, archive.manifest)
+            if connection.dialect.name == "postgresql":
+                _count_on(connection, Base.metadata)  # what was kept came with its numbers
             _begin_anew(connection)
             finish(connection)
         return Restored(archive.manifest, tuple(kept.words), kept.contents - set(archive.files))
