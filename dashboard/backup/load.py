@@ -94,8 +94,6 @@ def restore(
         with place(engine, archive.manifest, now) as (connection, kept):
             _load(connection, archive, migrate, told)
             keep.put(connection, kept, archive.manifest)
-            if connection.dialect.name == "postgresql":
-                _count_on(connection, Base.metadata)  # what was kept came with its numbers
             _begin_anew(connection)
             _bury_again(connection, secrets, now)
         _forget(engine, store, kept.contents - set(archive.files), now)
