@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from dashboard.database import start_writing
 from dashboard.models import AccessLink, Outbound, Purpose, Role, User
 from dashboard.models.outbound import State
-from dashboard.services import access_links, accounts, invitations, passwords, users
+from dashboard.services import access_links, accounts, invitations, notices, passwords, users
 from dashboard.services.activity import By
+from dashboard.services.notices import Notice
 from dashboard.worker import Worker
 from tests.colleagues import by, do
 from tests.outbox_fixtures import NOON, Clock
@@ -208,3 +209,28 @@ def test_whoever_asked_for_a_new_password_themselves_is_told_that_somebody_did(
     assert mail.message["Auto-Submitted"] == "auto-generated"
     assert "Somebody asked for a new password for you" in " ".join(mail.text.split())
     assert "until 22 November 2026, 12:00 UTC" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("notice", "by_whom", "subject", "told"),
+    [
+        (Notice.PASSWORD, True, "Your password", "by a link that eve@example.com made."),
+        (Notice.PASSWORD, False, "Your password", "by a link that was asked for."),
+        (Notice.SECOND_FACTOR, True, "Your second factor", "eve@example.com reset the second factor of your account"),
+        (Notice.SECOND_FACTOR, False, "Your second factor", "Whoever runs the dashboard reset the second factor"),
+    ],
+)
+def test_whoever_was_given_a_password_or_lost_their_factor_is_told_by_whom_and_when(
+    session: Session, server: MailServer, worker: Worker, notice: Notice, by_whom: bool, subject: str, told: str
+):
+    ann, eve = (add_user(session, f"{name}@example.com") for name in ("ann", "eve"))
+    do(session, notices.queue, notice, ann, by(eve if by_whom else None))
+    do(session, users.deactivate, ann.id, by(eve))
+    worker.once()
+    (mail,) = server.mails
+    assert mail.to == ("ann@example.com",)
+    assert mail.message["Subject"].startswith(subject)
+    text = " ".join(mail.text.split())
+    assert told in text
+    assert "https://jobs.example.com on 21 November 2026, 12:00 UTC" in text
+    assert "tell another administrator at once" in text
