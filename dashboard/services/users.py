@@ -50,6 +50,8 @@ def note_added(session: Session, user: User, by: By) -> None:
 def new_link(session: Session, user_id: int, by: By) -> AccessLink:
     """A new link to choose a password by; those before are worth nothing. Raises `AccountError`."""
     user, _ = _held(session, user_id, by)
+    # Whoever finds an administrator's browser open shall not stay: one's own takes the present one.
+    _refuse_oneself(user, by, "Change your own password in “Your settings”.")
     if not user.active:
         raise NotAllowed(f"{user.email} is deactivated. Reactivate them first.")
     access_links.take_back(session, by.at, AccessLink.user_id == user.id)

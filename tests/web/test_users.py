@@ -360,6 +360,14 @@ def test_nobody_changes_their_own_role_or_deactivates_themselves(app: Flask, sig
     assert user_of(app, "hr-admin@example.com").role == "hr_admin"
 
 
+def test_nobody_makes_a_link_for_themselves_since_that_would_ask_for_no_password(app: Flask, sign_in: Any):
+    admin = sign_in("it_admin")
+    path = path_of(app, "it-admin@example.com")
+    assert "Change your own password in “Your settings”." in follow(post(admin, f"{path}/link"), admin)
+    assert f"{path}/link" not in admin.get(path).text
+    assert links_of(app) == []
+
+
 @pytest.mark.parametrize("verb", ["deactivate", "role"])
 def test_the_last_hr_administrator_stays_while_another_has_only_been_invited(app: Flask, sign_in: Any, verb: str):
     admin, it = sign_in("hr_admin"), sign_in("it_admin")
