@@ -26,6 +26,8 @@ from dashboard.services.activity import By
 from dashboard.services.audit import Subject
 
 SESSION_LIFE: Final = timedelta(hours=12)
+REMEMBERED: Final = timedelta(days=60)
+"""How long sessions that are over are kept: by them `throttle` knows from where somebody signs in."""
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 1_000
 
@@ -165,7 +167,7 @@ def sign_in(
         )
     )
     throttle.forgive(session, user.email, address)
-    session.execute(delete(LoginSession).where(LoginSession.expires_at <= now - SESSION_LIFE))
+    session.execute(delete(LoginSession).where(LoginSession.expires_at <= now - REMEMBERED))
     session.flush()
     return token
 

@@ -3,8 +3,8 @@
 A try is counted before its password is checked and taken back when that was right, so that many tries at once cannot
 all pass a limit that none has reached yet. Codes of a second factor are counted apart from passwords, since a right
 password must not forgive wrong codes. There are three limits: for an account from one network address, for a
-network address whatever the account, and for an account from anywhere. The last does not bind an address its owner has
-signed in from before: a stranger who guesses should not lock the owner out.
+network address whatever the account, and for an account from anywhere. The last does not bind a network its owner has
+signed in from in the last weeks: a stranger who guesses should not lock the owner out.
 """
 
 from __future__ import annotations
@@ -89,9 +89,10 @@ def _counted(
 
 
 def _is_known(session: Session, email: str, address: str) -> bool:
-    """Whether the account's owner has signed in from this address of late."""
-    found = select(LoginSession.id).join(User).where(User.email == email, LoginSession.remote_addr == address)
-    return session.scalar(found.limit(1)) is not None
+    """Whether the account's owner has signed in from this network, while `LoginSession`s are kept."""
+    found = select(LoginSession.remote_addr).join(User).where(User.email == email).distinct()
+    network = _network(address)
+    return any(_network(known or "") == network for known in session.scalars(found))
 
 
 def _limits(email: str, address: str, door: str) -> tuple[_Limit, _Limit, _Limit]:

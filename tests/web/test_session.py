@@ -223,6 +223,36 @@ def test_an_address_the_owner_has_signed_in_from_is_not_locked_out_by_strangers(
     assert log_in(address="203.0.113.5")[1].status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        ("2001:db8:7:7::1", "2001:db8:7:7:aaaa::2"),
+    ],
+)
+def test_the_owners_network_stays_known_over_a_holiday(app, log_in, cheap_checks, before, now):
+    assert log_in(address=before)[1].status_code == 302
+    long_ago = utcnow() - timedelta(days=59)
+    change_sessions(app, created_at=long_ago, expires_at=long_ago + accounts.SESSION_LIFE)
+    with app.app_context():
+        accounts.add_user(db.session(), "ben@example.com", PASSWORD, "recruiter", now=utcnow())
+        db.session.commit()
+    assert log_in(email="ben@example.com", address="198.51.100.8")[1].status_code == 302
+    with app.app_context():
+        try_often(db.session(), throttle.TRIES_ELSEWHERE, address="192.0.2.{}")
+        db.session.commit()
+    assert log_in(address="2001:db8:7:8::1")[1].status_code == 429
+    assert log_in(address=now)[1].status_code == 302
+
+
+def test_sessions_are_forgotten_sixty_days_after_they_ended(app, log_in):
+    log_in()
+    change_sessions(app, expires_at=utcnow() - accounts.REMEMBERED)
+    log_in()
+    with app.app_context():
+        assert db.session.scalars(select(LoginSession)).one().expires_at > utcnow()
+
+
 def test_many_tries_at_the_same_moment_do_not_all_pass(app, user):
     def attempt(_):
         with Session(engine) as session:
