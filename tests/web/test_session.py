@@ -228,6 +228,7 @@ def test_an_address_the_owner_has_signed_in_from_is_not_locked_out_by_strangers(
     [
         ("203.0.113.5", "203.0.113.5"),
         ("2001:db8:7:7::1", "2001:db8:7:7:aaaa::2"),
+        ("203.0.113.5", "::ffff:203.0.113.5"),
     ],
 )
 def test_the_owners_network_stays_known_over_a_holiday(app, log_in, cheap_checks, before, now):
@@ -251,6 +252,15 @@ def test_sessions_are_forgotten_sixty_days_after_they_ended(app, log_in):
     log_in()
     with app.app_context():
         assert db.session.scalars(select(LoginSession)).one().expires_at > utcnow()
+
+
+def test_ipv4_addresses_written_as_ipv6_are_not_one_network(app):
+    with app.app_context():
+        session = db.session()
+        try_often(session, throttle.TRIES_ELSEWHERE, email="{}@example.com", address="::ffff:192.0.2.7")
+        try_often(session, 1, address="::ffff:192.0.2.8")
+        with pytest.raises(throttle.SignInThrottled):
+            try_often(session, 1, address="192.0.2.7")
 
 
 def test_many_tries_at_the_same_moment_do_not_all_pass(app, user):
