@@ -34,6 +34,8 @@ _IPV6_HOUSEHOLD: Final = 64
 CODES: Final = "code "
 """The door of second factors. Three of a million codes count at any moment: with `TRIES_HERE` a window for one account
 from anywhere, finding one takes a year of asking by somebody who has the password."""
+PROVIDER: Final = "provider "
+"""The door to the OpenID provider and back: each time, a thread may wait for somebody else."""
 
 
 class SignInThrottled(Exception):
@@ -55,7 +57,7 @@ def begin(session: Session, email: str, address: str, *, now: datetime, door: st
 
     `email` folded; `address`: of the network, as text. `door`: what is tried, if it is counted apart from signing in.
     """
-    session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
+    _forget(session, now)
     counted = _counted(session, email, address, now, door)
     waits = [row.window_ends_at - now for row, most in counted if row.failures > most]
     if waits:
@@ -73,17 +75,48 @@ def forgive(session: Session, email: str, address: str, *, door: str = "") -> No
     )
 
 
+def begin_from(session: Session, address: str, *, now: datetime, door: str) -> None:
+    """Count a try of nobody known yet: only the network's limit binds. Otherwise as `begin`."""
+    _forget(session, now)
+    *_, limit = _limits("", address, door)
+    row = _count(session, limit, now)
+    if row.failures > limit.tries:
+        raise _too_many(row, now)
+
+
+def forgive_from(session: Session, address: str, *, door: str, times: int) -> None:
+    """So many tries that `begin_from` counted were right."""
+    *_, limit = _limits("", address, door)
+    session.execute(
+        update(LoginThrottle)
+        .where(LoginThrottle.key == limit.key, LoginThrottle.failures >= times)
+        .values(failures=LoginThrottle.failures - times)
+    )
+
+
+def _forget(session: Session, now: datetime) -> None:
+    session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
+
+
+def _count(session: Session, limit: _Limit, now: datetime) -> LoginThrottle:
+    """The limit's row with this try in it."""
+    fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
+    session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
+    more = update(LoginThrottle).where(LoginThrottle.key == limit.key)
+    session.execute(more.values(failures=LoginThrottle.failures + 1))
+    return session.get_one(LoginThrottle, limit.key, populate_existing=True)
+
+
+def _too_many(row: LoginThrottle, now: datetime) -> SignInThrottled:
+    return SignInThrottled(max(1, int((row.window_ends_at - now).total_seconds())))
+
+
 def _counted(
     session: Session, email: str, address: str, now: datetime, door: str
 ) -> Iterator[tuple[LoginThrottle, int]]:
     """Each limit's row with this try in it, and the limit; the account's own limit only for strangers' addresses."""
     for limit in _limits(email, address, door):
-        fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
-        session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
-        session.execute(
-            update(LoginThrottle).where(LoginThrottle.key == limit.key).values(failures=LoginThrottle.failures + 1)
-        )
-        row = session.get_one(LoginThrottle, limit.key, populate_existing=True)
+        row = _count(session, limit, now)
         if limit.key != _account(email, door) or not _is_known(session, email, address):
             yield row, limit.tries
 
