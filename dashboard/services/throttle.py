@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -58,27 +57,25 @@ def begin(session: Session, email: str, address: str, *, now: datetime, door: st
     `email` folded; `address`: of the network, as text. `door`: what is tried, if it is counted apart from signing in.
     """
     _forget(session, now)
-    counted = _counted(session, email, address, now, door)
-    waits = [row.window_ends_at - now for row, most in counted if row.failures > most]
-    if waits:
-        raise SignInThrottled(max(1, int(max(waits).total_seconds())))
+    account = _account(email, door)
+    for limit in _limits(email, address, door):
+        row = _count(session, limit, now)
+        if row.failures > limit.tries and (limit.key != account or not _is_known(session, email, address)):
+            raise _too_many(row, now)
 
 
 def forgive(session: Session, email: str, address: str, *, door: str = "") -> None:
     """What was tried was right: the pair starts afresh, and this try counts against nobody."""
-    pair, *others = _limits(email, address, door)
+    network, pair, account = _limits(email, address, door)
+    _take_back(session, network, 1)
     session.execute(delete(LoginThrottle).where(LoginThrottle.key == pair.key))
-    session.execute(
-        update(LoginThrottle)
-        .where(LoginThrottle.key.in_([limit.key for limit in others]), LoginThrottle.failures > 0)
-        .values(failures=LoginThrottle.failures - 1)
-    )
+    _take_back(session, account, 1)
 
 
 def begin_from(session: Session, address: str, *, now: datetime, door: str) -> None:
     """Count a try of nobody known yet: only the network's limit binds. Otherwise as `begin`."""
     _forget(session, now)
-    *_, limit = _limits("", address, door)
+    limit, *_ = _limits("", address, door)
     row = _count(session, limit, now)
     if row.failures > limit.tries:
         raise _too_many(row, now)
@@ -86,7 +83,11 @@ def begin_from(session: Session, address: str, *, now: datetime, door: str) -> N
 
 def forgive_from(session: Session, address: str, *, door: str, times: int) -> None:
     """So many tries that `begin_from` counted were right."""
-    *_, limit = _limits("", address, door)
+    network, *_ = _limits("", address, door)
+    _take_back(session, network, times)
+
+
+def _take_back(session: Session, limit: _Limit, times: int) -> None:
     session.execute(
         update(LoginThrottle)
         .where(LoginThrottle.key == limit.key, LoginThrottle.failures >= times)
@@ -99,26 +100,16 @@ def _forget(session: Session, now: datetime) -> None:
 
 
 def _count(session: Session, limit: _Limit, now: datetime) -> LoginThrottle:
-    """The limit's row with this try in it."""
+    """The limit's row with this try in it; beyond the limit there is nothing to count and nothing is written."""
     fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
     session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
-    more = update(LoginThrottle).where(LoginThrottle.key == limit.key)
+    more = update(LoginThrottle).where(LoginThrottle.key == limit.key, LoginThrottle.failures <= limit.tries)
     session.execute(more.values(failures=LoginThrottle.failures + 1))
     return session.get_one(LoginThrottle, limit.key, populate_existing=True)
 
 
 def _too_many(row: LoginThrottle, now: datetime) -> SignInThrottled:
     return SignInThrottled(max(1, int((row.window_ends_at - now).total_seconds())))
-
-
-def _counted(
-    session: Session, email: str, address: str, now: datetime, door: str
-) -> Iterator[tuple[LoginThrottle, int]]:
-    """Each limit's row with this try in it, and the limit; the account's own limit only for strangers' addresses."""
-    for limit in _limits(email, address, door):
-        row = _count(session, limit, now)
-        if limit.key != _account(email, door) or not _is_known(session, email, address):
-            yield row, limit.tries
 
 
 def _is_known(session: Session, email: str, address: str) -> bool:
@@ -129,12 +120,12 @@ def _is_known(session: Session, email: str, address: str) -> bool:
 
 
 def _limits(email: str, address: str, door: str) -> tuple[_Limit, _Limit, _Limit]:
-    """The pair of account and address first."""
+    """The network's first: beyond it, whatever is tried leaves no rows. Always in this order, since rows are locked."""
     network = _network(address)
     return (
+        _Limit(_hash(f"{door}address:{network}"), TRIES_ELSEWHERE),
         _Limit(_hash(f"{door}pair:{email}\0{network}"), TRIES_HERE),
         _Limit(_account(email, door), TRIES_HERE if door == CODES else TRIES_ELSEWHERE),
-        _Limit(_hash(f"{door}address:{network}"), TRIES_ELSEWHERE),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import AuditEntry, LoginSession, User
+from dashboard.models import AuditEntry, LoginSession, LoginThrottle, User
 from dashboard.models.user import NO_PASSWORD
 from dashboard.services import accounts, throttle
 from dashboard.web import session as session_screen
@@ -252,6 +253,27 @@ def test_sessions_are_forgotten_sixty_days_after_they_ended(app, log_in):
     log_in()
     with app.app_context():
         assert db.session.scalars(select(LoginSession)).one().expires_at > utcnow()
+
+
+def test_a_network_beyond_its_limit_leaves_no_more_rows_whatever_it_tries(app):
+    with app.app_context():
+        session = db.session()
+        try_often(session, throttle.TRIES_ELSEWHERE, email="{}@example.com")
+        for number in range(5):
+            before = {row.key: row.failures for row in session.scalars(select(LoginThrottle))}
+            with pytest.raises(throttle.SignInThrottled):
+                try_often(session, 1, email=f"other{number}@example.com")
+        assert {row.key: row.failures for row in session.scalars(select(LoginThrottle))} == before
+        assert len(before) == 2 * throttle.TRIES_ELSEWHERE + 1
+
+
+def test_tries_that_were_refused_do_not_count_against_the_account(app):
+    with app.app_context():
+        session = db.session()
+        for _ in range(throttle.TRIES_ELSEWHERE):
+            with contextlib.suppress(throttle.SignInThrottled):
+                try_often(session, 1)
+        try_often(session, 1, address="203.0.113.5")
 
 
 def test_ipv4_addresses_written_as_ipv6_are_not_one_network(app):
