@@ -387,6 +387,17 @@ def test_a_reset_by_command_is_told_by_mail_too(make_app: Callable[..., Flask], 
         assert db.session.scalars(select(Outbound.event)).one().startswith("second_factor:")
 
 
+def test_a_right_password_without_a_code_leaves_a_trace_as_often_as_it_may_be_tried(app: Flask, ada: Person):
+    for _ in range(throttle.TRIES_HERE + 2):
+        ada.gives_password()
+    accepted = [entry for entry in audited(app) if entry[0] != "second_factor_on"]
+    assert accepted == [("password_accepted", "{}")] * throttle.TRIES_HERE
+    with app.app_context():
+        entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.number.desc())).first()
+        assert (entry.actor_id, entry.remote_addr) == (None, "198.51.100.7")
+        assert entry.subject_id == db.session.scalars(select(User.public_id)).one()
+
+
 def test_the_last_administrator_is_helped_by_a_command(app: Flask, ada: Person):
     def reset(email: str) -> tuple[int, str]:
         done = app.test_cli_runner().invoke(args=["users", "reset-second-factor", email])
