@@ -276,6 +276,17 @@ def test_tries_that_were_refused_do_not_count_against_the_account(app):
         try_often(session, 1, address="203.0.113.5")
 
 
+@pytest.mark.parametrize(("how", "counts"), [("oidc", True), ("link", True), ("password", False), ("totp", False)])
+def test_only_what_began_with_a_password_forgives_tries_at_it(app, user, how, counts):
+    with app.app_context():
+        session = db.session()
+        owner = session.scalars(select(User)).one()
+        try_often(session, throttle.TRIES_HERE)
+        accounts.sign_in(session, owner, address="198.51.100.7", user_agent="", how=how, now=utcnow())
+        with pytest.raises(throttle.SignInThrottled) if counts else contextlib.nullcontext():
+            try_often(session, 1)
+
+
 def test_ipv4_addresses_written_as_ipv6_are_not_one_network(app):
     with app.app_context():
         session = db.session()
