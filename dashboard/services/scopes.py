@@ -51,12 +51,12 @@ class Offer:
 
 
 def of(session: Session, user: User) -> Scope:
-    """What was chosen for a user; two statements."""
-    own = select(UserScope).where(UserScope.user_id == user.id)
-    jobs = _jobs().where(Job.id.in_(own.with_only_columns(UserScope.job_id)))
-    companies = own.with_only_columns(UserScope.company_term, UserScope.company).where(UserScope.company.is_not(None))
-    named = _pairs(session.execute(companies.order_by(UserScope.company)))
-    return Scope(user.is_limited, _named(session.execute(jobs)), named)
+    """What was chosen for a user; one statement."""
+    own = _jobs().add_columns(UserScope.company_term, UserScope.company).select_from(UserScope)
+    own = own.outerjoin(Job, Job.id == UserScope.job_id).where(UserScope.user_id == user.id)
+    rows = session.execute(own.order_by(None).order_by(UserScope.company, *_JOBS_ORDER)).all()
+    jobs = _named(told for *told, term, _ in rows if term is None)
+    return Scope(user.is_limited, jobs, _pairs((term, name) for *_, term, name in rows if term is not None))
 
 
 def chosen(session: Session, jobs: Iterable[str], companies: Iterable[str], *, is_limited: bool) -> Scope:
@@ -135,7 +135,10 @@ def _left_behind(session: Session, user: User) -> int:
 
 def _jobs() -> Any:
     columns = (Job.public_id, Job.reference, Job.title, Job.company, Job.city)
-    return select(*columns).order_by(Job.title, Job.company, Job.city, Job.id)
+    return select(*columns).order_by(*_JOBS_ORDER)
+
+
+_JOBS_ORDER: Final = (Job.title, Job.company, Job.city, Job.id)
 
 
 def _named(rows: Iterable[Any]) -> Pairs:
