@@ -181,7 +181,17 @@ def test_wrong_settings_are_told_without_a_traceback(tmp_path):
         assert name in done.stderr
 
 
-HEAVY = ("alembic", "flask_migrate", "rich", "prometheus_client", "requests", "urllib3", "PIL", "obstore", "pypdfium2")
+HEAVY = (
+    "alembic",
+    "flask_migrate",
+    "rich.progress",
+    "prometheus_client",
+    "requests",
+    "urllib3",
+    "PIL",
+    "obstore",
+    "pypdfium2",
+)
 
 
 def test_a_web_process_loads_nothing_it_does_not_need():

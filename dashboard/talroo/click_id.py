@@ -1,9 +1,15 @@
-"""Talroo's name for a click, `tlr_sid` (talroo-contract §3). Apart from the client: a page need not load HTTP."""
+"""Talroo's name for a click, `tlr_sid`, and what it can be converted by (talroo-contract §3).
+
+Apart from the client: a page need not load HTTP.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+EVENTS: Final = (1, 2, 3)
+"""The conversions Talroo knows; which means what is agreed with it."""
 
 _CLICK_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 

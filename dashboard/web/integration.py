@@ -14,7 +14,7 @@ from dashboard.outbound_words import WORDS
 from dashboard.permissions import Permission, needs
 from dashboard.services import problems, queueing, secret_uses, standing, sync
 from dashboard.services.reminder_rules import Rules
-from dashboard.talroo.conversions import PATHS
+from dashboard.talroo.click_id import EVENTS
 from dashboard.web.edge import (
     SILENT_AFTER,
     WorkerSeen,
@@ -49,7 +49,7 @@ def index() -> str:
         backlog=[(channel, WORDS[channel].label, *stands.backlog(channel)) for channel in Channel],
         mail=Rules.of(config),
         worker=WorkerSeen(stands.beat_at, stands.beat_at is None or now - stands.beat_at > SILENT_AFTER),
-        events=list(PATHS),
+        events=EVENTS,
     )
 
 

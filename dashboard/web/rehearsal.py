@@ -15,12 +15,10 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.permissions import Permission, needs
 from dashboard.services import audit, secret_uses
-from dashboard.talroo.click_id import valid_click_id
+from dashboard.talroo.click_id import EVENTS, valid_click_id
 from dashboard.web.edge import notebook, reading, remote_address, settings, writing
 
 bp = Blueprint("rehearsal", __name__, url_prefix="/admin/test")
-
-EVENTS = ("1", "2", "3")
 
 
 @bp.post("/application")
@@ -72,7 +70,7 @@ def conversion() -> Response | str:
     from dashboard.services import rehearsal
 
     event, click = request.form.get("event", ""), request.form.get("tlr_sid", "").strip()
-    if event not in EVENTS or not valid_click_id(click):
+    if event not in map(str, EVENTS) or not valid_click_id(click):
         flash("That is no click id: copy tlr_sid from a landing address, such as a UUID of 36 characters.", "error")
         return _back()
     config, number = settings(), int(event)

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import delete, func, inspect, select, text
 from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import Application, Attempt, Delivery, Erasure, Outbound, StoredFile
+from dashboard.models import Application, Attempt, Delivery, Erasure, Outbound, StoredFile, WorkerBeat
 from dashboard.models.outbound import Channel
 from dashboard.services import cleaning, erasing, intake, reminders, views
 from dashboard.services.erasing import By, Cause
@@ -267,6 +267,8 @@ def test_a_restored_backup_forgets_them_again(lived, tmp_path, tmp_path_factory)
     lived.erased()
     lived.clean()
     with lived.app.app_context():
+        db.session.execute(delete(WorkerBeat))  # it has stopped
+        db.session.commit()
         db.session.remove()
         db.engine.dispose()
     restored = lived.app.test_cli_runner().invoke(args=["restore", str(backup)])
