@@ -40,6 +40,10 @@ class Scope:
     def is_empty(self) -> bool:
         return not (self.jobs or self.companies)
 
+    def is_new_to(self, other: Scope) -> bool:
+        """Whether something else is chosen than in `other`."""
+        return not self.is_empty and {*self.jobs, *self.companies} != {*other.jobs, *other.companies}
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -89,6 +93,8 @@ def limit(session: Session, user: User, wanted: Scope, by: By) -> int:
         raise BadChange("Only recruiters can be limited: administrators answer for everybody's data.")
     if len(wanted.jobs) + len(wanted.companies) > MOST:
         raise BadChange(f"Choose at most {MOST} jobs and companies. A company stands for all its jobs.")
+    if not wanted.is_limited and not user.is_limited and wanted.is_new_to(of(session, user)):
+        raise BadChange("You ticked what they may see, and that they see all: choose “only”, or take the ticks off.")
     # Found out by its row, so that of two who save at once one waits for the other.
     session.refresh(user, with_for_update=True)
     user.is_limited = wanted.is_limited
