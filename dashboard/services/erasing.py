@@ -14,7 +14,20 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, delete, exists, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Select,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from dashboard import search
@@ -195,7 +208,7 @@ def _gather(session: Session, applications: Sequence[Application], *, lock: bool
     ids = [one.id for one in applications]
     needles = list(_needles(applications)) if thorough else []
     deliveries = session.scalars(select(Delivery).where(_is_about(session, applications, needles))).all()
-    clicks = _own_clicks(session, applications)
+    clicks, files = _own_signs(session, applications, deliveries)
     outbounds = select(Outbound).where(
         or_(Outbound.application_id.in_(ids), Outbound.application_id.is_(None) & Outbound.tlr_sid.in_(clicks))
     )
@@ -205,7 +218,7 @@ def _gather(session: Session, applications: Sequence[Application], *, lock: bool
         applications=applications,
         deliveries=deliveries,
         outbounds=session.scalars(outbounds.execution_options(populate_existing=lock)).all(),
-        files=_own_files(session, ids, deliveries),
+        files=files,
         clicks=clicks,
         views=_views_of(session, applications),
         counts={},
@@ -216,19 +229,17 @@ def _gather(session: Session, applications: Sequence[Application], *, lock: bool
 
 def _counted(session: Session, found: Found) -> dict[str, int]:
     ids = found.ids
-    stored = {"notes": Note, "moves": StageChange, "activities": Activity, "messages": Reminder}
+    stored: dict[str, Any] = {"notes": Note, "moves": StageChange, "activities": Activity, "messages": Reminder}
     counts = {"applications": len(ids), "deliveries": len(found.deliveries), "files": len(found.files)}
-    counts |= {name: _how_many(session, model, ids) for name, model in stored.items()}
-    counts |= {"clicks": session.scalar(select(func.count()).where(Click.tlr_sid.in_(found.clicks))) or 0}
+    wanted = {name: model.application_id.in_(ids) for name, model in stored.items()}
+    wanted |= {"clicks": Click.tlr_sid.in_(found.clicks)}
+    columns = (select(func.count()).where(which).scalar_subquery().label(name) for name, which in wanted.items())
+    counts |= session.execute(select(*columns)).one()._mapping
     counts |= {"views": len(found.views), "hires": sum(one.stage == Stage.HIRED for one in found.applications)}
     return counts | {f"{channel}s": sum(row.channel == channel for row in found.outbounds) for channel in _REPORTS}
 
 
 _REPORTS: Final = (Channel.CONVERSION, Channel.DISPOSITION)
-
-
-def _how_many(session: Session, model: Any, ids: Sequence[int]) -> int:
-    return session.scalar(select(func.count()).where(model.application_id.in_(ids))) or 0
 
 
 def _is_about(session: Session, applications: Sequence[Application], needles: Iterable[bytes]) -> ColumnElement[bool]:
@@ -259,20 +270,29 @@ def _holds(dialect: str, needle: bytes) -> ColumnElement[bool]:
     return func.instr(Delivery.body, sought, type_=Integer) > 0
 
 
-def _own_clicks(session: Session, applications: Sequence[Application]) -> frozenset[str]:
-    clicks = {one.tlr_sid for one in applications if one.tlr_sid}
+def _own_signs(
+    session: Session, applications: Sequence[Application], deliveries: Iterable[Delivery]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The click ids and the files' contents that are nobody else's. One statement.
+
+    Every content that a stored body refers to is some application's file as well, so those tell whose it is.
+    """
     ids = [one.id for one in applications]
-    others = select(Application.tlr_sid).where(Application.tlr_sid.in_(clicks), Application.id.not_in(ids))
-    return frozenset(clicks - {click for click in session.scalars(others) if click})
-
-
-def _own_files(session: Session, ids: Sequence[int], deliveries: Iterable[Delivery]) -> frozenset[str]:
-    """Every content that a stored body refers to is some application's file as well, so those tell whose it is."""
+    clicks = {one.tlr_sid for one in applications if one.tlr_sid}
+    cut = {str(sha256) for delivery in deliveries for _, sha256 in delivery.cuts}
     mine = select(Attachment.sha256).where(Attachment.application_id.in_(ids), Attachment.sha256.is_not(None))
-    contents = {sha256 for sha256 in session.scalars(mine) if sha256}
-    contents |= {str(sha256) for delivery in deliveries for _, sha256 in delivery.cuts}
-    others = select(Attachment.sha256).where(Attachment.sha256.in_(contents), Attachment.application_id.not_in(ids))
-    return frozenset(contents - {sha256 for sha256 in session.scalars(others) if sha256})
+    others = select(Attachment.sha256).where(Attachment.application_id.not_in(ids))
+    # In parts that an index finds each: of "either" PostgreSQL would read every file there is.
+    wanted = [
+        ("clicks", select(Application.tlr_sid).where(Application.tlr_sid.in_(clicks), Application.id.not_in(ids))),
+        ("mine", mine),
+        ("others", others.where(Attachment.sha256.in_(cut))),
+        ("others", others.where(Attachment.sha256.in_(mine))),
+    ]
+    found: dict[str, set[str]] = {name: set() for name, _ in wanted}
+    for sign, name in session.execute(union_all(*(one.add_columns(literal(name)) for name, one in wanted))):
+        found[name].add(sign)
+    return frozenset(clicks - found["clicks"]), frozenset((cut | found["mine"]) - found["others"])
 
 
 def _views_of(session: Session, applications: Sequence[Application]) -> list[SavedView]:

@@ -7,7 +7,7 @@ refused, also where two do it to each other at the same moment: see `_held`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, or_, select
@@ -120,12 +120,6 @@ def end_sessions(session: Session, user_id: int, by: By) -> int:
     """Sign somebody out everywhere. How many sessions that ended. Raises `AccountError`."""
     user, _ = _held(session, user_id, by)
     return sessions.end_all(session, user, by)
-
-
-def open_link(session: Session, user: User, now: datetime) -> AccessLink | None:
-    """The newest link by which this user could still choose a password."""
-    links = select(AccessLink).where(AccessLink.user_id == user.id).order_by(AccessLink.id.desc())
-    return next((link for link in session.scalars(links) if access_links.is_open(session, link, now)), None)
 
 
 def _held(session: Session, user_id: int | None, by: By) -> tuple[User, Sequence[User]]:
