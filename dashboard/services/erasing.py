@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, delete, exists, func, literal, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from dashboard import search
 from dashboard.audit_actions import Action
@@ -55,6 +55,7 @@ from dashboard.stages import Stage
 ERASED_WORDS: Final = "The person was erased before it was sent."
 SHORTEST_SIGN: Final = 6
 """Shorter ids are in everybody's text."""
+_Text = InstrumentedAttribute[str | None]
 
 
 class Cause(StrEnum):
@@ -195,7 +196,7 @@ def _gather(session: Session, applications: Sequence[Application], *, lock: bool
     ids = [one.id for one in applications]
     needles = list(_needles(applications)) if thorough else []
     deliveries = session.scalars(select(Delivery).where(_is_about(session, applications, needles))).all()
-    clicks = _own_clicks(session, applications)
+    clicks = _theirs_alone(session, applications, Application.tlr_sid)
     outbounds = select(Outbound).where(
         or_(Outbound.application_id.in_(ids), Outbound.application_id.is_(None) & Outbound.tlr_sid.in_(clicks))
     )
@@ -259,13 +260,6 @@ def _holds(dialect: str, needle: bytes) -> ColumnElement[bool]:
     return func.instr(Delivery.body, sought, type_=Integer) > 0
 
 
-def _own_clicks(session: Session, applications: Sequence[Application]) -> frozenset[str]:
-    clicks = {one.tlr_sid for one in applications if one.tlr_sid}
-    ids = [one.id for one in applications]
-    others = select(Application.tlr_sid).where(Application.tlr_sid.in_(clicks), Application.id.not_in(ids))
-    return frozenset(clicks - {click for click in session.scalars(others) if click})
-
-
 def _own_files(session: Session, ids: Sequence[int], deliveries: Iterable[Delivery]) -> frozenset[str]:
     """Every content that a stored body refers to is some application's file as well, so those tell whose it is."""
     mine = select(Attachment.sha256).where(Attachment.application_id.in_(ids), Attachment.sha256.is_not(None))
@@ -303,8 +297,9 @@ def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, st
             yield Kind.DELIVERY, f"event:{delivery.event_id}"
     for one in found.applications:
         yield Kind.ID, one.talroo_id
-        if one.tlr_application_id:
-            yield Kind.APPLICATION, one.tlr_application_id
+    # What somebody began and what they finished of it bear the same id of Talroo's.
+    ids = _theirs_alone(session, found.applications, Application.tlr_application_id)
+    yield from ((Kind.APPLICATION, value) for value in sorted(ids))
     if by.is_of_the_whole_person:
         yield from _addresses(session, found)
 
@@ -313,9 +308,14 @@ def _addresses(session: Session, found: Found) -> Iterator[tuple[Kind, str]]:
     """Addresses and clicks of theirs which no application has that stays."""
     yield from ((Kind.CLICK, click) for click in sorted(found.clicks))
     for kind, column in ((Kind.EMAIL, Application.email_key), (Kind.PHONE, Application.phone_key)):
-        theirs = {getattr(one, column.key) for one in found.applications} - {None}
-        stay = select(column).where(column.in_(theirs), Application.id.not_in(found.ids))
-        yield from ((kind, value) for value in sorted(theirs - set(session.scalars(stay))))
+        yield from ((kind, value) for value in sorted(_theirs_alone(session, found.applications, column)))
+
+
+def _theirs_alone(session: Session, applications: Sequence[Application], column: _Text) -> frozenset[str]:
+    """The values of a column which no application has that stays."""
+    theirs = {value for one in applications if (value := getattr(one, column.key))}
+    stay = select(column).where(column.in_(theirs), Application.id.not_in([one.id for one in applications]))
+    return frozenset(theirs - set(session.scalars(stay)))
 
 
 # --- taking it ------------------------------------------------------------------------------------------------------
