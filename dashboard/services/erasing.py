@@ -7,7 +7,7 @@ overwrite (files, pages of the database, the log beside it) is cleaned afterward
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -47,10 +47,12 @@ from dashboard.models import (
 )
 from dashboard.models.delivery import BLANK
 from dashboard.models.outbound import ERASED, Channel, State
+from dashboard.person_keys import email_key
 from dashboard.services import audit, holding, indexing, intake, reading, tombstones
 from dashboard.services.audit import Subject
 from dashboard.services.tombstones import Kind
 from dashboard.stages import Stage
+from dashboard.talroo import payload, wire
 
 ERASED_WORDS: Final = "The person was erased before it was sent."
 SHORTEST_SIGN: Final = 6
@@ -102,6 +104,8 @@ class Found:
 
     applications: Sequence[Application]
     deliveries: Sequence[Delivery]
+    not_buried: frozenset[int]
+    """Of the deliveries, by id, those that tell of another application: emptied, but what brings it is let in."""
     outbounds: Sequence[Outbound]
     files: frozenset[str]
     """SHA-256 of contents that nobody else refers to."""
@@ -194,8 +198,10 @@ def _noted(session: Session, found: Found, by: By) -> Erasure:
 def _gather(session: Session, applications: Sequence[Application], *, lock: bool, thorough: bool) -> Found:
     """`thorough`: also bodies that nobody could file are read. Retention takes those for their own age."""
     ids = [one.id for one in applications]
-    needles = list(_needles(applications)) if thorough else []
-    deliveries = session.scalars(select(Delivery).where(_is_about(session, applications, needles))).all()
+    filed = session.scalars(select(Delivery).where(_is_about(applications))).all()
+    known = {delivery.id for delivery in filed}
+    unfiled = {} if not thorough else _unfiled(session, applications, but=known)
+    deliveries = [*filed, *(session.get_one(Delivery, number) for number in unfiled)]
     clicks = _theirs_alone(session, applications, Application.tlr_sid)
     outbounds = select(Outbound).where(
         or_(Outbound.application_id.in_(ids), Outbound.application_id.is_(None) & Outbound.tlr_sid.in_(clicks))
@@ -205,6 +211,7 @@ def _gather(session: Session, applications: Sequence[Application], *, lock: bool
     found = Found(
         applications=applications,
         deliveries=deliveries,
+        not_buried=frozenset(number for number, is_of_another in unfiled.items() if is_of_another),
         outbounds=session.scalars(outbounds.execution_options(populate_existing=lock)).all(),
         files=_own_files(session, ids, deliveries),
         clicks=clicks,
@@ -232,25 +239,103 @@ def _how_many(session: Session, model: Any, ids: Sequence[int]) -> int:
     return session.scalar(select(func.count()).where(model.application_id.in_(ids))) or 0
 
 
-def _is_about(session: Session, applications: Sequence[Application], needles: Iterable[bytes]) -> ColumnElement[bool]:
-    """Deliveries about these; of those nobody could file, the ones that hold an id or an address of theirs."""
+def _is_about(applications: Sequence[Application]) -> ColumnElement[bool]:
+    """Deliveries about these, and those that nobody could file which came under the event id of one."""
     own = Delivery.talroo_id.in_([one.talroo_id for one in applications])
     brought = Delivery.id.in_([one.answers_from_id for one in applications if one.answers_from_id])
     events = select(Delivery.event_id).where(own, Delivery.event_id.is_not(None))
-    dialect = session.get_bind().dialect.name
-    holds = [_holds(dialect, needle) for needle in needles]
-    unfiled = Delivery.status.in_(("kept", "quarantined", "dismissed")) & or_(Delivery.event_id.in_(events), *holds)
-    return or_(own, brought, unfiled)
+    return or_(own, brought, _IS_UNFILED & Delivery.event_id.in_(events))
+
+
+_IS_UNFILED: Final = Delivery.status.in_(("kept", "quarantined", "dismissed"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """By what a delivery that nobody could file is known to be about some applications, and about no other.
+
+    Applicants type some of these, so that a word of theirs may stand in anybody's body: only the fields count in which
+    a delivery tells of its own applicant. Even so an address tells whose it is, not which application it is about: a
+    delivery with another `data.id` is emptied, for it holds an erased person's data, but its key is not buried. Else
+    whoever typed somebody's address, and had themselves erased, would keep that person's applications out for ever.
+    """
+
+    ids: frozenset[str]
+    tlr_application_ids: frozenset[str]
+    clicks: frozenset[str]
+    emails: frozenset[str]
+
+    def claim(self, data: Mapping[str, Any]) -> bool:
+        """Whether these fields are theirs. `data`: what a delivery tells of its application."""
+        if _field(data, "id") in self.ids:
+            return True
+        if _field(data, "tlrApplicationId") in self.tlr_application_ids or _field(data, "tlrSid") in self.clicks:
+            return True
+        # Of a kind of event that we do not know, under another name maybe; an answer to a question is never looked at.
+        fields = (*data.values(), *wire.mapping(data.get("applicant")).values())
+        return any(email_key(wire.text(value)) in self.emails for value in fields)
+
+
+def _field(data: Mapping[str, Any], name: str) -> str:
+    return (wire.text(data.get(name)) or "").strip()
+
+
+def _marks(session: Session, applications: Sequence[Application]) -> _Marks:
+    return _Marks(
+        ids=frozenset(one.talroo_id for one in applications),
+        tlr_application_ids=_theirs_alone(session, applications, Application.tlr_application_id),
+        clicks=_theirs_alone(session, applications, Application.tlr_sid),
+        emails=_theirs_alone(session, applications, Application.email_key),
+    )
+
+
+def _unfiled(session: Session, applications: Sequence[Application], *, but: Collection[int]) -> dict[int, bool]:
+    """Deliveries about these that nobody could file, by id; each with whether it tells of another application."""
+    marks, found = _marks(session, applications), {}
+    for number in sorted(_candidates(session, applications).difference(but)):
+        body = session.scalar(select(Delivery.body).where(Delivery.id == number)) or b""
+        data = _data(body)
+        if data and marks.claim(data):
+            found[number] = _field(data, "id") not in {"", *marks.ids}
+        elif not data and any(needle in body for one in marks.ids for needle in _written(one)):
+            found[number] = False
+    return found
+
+
+def _data(body: bytes) -> Mapping[str, Any]:
+    """What a delivery tells of its application, in an event or bare; nothing where it cannot be read."""
+    try:
+        document = wire.parse(body).value
+    except Exception:
+        return {}
+    return payload.envelope(document).data or payload.item(document).data
+
+
+def _candidates(session: Session, applications: Sequence[Application]) -> set[int]:
+    """Of the deliveries nobody could file those that hold any sign of these: a few, whose fields are then read."""
+    dialect, found, needles = session.get_bind().dialect.name, set(), list(_needles(applications))
+    # SQLite takes a thousand conditions in one expression.
+    for start in range(0, len(needles), _SOUGHT_AT_ONCE):
+        holds = or_(*(_holds(dialect, needle) for needle in needles[start : start + _SOUGHT_AT_ONCE]))
+        found |= set(session.scalars(select(Delivery.id).where(_IS_UNFILED, holds)))
+    return found
+
+
+_SOUGHT_AT_ONCE: Final = 200
 
 
 def _needles(applications: Iterable[Application]) -> Iterator[bytes]:
-    """What tells in a body whose it is, as JSON writes it."""
+    """What may tell in a body whose it is, as JSON writes it."""
     found = set()
     for one in applications:
         ids = (one.talroo_id, one.tlr_application_id, one.tlr_sid)
         found |= {value for value in (*ids, one.email, one.email_key) if value and len(value) >= SHORTEST_SIGN}
     for value in sorted(found):
-        yield from {json.dumps(value, ensure_ascii=is_ascii).encode() for is_ascii in (True, False)}
+        yield from _written(value)
+
+
+def _written(value: str) -> set[bytes]:
+    return {json.dumps(value, ensure_ascii=is_ascii).encode() for is_ascii in (True, False)}
 
 
 def _holds(dialect: str, needle: bytes) -> ColumnElement[bool]:
@@ -292,6 +377,8 @@ def _names(view: SavedView, application: Application) -> bool:
 
 def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, str]]:
     for delivery in found.deliveries:
+        if delivery.id in found.not_buried:
+            continue
         yield Kind.DELIVERY, delivery.key
         if delivery.event_id:
             yield Kind.DELIVERY, f"event:{delivery.event_id}"

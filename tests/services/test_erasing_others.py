@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import Application
+from dashboard.models import Application, Delivery
 from dashboard.services import erasing
 from dashboard.services.erasing import By, Cause
 from tests.factories import event
@@ -68,3 +68,100 @@ def test_what_they_finished_lives_on_when_only_what_they_began_is_erased(session
     erase(session, done, cause=cause)
     another = event(tlrApplicationId="TLR-77", created_at="2099-11-19T15:00:03Z")
     assert deliver(another).json == {"status": "duplicate"}, "nobody has it any more"
+
+
+# --- what nobody could file -----------------------------------------------------------------------------------------
+
+
+def nameless(**more: Any) -> dict[str, Any]:
+    """An event that cannot be filed: it does not say which application it is about."""
+    found = event(**more)
+    del found["data"]["id"]
+    return found
+
+
+def bodies(session: Session, status: str = "kept") -> list[bytes]:
+    session.rollback()
+    return list(session.scalars(select(Delivery.body).where(Delivery.status == status).order_by(Delivery.id)))
+
+
+def by(address: str, **more: Any) -> dict[str, Any]:
+    return {"applicant": {"emailAddress": address, **more}}
+
+
+@pytest.mark.parametrize("fields", [{"tlrSid": "applicant"}, {"tlrApplicationId": "emailAddress"}])
+def test_a_word_of_everybodys_body_takes_nobody_along(session, deliver, fields):
+    kept = nameless(**by("victim@example.com"))
+    assert deliver(kept).json["status"] == "kept"
+    eve = deliver(event(**by("eve@example.com"), **fields)).json["application"]
+    erase(session, eve)
+    assert len(bodies(session)) == 1
+    kept["data"]["id"] = "victim-1"
+    assert deliver(kept).json["status"] == "duplicate", "known, and still here"
+    assert len(bodies(session)) == 2
+
+
+def test_an_address_in_somebodys_answer_is_not_theirs(session, deliver):
+    eve = deliver(event(**by("eve@example.com"))).json["application"]
+    question = {"id": "q", "type": "text", "question": "Who told you of us?"}
+    told = nameless(
+        **by("victim@example.com"), questionsAndAnswers=[{"question": question, "answer": "eve@example.com"}]
+    )
+    assert deliver(told).json["status"] == "kept"
+    erase(session, eve)
+    assert len(bodies(session)) == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        nameless(**by("EVE@Example.com", note="eve@example.com")),
+        nameless(**by("x@example.com"), tlrSid="click-of-eve"),
+        nameless(**by("x@example.com"), tlrApplicationId="tlr-of-eve"),
+        {"id": "odd-1", "type": "platform:Odd:v1", "data": {"id": "app-of-eve"}},
+        {"id": "odd-2", "type": "platform:Odd:v1", "data": {"mail": "eve@example.com"}},
+        b'{"id": "odd-3", "data": {"id": "app-of-eve", ',
+    ],
+)
+def test_what_tells_of_whoever_is_erased_goes_and_does_not_come_back(session, deliver, told):
+    own = {"tlrSid": "click-of-eve", "tlrApplicationId": "tlr-of-eve"}
+    eve = deliver(event(application_id="app-of-eve", **by("eve@example.com"), **own)).json["application"]
+    assert deliver(told).json["status"] == "kept"
+    erase(session, eve)
+    assert bodies(session) == []
+    assert deliver(told).json["status"] == "duplicate"
+    assert bodies(session) == []
+
+
+def test_what_cannot_be_read_is_not_theirs_for_an_address(session, deliver):
+    eve = deliver(event(**by("eve@example.com"))).json["application"]
+    assert deliver(b'{"data": {"emailAddress": "eve@example.com", ').json["status"] == "kept"
+    erase(session, eve)
+    assert len(bodies(session)) == 1
+
+
+def test_an_address_empties_what_tells_of_another_application_and_shuts_no_door(session, deliver):
+    """Whoever types somebody's address, and is erased, does not keep that person out."""
+    eve = deliver(event(**by("victim@example.com"))).json["application"]
+    told = {"id": "odd-9", "type": "platform:Odd:v1", "data": {"id": "victim-1", **by("victim@example.com")}}
+    assert deliver(told).json["status"] == "kept"
+    erase(session, eve)
+    assert bodies(session) == []
+    assert deliver(told).json["status"] == "kept"
+
+
+def test_an_address_that_an_application_has_which_stays_empties_nothing(session, deliver):
+    eve = deliver(event(**by("victim@example.com"))).json["application"]
+    deliver(event(**by("victim@example.com")))
+    assert deliver(nameless(**by("victim@example.com"))).json["status"] == "kept"
+    erase(session, eve)
+    assert len(bodies(session)) == 1
+
+
+def test_hundreds_of_one_person_are_erased_at_once(session, deliver):
+    ids = [
+        deliver(event(tlrSid=f"click-number-{number}", tlrApplicationId=f"tlr-number-{number}")).json["application"]
+        for number in range(180)
+    ]
+    erase(session, *ids)
+    assert left(session) == set()
