@@ -14,10 +14,13 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Application, Delivery
-from dashboard.services import erasing
-from dashboard.services.erasing import By, Cause
+from dashboard.models.privacy import HoldKind
+from dashboard.services import erasing, tombstones
+from dashboard.services.erasing import Again, By, Cause
+from dashboard.services.tombstones import Kind
 from tests.factories import event
 from tests.reminder_fixtures import SECRET
+from tests.services.test_holding import end_all, keep
 
 Deliver = Callable[..., Any]
 
@@ -165,3 +168,33 @@ def test_hundreds_of_one_person_are_erased_at_once(session, deliver):
     ]
     erase(session, *ids)
     assert left(session) == set()
+
+
+# --- a restore ------------------------------------------------------------------------------------------------------
+
+
+def test_a_restore_leaves_what_is_held_unless_it_was_erased_itself(session, deliver):
+    shared, own, _ = (
+        deliver(event(application_id=f"app-{name}", tlrApplicationId=f"tlr-{name}", **by(f"{name}@example.com"))).json
+        for name in ("shared", "own", "free")
+    )
+    session.rollback()
+    start_writing(session)
+    graves = [(Kind.APPLICATION, "tlr-shared"), (Kind.ID, "app-own"), (Kind.APPLICATION, "tlr-free")]
+    tombstones.bury(session, graves, at=utcnow())
+    session.commit()
+    keep(session, HoldKind.LEGAL, shared["application"], own["application"])
+    assert bury_again(session) == Again(erased=2, held=1)
+    assert left(session) == {shared["application"]}
+    assert len(bodies(session, "accepted")) == 1
+
+
+def test_a_hold_that_ended_keeps_nothing_from_a_restore(session, deliver):
+    deliver(event(tlrApplicationId="tlr-1"))
+    session.rollback()
+    start_writing(session)
+    tombstones.bury(session, [(Kind.APPLICATION, "tlr-1")], at=utcnow())
+    session.commit()
+    keep(session, HoldKind.LEGAL, *left(session))
+    end_all(session)
+    assert bury_again(session) == Again(erased=1)
