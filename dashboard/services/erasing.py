@@ -112,6 +112,8 @@ class Found:
     clicks: frozenset[str]
     """Click ids that nobody else came by."""
     views: Sequence[SavedView]
+    namesakes: Sequence[SavedView]
+    """Saved views with the words of their name, which may be anybody's, or a trade's: they stay, unless chosen."""
     counts: Mapping[str, int]
     """How many of what, by the names of `WORDS`."""
 
@@ -139,9 +141,10 @@ def preview(session: Session, applications: Sequence[Application]) -> Found:
     return _gather(session, applications, lock=False, thorough=True)
 
 
-def erase(session: Session, public_ids: Iterable[str], by: By) -> Erasure:
+def erase(session: Session, public_ids: Iterable[str], by: By, also: Collection[str] = ()) -> Erasure:
     """Erase these applications and all that is stored of them. The caller has begun to write, and commits.
 
+    `also`: of the saved views that have no more than their name, the public ids of those that go as well.
     It must be the first thing its transaction does. Raises `CannotErase`.
     """
     tombstones.close_the_door(session)
@@ -151,7 +154,7 @@ def erase(session: Session, public_ids: Iterable[str], by: By) -> Erasure:
     if not applications:
         raise CannotErase("Nothing of them is here any more.")
     _refuse_if_kept(session, applications, by)
-    found = _gather(session, applications, lock=True, thorough=by.cause != Cause.RETENTION)
+    found = _gather(session, applications, lock=True, thorough=by.cause != Cause.RETENTION, also=also)
     if any(row.state == State.SENDING for row in found.outbounds):
         raise CannotErase("Something about them is being sent at this moment. Try again in a minute.")
     tombstones.bury(session, _known_by(session, found, by), at=by.at)
@@ -195,7 +198,9 @@ def _noted(session: Session, found: Found, by: By) -> Erasure:
 # --- what there is --------------------------------------------------------------------------------------------------
 
 
-def _gather(session: Session, applications: Sequence[Application], *, lock: bool, thorough: bool) -> Found:
+def _gather(
+    session: Session, applications: Sequence[Application], *, lock: bool, thorough: bool, also: Collection[str] = ()
+) -> Found:
     """`thorough`: also bodies that nobody could file are read. Retention takes those for their own age."""
     ids = [one.id for one in applications]
     filed = session.scalars(select(Delivery).where(_is_about(applications))).all()
@@ -208,6 +213,8 @@ def _gather(session: Session, applications: Sequence[Application], *, lock: bool
     )
     if lock:
         outbounds = outbounds.order_by(Outbound.id).with_for_update(of=Outbound)
+    views = _views_of(session, applications)
+    namesakes = [view for view in views if not any(_has_address(view, one) for one in applications)]
     found = Found(
         applications=applications,
         deliveries=deliveries,
@@ -215,7 +222,8 @@ def _gather(session: Session, applications: Sequence[Application], *, lock: bool
         outbounds=session.scalars(outbounds.execution_options(populate_existing=lock)).all(),
         files=_own_files(session, ids, deliveries),
         clicks=clicks,
-        views=_views_of(session, applications),
+        views=[view for view in views if view not in namesakes or view.public_id in also],
+        namesakes=namesakes,
         counts={},
     )
     counted = _counted(session, found)
@@ -357,19 +365,23 @@ def _own_files(session: Session, ids: Sequence[int], deliveries: Iterable[Delive
 def _views_of(session: Session, applications: Sequence[Application]) -> list[SavedView]:
     """Saved views that search for these people, or are called like them."""
     views = session.scalars(select(SavedView).order_by(SavedView.id)).all()
-    return [view for view in views if any(_names(view, one) for one in applications)]
+    return [view for view in views if any(_has_address(view, one) or _has_name(view, one) for one in applications)]
 
 
-def _names(view: SavedView, application: Application) -> bool:
-    asked = f"{view.name} {' '.join(parse_qs(view.query).get('q', ()))}".casefold()
+def _has_address(view: SavedView, application: Application) -> bool:
+    asked = _words_of(view)
     digits = "".join(character for character in asked if character.isdigit())
-    if application.phone_key and application.phone_key in digits:
-        return True
-    if application.email_key and application.email_key in asked:
-        return True
-    words = set(search.words([asked]))
+    has_phone = application.phone_key is not None and application.phone_key in digits
+    return has_phone or (application.email_key is not None and application.email_key in asked)
+
+
+def _has_name(view: SavedView, application: Application) -> bool:
     name = search.words([application.first_name, application.last_name])
-    return len(name) > 1 and words.issuperset(name)
+    return len(name) > 1 and set(search.words([_words_of(view)])).issuperset(name)
+
+
+def _words_of(view: SavedView) -> str:
+    return f"{view.name} {' '.join(parse_qs(view.query).get('q', ()))}".casefold()
 
 
 # --- tombstones -----------------------------------------------------------------------------------------------------

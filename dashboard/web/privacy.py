@@ -70,7 +70,10 @@ def person(public_id: str) -> str:
 @bp.post("/people/<public_id>/erase")
 @needs(Permission.PRIVACY)
 def erase(public_id: str) -> Answer | tuple[str, int]:
-    """Erase the chosen `application`s for a `reason`; `sure` says that the preview was read."""
+    """Erase the chosen `application`s for a `reason`; `sure` says that the preview was read.
+
+    `view`s go as well, of those that have their name alone.
+    """
     reason, now = request.form.get("reason", ""), utcnow()
     problem = _unready(reason)
     if problem:
@@ -78,7 +81,7 @@ def erase(public_id: str) -> Answer | tuple[str, int]:
     by = By(Cause.REQUEST, reason, now, current_user.id, remote_address())
     session = _writing()
     try:
-        erasure = erasing.erase(session, _chosen(session, public_id), by)
+        erasure = erasing.erase(session, _chosen(session, public_id), by, request.form.getlist("view"))
     except CannotErase as refused:
         session.rollback()
         return _page(public_id, reading(), str(refused)), 409

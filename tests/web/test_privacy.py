@@ -17,7 +17,8 @@ from sqlalchemy import select
 from dashboard.clock import utcnow
 from dashboard.documents import Rendering
 from dashboard.extensions import db
-from dashboard.models import Application, AuditEntry, Erasure, PersonLink
+from dashboard.models import Application, AuditEntry, Erasure, PersonLink, SavedView, User
+from dashboard.services import views
 from tests.application import signed_in_client
 from tests.factories import as_body, event, file_object, payload, signed
 from tests.stocked_site import token_of
@@ -189,6 +190,33 @@ def test_whoever_shares_a_telephone_number_alone_is_listed_and_not_chosen(client
     link = page(client, f"{address}?application={begun}&application={victim}").select_one("a[download]")["href"]
     assert exported(client, link) == {begun, victim}
     assert exported(client, page(client, address).select_one("a[download]")["href"]) == {begun, done}
+
+
+def saved(app: Flask) -> set[str]:
+    with app.app_context():
+        return set(db.session.scalars(select(SavedView.name)))
+
+
+def test_views_with_the_words_of_a_name_stay_unless_they_are_chosen(app, client, deliver):
+    name = {"firstName": "Forklift", "lastName": "Driver", "phone": "5552013344"}
+    address = f"/privacy/people/{deliver(event(applicant=name)).json['application']}"
+    with app.app_context():
+        user = db.session.scalars(select(User.id)).first()
+        queries = {
+            "Night": "forklift+driver+night",
+            "Him": "driver+forklift",
+            "A": "ADA%40example.com",
+            "B": "5552013344",
+        }
+        for called, query in queries.items():
+            views.save(db.session(), user, called, f"q={query}", shared=False, now=utcnow())
+        db.session.commit()
+    shown = page(client, address)
+    offered = {one.parent.get_text(): one["value"] for one in shown.select("[name=view]:not([checked])")}
+    assert [words.split(" (")[0] for words in offered] == ["Night", "Him"]
+    assert "2 saved views that search for them" in shown.get_text(" ", strip=True)
+    told = erase(client, address.rpartition("/")[2], view=[one for words, one in offered.items() if "Him" in words])
+    assert (told.status_code, saved(app)) == (200, {"Night"})
 
 
 def test_nobody_elses_is_exported_through_somebodys_page(client, deliver, ada):

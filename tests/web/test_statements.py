@@ -31,7 +31,7 @@ MORE: Final = {
     "users.show": 7,  # the user, their links, sessions and mail, and to what they are limited
     "scope.show": 6,  # the user, what they are limited to, and what else there is to choose from
     "privacy.index": 11,  # what is held, restricted and erased, and each kind of thing that retention would take
-    "privacy.person": 20,  # who belongs to the person, and how much of every kind would go
+    "privacy.person": 26,  # who belongs to the person, what is theirs alone, and how much of every kind would go
     "privacy.export": 50,  # all of it, for each of the person's applications
 }
 """Pages that take more, with how many. None of them may take more than that."""
