@@ -95,6 +95,8 @@ def _restore(path: Path, secrets: tuple[str, ...], told: Callable[[int], None]) 
     )
     if done.kept:
         click.echo(f"Kept of what was here: {', '.join(done.kept)}.")
+    if done.held:
+        click.echo(f"Left, because they are held, though they share something with somebody erased: {done.held}.")
     click.echo("Start the dashboard. Searches and filters are complete once its worker has indexed everything.")
 
 

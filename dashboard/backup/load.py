@@ -57,10 +57,14 @@ class OldTables(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came of it. `kept`: of what was in place, in words."""
+    """What came of it. `kept`: of what was in place, in words.
+
+    `held`: how many applications were left, because they are held, though they share something with whoever was erased.
+    """
 
     manifest: Manifest
     kept: tuple[str, ...]
+    held: int = 0
 
 
 def check(path: Path, *, secrets: Sequence[str], told: Told = lambda _done: None) -> Manifest:
@@ -95,15 +99,16 @@ def restore(
             _load(connection, archive, migrate, told)
             keep.put(connection, kept, archive.manifest)
             _begin_anew(connection)
-            _bury_again(connection, secrets, now)
+            again = _bury_again(connection, secrets, now)
         _forget(engine, store, kept.contents - set(archive.files), now)
-        return Restored(archive.manifest, tuple(kept.words))
+        return Restored(archive.manifest, tuple(kept.words), again.held)
 
 
-def _bury_again(connection: Connection, secrets: Sequence[str], now: datetime) -> None:
+def _bury_again(connection: Connection, secrets: Sequence[str], now: datetime) -> erasing.Again:
     with Session(connection) as session:
-        erasing.bury_again(session, secrets, at=now)
+        again = erasing.bury_again(session, secrets, at=now)
         session.commit()  # within the transaction that restores
+        return again
 
 
 def _forget(engine: Engine, store: FileStore, gone: Iterable[str], now: datetime) -> None:

@@ -96,6 +96,15 @@ class Outbound(Base):
     reminder: Mapped[Reminder | None] = relationship(back_populates="outbound")
     tries: Mapped[list[Attempt]] = relationship(back_populates="outbound", order_by="Attempt.number")
 
+    @property
+    def is_veiled(self) -> bool:
+        """Whether whom it is about is restricted: nothing it tells of them is shown, neither click, words nor answers.
+
+        The ledger loads nobody who is restricted.
+        """
+        person = self.application
+        return self.application_id is not None and (person is None or person.restricted_at is not None)
+
     def shown_state(self, now: datetime) -> str:
         """One of interface.md's states: held, pending, sending, sent, retrying, parked, cancelled, unsendable."""
         if self.state != State.WAITING:

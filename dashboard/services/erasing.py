@@ -7,7 +7,7 @@ overwrite (files, pages of the database, the log beside it) is cleaned afterward
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,7 +28,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from dashboard import search
 from dashboard.audit_actions import Action
@@ -60,14 +60,17 @@ from dashboard.models import (
 )
 from dashboard.models.delivery import BLANK
 from dashboard.models.outbound import ERASED, Channel, State
+from dashboard.person_keys import email_key
 from dashboard.services import audit, holding, indexing, intake, reading, tombstones
 from dashboard.services.audit import Subject
 from dashboard.services.tombstones import Kind
 from dashboard.stages import Stage
+from dashboard.talroo import payload, wire
 
 ERASED_WORDS: Final = "The person was erased before it was sent."
 SHORTEST_SIGN: Final = 6
 """Shorter ids are in everybody's text."""
+_Text = InstrumentedAttribute[str | None]
 
 
 class Cause(StrEnum):
@@ -114,12 +117,16 @@ class Found:
 
     applications: Sequence[Application]
     deliveries: Sequence[Delivery]
+    not_buried: frozenset[int]
+    """Of the deliveries, by id, those that tell of another application: emptied, but what brings it is let in."""
     outbounds: Sequence[Outbound]
     files: frozenset[str]
     """SHA-256 of contents that nobody else refers to."""
     clicks: frozenset[str]
     """Click ids that nobody else came by."""
     views: Sequence[SavedView]
+    namesakes: Sequence[SavedView]
+    """Saved views with the words of their name, which may be anybody's, or a trade's: they stay, unless chosen."""
     counts: Mapping[str, int]
     """How many of what, by the names of `WORDS`."""
 
@@ -147,9 +154,10 @@ def preview(session: Session, applications: Sequence[Application]) -> Found:
     return _gather(session, applications, lock=False, thorough=True)
 
 
-def erase(session: Session, public_ids: Iterable[str], by: By) -> Erasure:
+def erase(session: Session, public_ids: Iterable[str], by: By, also: Collection[str] = ()) -> Erasure:
     """Erase these applications and all that is stored of them. The caller has begun to write, and commits.
 
+    `also`: of the saved views that have no more than their name, the public ids of those that go as well.
     It must be the first thing its transaction does. Raises `CannotErase`.
     """
     tombstones.close_the_door(session)
@@ -159,7 +167,7 @@ def erase(session: Session, public_ids: Iterable[str], by: By) -> Erasure:
     if not applications:
         raise CannotErase("Nothing of them is here any more.")
     _refuse_if_kept(session, applications, by)
-    found = _gather(session, applications, lock=True, thorough=by.cause != Cause.RETENTION)
+    found = _gather(session, applications, lock=True, thorough=by.cause != Cause.RETENTION, also=also)
     if any(row.state == State.SENDING for row in found.outbounds):
         raise CannotErase("Something about them is being sent at this moment. Try again in a minute.")
     tombstones.bury(session, _known_by(session, found, by), at=by.at)
@@ -203,24 +211,32 @@ def _noted(session: Session, found: Found, by: By) -> Erasure:
 # --- what there is --------------------------------------------------------------------------------------------------
 
 
-def _gather(session: Session, applications: Sequence[Application], *, lock: bool, thorough: bool) -> Found:
+def _gather(
+    session: Session, applications: Sequence[Application], *, lock: bool, thorough: bool, also: Collection[str] = ()
+) -> Found:
     """`thorough`: also bodies that nobody could file are read. Retention takes those for their own age."""
     ids = [one.id for one in applications]
-    needles = list(_needles(applications)) if thorough else []
-    deliveries = session.scalars(select(Delivery).where(_is_about(session, applications, needles))).all()
+    filed = session.scalars(select(Delivery).where(_is_about(applications))).all()
+    known = {delivery.id for delivery in filed}
+    unfiled = {} if not thorough else _unfiled(session, applications, but=known)
+    deliveries = [*filed, *(session.get_one(Delivery, number) for number in unfiled)]
     clicks, files = _own_signs(session, applications, deliveries)
     outbounds = select(Outbound).where(
         or_(Outbound.application_id.in_(ids), Outbound.application_id.is_(None) & Outbound.tlr_sid.in_(clicks))
     )
     if lock:
         outbounds = outbounds.order_by(Outbound.id).with_for_update(of=Outbound)
+    views = _views_of(session, applications)
+    namesakes = [view for view in views if not any(_has_address(view, one) for one in applications)]
     found = Found(
         applications=applications,
         deliveries=deliveries,
+        not_buried=frozenset(number for number, is_of_another in unfiled.items() if is_of_another),
         outbounds=session.scalars(outbounds.execution_options(populate_existing=lock)).all(),
         files=files,
         clicks=clicks,
-        views=_views_of(session, applications),
+        views=[view for view in views if view not in namesakes or view.public_id in also],
+        namesakes=namesakes,
         counts={},
     )
     counted = _counted(session, found)
@@ -242,25 +258,103 @@ def _counted(session: Session, found: Found) -> dict[str, int]:
 _REPORTS: Final = (Channel.CONVERSION, Channel.DISPOSITION)
 
 
-def _is_about(session: Session, applications: Sequence[Application], needles: Iterable[bytes]) -> ColumnElement[bool]:
-    """Deliveries about these; of those nobody could file, the ones that hold an id or an address of theirs."""
+def _is_about(applications: Sequence[Application]) -> ColumnElement[bool]:
+    """Deliveries about these, and those that nobody could file which came under the event id of one."""
     own = Delivery.talroo_id.in_([one.talroo_id for one in applications])
     brought = Delivery.id.in_([one.answers_from_id for one in applications if one.answers_from_id])
     events = select(Delivery.event_id).where(own, Delivery.event_id.is_not(None))
-    dialect = session.get_bind().dialect.name
-    holds = [_holds(dialect, needle) for needle in needles]
-    unfiled = Delivery.status.in_(("kept", "quarantined", "dismissed")) & or_(Delivery.event_id.in_(events), *holds)
-    return or_(own, brought, unfiled)
+    return or_(own, brought, _IS_UNFILED & Delivery.event_id.in_(events))
+
+
+_IS_UNFILED: Final = Delivery.status.in_(("kept", "quarantined", "dismissed"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """By what a delivery that nobody could file is known to be about some applications, and about no other.
+
+    Applicants type some of these, so that a word of theirs may stand in anybody's body: only the fields count in which
+    a delivery tells of its own applicant. Even so an address tells whose it is, not which application it is about: a
+    delivery with another `data.id` is emptied, for it holds an erased person's data, but its key is not buried. Else
+    whoever typed somebody's address, and had themselves erased, would keep that person's applications out for ever.
+    """
+
+    ids: frozenset[str]
+    tlr_application_ids: frozenset[str]
+    clicks: frozenset[str]
+    emails: frozenset[str]
+
+    def claim(self, data: Mapping[str, Any]) -> bool:
+        """Whether these fields are theirs. `data`: what a delivery tells of its application."""
+        if _field(data, "id") in self.ids:
+            return True
+        if _field(data, "tlrApplicationId") in self.tlr_application_ids or _field(data, "tlrSid") in self.clicks:
+            return True
+        # Of a kind of event that we do not know, under another name maybe; an answer to a question is never looked at.
+        fields = (*data.values(), *wire.mapping(data.get("applicant")).values())
+        return any(email_key(wire.text(value)) in self.emails for value in fields)
+
+
+def _field(data: Mapping[str, Any], name: str) -> str:
+    return (wire.text(data.get(name)) or "").strip()
+
+
+def _marks(session: Session, applications: Sequence[Application]) -> _Marks:
+    return _Marks(
+        ids=frozenset(one.talroo_id for one in applications),
+        tlr_application_ids=_theirs_alone(session, applications, Application.tlr_application_id),
+        clicks=_theirs_alone(session, applications, Application.tlr_sid),
+        emails=_theirs_alone(session, applications, Application.email_key),
+    )
+
+
+def _unfiled(session: Session, applications: Sequence[Application], *, but: Collection[int]) -> dict[int, bool]:
+    """Deliveries about these that nobody could file, by id; each with whether it tells of another application."""
+    marks, found = _marks(session, applications), {}
+    for number in sorted(_candidates(session, applications).difference(but)):
+        body = session.scalar(select(Delivery.body).where(Delivery.id == number)) or b""
+        data = _data(body)
+        if data and marks.claim(data):
+            found[number] = _field(data, "id") not in {"", *marks.ids}
+        elif not data and any(needle in body for one in marks.ids for needle in _written(one)):
+            found[number] = False
+    return found
+
+
+def _data(body: bytes) -> Mapping[str, Any]:
+    """What a delivery tells of its application, in an event or bare; nothing where it cannot be read."""
+    try:
+        document = wire.parse(body).value
+    except Exception:
+        return {}
+    return payload.envelope(document).data or payload.item(document).data
+
+
+def _candidates(session: Session, applications: Sequence[Application]) -> set[int]:
+    """Of the deliveries nobody could file those that hold any sign of these: a few, whose fields are then read."""
+    dialect, found, needles = session.get_bind().dialect.name, set(), list(_needles(applications))
+    # SQLite takes a thousand conditions in one expression.
+    for start in range(0, len(needles), _SOUGHT_AT_ONCE):
+        holds = or_(*(_holds(dialect, needle) for needle in needles[start : start + _SOUGHT_AT_ONCE]))
+        found |= set(session.scalars(select(Delivery.id).where(_IS_UNFILED, holds)))
+    return found
+
+
+_SOUGHT_AT_ONCE: Final = 200
 
 
 def _needles(applications: Iterable[Application]) -> Iterator[bytes]:
-    """What tells in a body whose it is, as JSON writes it."""
+    """What may tell in a body whose it is, as JSON writes it."""
     found = set()
     for one in applications:
         ids = (one.talroo_id, one.tlr_application_id, one.tlr_sid)
         found |= {value for value in (*ids, one.email, one.email_key) if value and len(value) >= SHORTEST_SIGN}
     for value in sorted(found):
-        yield from {json.dumps(value, ensure_ascii=is_ascii).encode() for is_ascii in (True, False)}
+        yield from _written(value)
+
+
+def _written(value: str) -> set[bytes]:
+    return {json.dumps(value, ensure_ascii=is_ascii).encode() for is_ascii in (True, False)}
 
 
 def _holds(dialect: str, needle: bytes) -> ColumnElement[bool]:
@@ -298,19 +392,23 @@ def _own_signs(
 def _views_of(session: Session, applications: Sequence[Application]) -> list[SavedView]:
     """Saved views that search for these people, or are called like them."""
     views = session.scalars(select(SavedView).order_by(SavedView.id)).all()
-    return [view for view in views if any(_names(view, one) for one in applications)]
+    return [view for view in views if any(_has_address(view, one) or _has_name(view, one) for one in applications)]
 
 
-def _names(view: SavedView, application: Application) -> bool:
-    asked = f"{view.name} {' '.join(parse_qs(view.query).get('q', ()))}".casefold()
+def _has_address(view: SavedView, application: Application) -> bool:
+    asked = _words_of(view)
     digits = "".join(character for character in asked if character.isdigit())
-    if application.phone_key and application.phone_key in digits:
-        return True
-    if application.email_key and application.email_key in asked:
-        return True
-    words = set(search.words([asked]))
+    has_phone = application.phone_key is not None and application.phone_key in digits
+    return has_phone or (application.email_key is not None and application.email_key in asked)
+
+
+def _has_name(view: SavedView, application: Application) -> bool:
     name = search.words([application.first_name, application.last_name])
-    return len(name) > 1 and words.issuperset(name)
+    return len(name) > 1 and set(search.words([_words_of(view)])).issuperset(name)
+
+
+def _words_of(view: SavedView) -> str:
+    return f"{view.name} {' '.join(parse_qs(view.query).get('q', ()))}".casefold()
 
 
 # --- tombstones -----------------------------------------------------------------------------------------------------
@@ -318,13 +416,16 @@ def _names(view: SavedView, application: Application) -> bool:
 
 def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, str]]:
     for delivery in found.deliveries:
+        if delivery.id in found.not_buried:
+            continue
         yield Kind.DELIVERY, delivery.key
         if delivery.event_id:
             yield Kind.DELIVERY, f"event:{delivery.event_id}"
     for one in found.applications:
         yield Kind.ID, one.talroo_id
-        if one.tlr_application_id:
-            yield Kind.APPLICATION, one.tlr_application_id
+    # What somebody began and what they finished of it bear the same id of Talroo's.
+    ids = _theirs_alone(session, found.applications, Application.tlr_application_id)
+    yield from ((Kind.APPLICATION, value) for value in sorted(ids))
     if by.is_of_the_whole_person:
         yield from _addresses(session, found)
 
@@ -333,9 +434,14 @@ def _addresses(session: Session, found: Found) -> Iterator[tuple[Kind, str]]:
     """Addresses and clicks of theirs which no application has that stays."""
     yield from ((Kind.CLICK, click) for click in sorted(found.clicks))
     for kind, column in ((Kind.EMAIL, Application.email_key), (Kind.PHONE, Application.phone_key)):
-        theirs = {getattr(one, column.key) for one in found.applications} - {None}
-        stay = select(column).where(column.in_(theirs), Application.id.not_in(found.ids))
-        yield from ((kind, value) for value in sorted(theirs - set(session.scalars(stay))))
+        yield from ((kind, value) for value in sorted(_theirs_alone(session, found.applications, column)))
+
+
+def _theirs_alone(session: Session, applications: Sequence[Application], column: _Text) -> frozenset[str]:
+    """The values of a column which no application has that stays."""
+    theirs = {value for one in applications if (value := getattr(one, column.key))}
+    stay = select(column).where(column.in_(theirs), Application.id.not_in([one.id for one in applications]))
+    return frozenset(theirs - set(session.scalars(stay)))
 
 
 # --- taking it ------------------------------------------------------------------------------------------------------
@@ -434,8 +540,19 @@ _AT_ONCE: Final = 500
 _FEW: Final = 20
 
 
-def bury_again(session: Session, secrets: Sequence[str], *, at: datetime) -> int:
-    """Erase once more whoever a restored database brought back: all that its tombstones name. How many applications.
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How many applications a restored database had brought back: `erased` once more, and `held`, which were left."""
+
+    erased: int = 0
+    held: int = 0
+
+
+def bury_again(session: Session, secrets: Sequence[str], *, at: datetime) -> Again:
+    """Erase once more whoever a restored database brought back: all that its tombstones name.
+
+    What something holds goes only if it was itself erased, by its own `data.id`. What it has in common with somebody
+    erased (an address, a click, an id of Talroo's) is no reason to break the hold: a person has to decide.
 
     `secrets`: all that may have keyed the tombstones, newest first. For a database that nobody else uses; the caller
     has begun to write, and commits. Files and pages are cleaned by `cleaning.finish` afterwards.
@@ -448,12 +565,19 @@ def bury_again(session: Session, secrets: Sequence[str], *, at: datetime) -> int
         session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
     graves = tombstones.graves(session)
     if not graves.erased_at:
-        return 0
-    named = [public_id for public_id, signs in _everybody(session) if graves.holds(signs)]
-    for start in range(0, len(named), _FEW):
-        erase(session, named[start : start + _FEW], By(Cause.RESTORE, Cause.RESTORE.value, at))
-    _blank_known(session, graves)
-    return len(named)
+        return Again()
+    named = [(public_id, signs) for public_id, signs in _everybody(session) if graves.holds(signs)]
+    held = set(session.scalars(select(Application.talroo_id).where(holding.is_kept(at))))
+    kept = {own for _, signs in named if (own := signs.values[Kind.ID]) in held and not graves.holds(_its_id(own))}
+    again = [public_id for public_id, signs in named if signs.values[Kind.ID] not in kept]
+    for start in range(0, len(again), _FEW):
+        erase(session, again[start : start + _FEW], By(Cause.RESTORE, Cause.RESTORE.value, at))
+    _blank_known(session, graves, kept)
+    return Again(len(again), len(kept))
+
+
+def _its_id(talroo_id: str) -> tombstones.Signs:
+    return tombstones.Signs.of(talroo_id=talroo_id)
 
 
 def _everybody(session: Session) -> Iterator[tuple[str, tombstones.Signs]]:
@@ -463,11 +587,12 @@ def _everybody(session: Session) -> Iterator[tuple[str, tombstones.Signs]]:
         yield row.public_id, tombstones.Signs.of(**{name: getattr(row, name) for name in names}, times=times)
 
 
-def _blank_known(session: Session, graves: tombstones.Graves) -> None:
-    """Deliveries of erased people that were never filed as anybody's."""
-    for row in _walked(session, Delivery, "key", "event_id"):
+def _blank_known(session: Session, graves: tombstones.Graves, kept: Collection[str]) -> None:
+    """Deliveries of erased people that were never filed as anybody's. `kept`: by `data.id`, what is left as it is."""
+    for row in _walked(session, Delivery, "key", "event_id", "talroo_id"):
         keys = (row.key, f"event:{row.event_id}" if row.event_id else None)
-        if any(key and graves.holds(tombstones.Signs.of(key=key)) for key in keys):
+        is_known = any(key and graves.holds(tombstones.Signs.of(key=key)) for key in keys)
+        if is_known and row.talroo_id not in kept:
             intake.blank(session, session.get_one(Delivery, row.id))
 
 

@@ -1,5 +1,8 @@
 """Everything one person ever sent, for those who erase, hold or hand it out: also what was never finished, and what is
 restricted. `people` decides who a person is; this adds what it does not show.
+
+Anybody can type somebody else's telephone number, and households share one: what is joined by less than an e-mail
+address or a person's word is found, but nobody's by itself (`surely`, `doubt`).
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import ColumnElement, or_, select, union
 from sqlalchemy.orm import Session
 
-from dashboard.models import Application, FollowUp
+from dashboard.models import Application, FollowUp, PersonLink
 from dashboard.reach import EVERYTHING
 from dashboard.services import people
 from dashboard.services.traces import MOST
@@ -29,6 +32,48 @@ def applications_of(session: Session, application: Application) -> list[Applicat
     _add(found, _aside(session, found))
     rest = sorted(found.values(), key=lambda one: (one.arrived_at, one.id), reverse=True)
     return [application, *(one for one in rest if one.id != application.id)]
+
+
+def surely(session: Session, application: Application, applications: Sequence[Application]) -> frozenset[str]:
+    """Of `applications` those that are surely the person's who has `application`, by public id.
+
+    They have its e-mail address, or somebody linked them to it; and so on from each of them. What somebody parted from
+    it is not among them.
+    """
+    linked, parted = _said(session, application, applications)
+    rest = {one.id: one for one in applications if one.id not in parted}
+    sure, waiting = {application.public_id}, [application]
+    while waiting:
+        one = waiting.pop()
+        near = [other for other in rest.values() if _is_joined(one, other, linked) and other.public_id not in sure]
+        sure |= {other.public_id for other in near}
+        waiting += near
+    return frozenset(sure)
+
+
+def doubt(application: Application, other: Application) -> str:
+    """Why `other` may be somebody else's than `application`, in words."""
+    same_phone = application.phone_key and application.phone_key == other.phone_key
+    shares = "same phone number" if same_phone else "found by what another one shares"
+    return f"{shares}, {'another' if other.email_key else 'no'} e-mail address: another person?"
+
+
+_Pairs = set[frozenset[int]]
+
+
+def _is_joined(one: Application, other: Application, linked: _Pairs) -> bool:
+    same_email = one.email_key is not None and one.email_key == other.email_key
+    return same_email or frozenset((one.id, other.id)) in linked
+
+
+def _said(session: Session, application: Application, applications: Iterable[Application]) -> tuple[_Pairs, set[int]]:
+    """Which of these somebody said belong together, and which were parted from `application`."""
+    ids = [one.id for one in applications]
+    among = select(PersonLink).where(PersonLink.low_id.in_(ids), PersonLink.high_id.in_(ids))
+    links = session.scalars(among).all()
+    linked = {frozenset((link.low_id, link.high_id)) for link in links if link.same}
+    apart = [{link.low_id, link.high_id} for link in links if not link.same]
+    return linked, {number for pair in apart if application.id in pair for number in pair - {application.id}}
 
 
 def _is_shown(application: Application) -> bool:

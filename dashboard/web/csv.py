@@ -73,11 +73,11 @@ def ledger_columns(now: datetime) -> Columns:
         "attempts": lambda row: row.attempts,
         "uncertain attempts": lambda row: row.uncertain,
         "last status": lambda row: row.last_status,
-        "last answer": lambda row: row.last_answer,
+        "last answer": lambda row: None if row.is_veiled else row.last_answer,
         "next try (UTC)": lambda row: row.due_at if row.state == "waiting" else None,
         "decided (UTC)": lambda row: row.event_time,
         "sent (UTC)": lambda row: row.sent_at,
-        "click id": lambda row: row.tlr_sid,
+        "click id": lambda row: None if row.is_veiled else row.tlr_sid,
         "application": lambda row: (
             f"{settings().public_url}/applications/{row.application.public_id}" if row.application else None
         ),
@@ -92,7 +92,7 @@ def message_columns(now: datetime) -> Columns:
         **{name: about[name] for name in names},
         "e-mail": lambda row: row.application.email if row.application else None,
         "message": lambda row: row.event,
-        "subject": lambda row: row.reminder.subject if row.reminder else None,
+        "subject": lambda row: row.reminder.subject if row.reminder and not row.is_veiled else None,
         "written by": lambda row: row.created_by.email if row.created_by else "the job's cadence",
         "written (UTC)": lambda row: row.event_time,
         "application": lambda row: (

@@ -71,7 +71,10 @@ def person(public_id: str) -> str:
 @bp.post("/people/<public_id>/erase")
 @needs(Permission.PRIVACY)
 def erase(public_id: str) -> Answer | tuple[str, int]:
-    """Erase the chosen `application`s for a `reason`; `sure` says that the preview was read."""
+    """Erase the chosen `application`s for a `reason`; `sure` says that the preview was read.
+
+    `view`s go as well, of those that have their name alone.
+    """
     reason, now = request.form.get("reason", ""), utcnow()
     problem = _unready(reason)
     if problem:
@@ -79,7 +82,7 @@ def erase(public_id: str) -> Answer | tuple[str, int]:
     by = By(Cause.REQUEST, reason, now, current_user.id, remote_address())
     session = _writing()
     try:
-        erasure = erasing.erase(session, _chosen(session, public_id), by)
+        erasure = erasing.erase(session, _chosen(session, public_id), by, request.form.getlist("view"))
     except CannotErase as refused:
         session.rollback()
         return _page(public_id, reading(), str(refused)), 409
@@ -141,9 +144,15 @@ def end(public_id: str) -> Answer:
 @bp.get("/export/<public_id>")
 @needs(Permission.PRIVACY)
 def export(public_id: str) -> Response:
-    """Everything stored of the person who has this application, as one archive."""
+    """Everything stored of the chosen `application`s of the person who has this one, as one archive.
+
+    None chosen: of those that are surely theirs.
+    """
     session, now = _writing(), utcnow()
-    applications = whose.applications_of(session, whose.find(session, public_id) or abort(404))
+    application = whose.find(session, public_id) or abort(404)
+    own = whose.applications_of(session, application)
+    chosen = set(request.args.getlist("application")) or whose.surely(session, application, own)
+    applications = [one for one in own if one.public_id in chosen] or abort(404)
     numbers = [one.id for one in applications]
     audit.note(
         session,
@@ -169,13 +178,16 @@ def _page(public_id: str, session: Session, problem: str = "") -> str:
     application = whose.find(session, public_id) or abort(404)
     noting.application_shown(application, page="privacy")
     applications = whose.applications_of(session, application)
-    chosen = set(request.values.getlist("application")) or {one.public_id for one in applications}
+    sure = whose.surely(session, application, applications)
+    chosen = set(request.values.getlist("application")) or sure
     meant = [one for one in applications if one.public_id in chosen]
     return render_template(
         "privacy/person.html",
         application=application,
         applications=applications,
         chosen=chosen,
+        doubts={one.id: whose.doubt(application, one) for one in applications if one.public_id not in sure},
+        exported=() if chosen == sure else [one.public_id for one in meant],
         found=erasing.preview(session, meant),
         words=erasing.WORDS,
         holds=_by_application(holding.of(session, [one.id for one in applications])),

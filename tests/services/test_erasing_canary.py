@@ -174,7 +174,7 @@ class Lived:
             start_writing(session)
             told = {"template_id": None, "user_id": None, "at": now - timedelta(seconds=5), "rules": rules}
             assert reminders.queue(session, [whom], f"{CANARY}?", f"{CANARY}, {{first_name}}", **told).done
-            views.save(session, 1, f"Mine {now:%d}", f"q={CANARY}%20Mc{CANARY}", shared=True, now=now)
+            views.save(session, 1, f"Mine {now:%d}", f"q={CANARY}%40example.com", shared=True, now=now)
             session.commit()
 
     def erased(self) -> dict[str, int]:

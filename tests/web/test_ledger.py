@@ -20,7 +20,9 @@ from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Application, Attempt, Outbound
 from dashboard.models.outbound import State
-from dashboard.services import review
+from dashboard.models.privacy import HoldKind
+from dashboard.services import holding, review
+from dashboard.services.holding import Keeping
 from dashboard.services.reporting import Rules
 from dashboard.services.review import Change, Wanted
 from dashboard.stages import Stage
@@ -235,3 +237,28 @@ def test_a_long_ledger_has_pages(app: Flask, recruiter: FlaskClient):
     assert (len(first), len(second)) == (50, 10)
     assert len({row["conversion"] for row in first + second}) == 60
     assert "From your own apply page" in words(source)
+
+
+@pytest.mark.parametrize("state", ["parked", "sent"])
+def test_of_somebody_restricted_neither_click_nor_answer_is_told(app, recruiter, hire, state):
+    person = hire(state, tlrSid="click-of-ada", applicant={"firstName": "Zara"})
+    with app.app_context():
+        session = db.session()
+        session.execute(update(Outbound).values(last_answer="we know Zara"))
+        for row in session.scalars(select(Outbound)).all():
+            told = {"outcome": "refused", "answer": "Zara once more", "started_at": utcnow(), "worker": "w"}
+            session.add(Attempt(outbound_id=row.id, number=1, **told))
+        session.commit()
+    addresses = [f"/{page}{way}" for page in ("conversions", "dispositions") for way in ("", ".csv")]
+    assert all("Zara" in recruiter.get(address).text for address in addresses)
+    assert "click-of-ada" in recruiter.get("/conversions.csv").text
+    with app.app_context():
+        session = db.session()
+        start_writing(session)
+        holding.place(session, [person], Keeping(HoldKind.RESTRICTION, "A charge", None, utcnow(), None))
+        session.commit()
+    for address in addresses:
+        shown = recruiter.get(address).text
+        assert ("click-of-ada" in shown, "Zara" in shown, person in shown) == (False, False, False), address
+    assert "Somebody who is restricted" in recruiter.get("/conversions").text
+    assert len(rows(recruiter.get("/conversions").text)) == 1

@@ -14,9 +14,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from dashboard.clock import utcnow
 from dashboard.documents import Rendering
 from dashboard.extensions import db
-from dashboard.models import Application, AuditEntry, Erasure
+from dashboard.models import Application, AuditEntry, Erasure, PersonLink, SavedView, User
+from dashboard.services import views
 from tests.application import signed_in_client
 from tests.factories import as_body, event, file_object, payload, signed
 from tests.stocked_site import token_of
@@ -159,6 +161,83 @@ def test_the_export_holds_everything_in_words_and_the_files(app, client, deliver
     assert first["history"]
     assert archive.read("files/cv.txt") == b"I pick"
     assert "exported" in actions(app)
+
+
+def exported(client: FlaskClient, address: str) -> set[str]:
+    archive = zipfile.ZipFile(io.BytesIO(client.get(address).data))
+    return {one["facts"]["public_id"] for one in json.loads(archive.read("person.json"))["applications"]}
+
+
+def eve_and_others(deliver: Callable[..., Any]) -> tuple[str, str, str]:
+    """What Eve began with a telephone number that she typed, what she finished, and whose number it is."""
+    number = {"phone": "(555) 201-3344"}
+    victim = deliver(event(applicant={"emailAddress": "vic@example.com", **number})).json["application"]
+    begun = deliver(event(kind="started:v1", applicant={"emailAddress": "eve@example.com", **number}))
+    done = deliver(event(applicant={"emailAddress": "EVE@example.com"}))
+    return begun.json["application"], done.json["application"], victim
+
+
+def test_whoever_shares_a_telephone_number_alone_is_listed_and_not_chosen(client, deliver):
+    begun, done, victim = eve_and_others(deliver)
+    address = f"/privacy/people/{begun}"
+    shown = page(client, address)
+    assert {one["value"] for one in shown.select("[type=checkbox][checked][name=application]")} == {begun, done}
+    assert {one["value"] for one in shown.select("#erase-title ~ form [name=application]")} == {begun, done}
+    other = shown.select_one(f"form [data-application='{victim}']").get_text(" ", strip=True)
+    assert "same phone number, another e-mail address: another person?" in other
+    assert shown.get_text().count("another person?") == 1
+    assert exported(client, f"/privacy/export/{begun}") == {begun, done}
+    link = page(client, f"{address}?application={begun}&application={victim}").select_one("a[download]")["href"]
+    assert exported(client, link) == {begun, victim}
+    assert exported(client, page(client, address).select_one("a[download]")["href"]) == {begun, done}
+
+
+def saved(app: Flask) -> set[str]:
+    with app.app_context():
+        return set(db.session.scalars(select(SavedView.name)))
+
+
+def test_views_with_the_words_of_a_name_stay_unless_they_are_chosen(app, client, deliver):
+    name = {"firstName": "Forklift", "lastName": "Driver", "phone": "5552013344"}
+    address = f"/privacy/people/{deliver(event(applicant=name)).json['application']}"
+    with app.app_context():
+        user = db.session.scalars(select(User.id)).first()
+        queries = {
+            "Night": "forklift+driver+night",
+            "Him": "driver+forklift",
+            "A": "ADA%40example.com",
+            "B": "5552013344",
+        }
+        for called, query in queries.items():
+            views.save(db.session(), user, called, f"q={query}", shared=False, now=utcnow())
+        db.session.commit()
+    shown = page(client, address)
+    offered = {one.parent.get_text(): one["value"] for one in shown.select("[name=view]:not([checked])")}
+    assert [words.split(" (")[0] for words in offered] == ["Night", "Him"]
+    assert "2 saved views that search for them" in shown.get_text(" ", strip=True)
+    told = erase(client, address.rpartition("/")[2], view=[one for words, one in offered.items() if "Him" in words])
+    assert (told.status_code, saved(app)) == (200, {"Night"})
+
+
+def test_nobody_elses_is_exported_through_somebodys_page(client, deliver, ada):
+    other = deliver(event(applicant={"emailAddress": "bo@example.com"})).json["application"]
+    assert client.get(f"/privacy/export/{ada[0]}?application={other}").status_code == 404
+
+
+def test_whom_somebody_linked_is_chosen_and_whom_they_parted_is_not(app, client, deliver):
+    one, linked, parted = (
+        deliver(event(applicant={"emailAddress": address, "phone": "5552013344"})).json["application"]
+        for address in ("a@example.com", "b@example.com", "a@example.com")
+    )
+    with app.app_context():
+        session = db.session()
+        ids = {one.public_id: one.id for one in session.scalars(select(Application))}
+        pairs = [(ids[one], ids[linked], True), (ids[one], ids[parted], False), (ids[linked], ids[parted], False)]
+        session.add_all(PersonLink(low_id=low, high_id=high, same=same, at=utcnow()) for low, high, same in pairs)
+        session.commit()
+    assert exported(client, f"/privacy/export/{one}") == {one, linked}
+    keep(client, parted, "restrict")
+    assert exported(client, f"/privacy/export/{one}") == {one, linked}, "not even where it is restricted"
 
 
 def test_less_than_a_year_is_said_on_the_page(make_app, sqlite_url):
