@@ -71,11 +71,13 @@ def person(public_id: str) -> str:
 @bp.post("/people/<public_id>/erase")
 @needs(Permission.PRIVACY)
 def erase(public_id: str) -> Answer | tuple[str, int]:
-    """Erase the chosen `application`s for a `reason`; `sure` says that the preview was read.
+    """Erase the chosen `application`s for a `reason`; `sure` says that the preview was read, of those `previewed`.
 
-    `view`s go as well, of those that have their name alone.
+    `view`s go as well, of those that have their name alone. With `do` = `look` only the preview is made.
     """
     reason, now = request.form.get("reason", ""), utcnow()
+    if request.form.get("do") == "look":
+        return _page(public_id, reading())
     problem = _unready(reason)
     if problem:
         return _page(public_id, reading(), problem), 400
@@ -221,8 +223,11 @@ def _chosen(session: Session, public_id: str) -> list[str]:
 
 
 def _unready(reason: str) -> str:
-    if not request.form.getlist("application"):
+    chosen, previewed = (set(request.form.getlist(name)) for name in ("application", "previewed"))
+    if not chosen:
         return "Choose at least one application."
+    if previewed and chosen != previewed:
+        return "The ticks changed, so something else goes. Look at it now, then erase."
     if reason not in REASONS:
         return "Choose why they are erased."
     if not request.form.get("sure"):
@@ -238,7 +243,8 @@ def _keeping(kind: HoldKind) -> Keeping:
         raise BadHold("The day has to be a date, as in 2027-01-31.")
     # Until a day means to its end, where the reader is.
     end_of = datetime.combine(until, datetime.min.time(), viewer_zone()) + timedelta(days=1) if until else None
-    reason = request.form.get("reason", "")[:MAX_TYPED].strip()
+    # One form erases and keeps, and a reason to erase is chosen from a list there.
+    reason = request.form.get("words", request.form.get("reason", ""))[:MAX_TYPED].strip()
     return Keeping(kind, reason, end_of, utcnow(), current_user.id, remote_address())
 
 

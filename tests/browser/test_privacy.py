@@ -39,12 +39,26 @@ def test_a_person_is_looked_at_and_erased(width: int, scripts: bool, open_as: Op
     assert page.goto(f"/applications/{one}").status == 404  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_is_not_ticked_any_more_is_not_erased(scripts: bool, open_as: OpenAs, inhabited: Inhabited):
+    same = f"not-all-of-me-{scripts}@example.com"
+    one, other = applied(inhabited, "Una", emailAddress=same), applied(inhabited, "Una", emailAddress=same)
+    page = open_as("hr_admin", f"/privacy/people/{one}", scripts=scripts, allow=("status of 4",))
+    page.locator(f"input[name=application][value={other}]").uncheck()
+    page.get_by_label("Why").first.select_option("They asked to be erased")
+    page.get_by_label("I have read what goes").check()
+    page.get_by_role("button", name="Erase these").click()
+    expect(page.get_by_role("alert")).to_contain_text("The ticks changed")
+    erase(page)
+    assert page.goto(f"/applications/{one}").status == 404  # type: ignore[union-attr]
+    assert page.goto(f"/applications/{other}").status == 200  # type: ignore[union-attr]
+
+
 def test_somebody_who_is_restricted_comes_back_when_it_is_lifted(open_as: OpenAs, inhabited: Inhabited):
     one = applied(inhabited, "Rex")
     page = open_as("hr_admin", f"/privacy/people/{one}", allow=GONE)
-    page.get_by_label("What", exact=True).select_option("Restrict")
-    page.get_by_label("Why").last.fill("A legal minimum runs")
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_label("Reason").fill("A legal minimum runs")
+    page.get_by_role("button", name="Restrict").click()
     page.wait_for_url("**/privacy")
     row = page.locator("[data-hold]", has_text="Rex Twin")
     expect(row).to_contain_text("A legal minimum runs")
