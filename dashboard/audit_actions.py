@@ -9,6 +9,7 @@ from typing import Final
 class Action(StrEnum):
     SIGNED_IN = "signed_in"
     SIGN_IN_FAILED = "sign_in_failed"
+    PASSWORD_ACCEPTED = "password_accepted"  # noqa: S105
     SIGNED_OUT = "signed_out"
     SESSION_REVOKED = "session_revoked"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
@@ -52,6 +53,7 @@ class Action(StrEnum):
 LABELS: Final = {
     Action.SIGNED_IN: "Signed in",
     Action.SIGN_IN_FAILED: "Sign-in failed",
+    Action.PASSWORD_ACCEPTED: "Password accepted, code asked for",
     Action.SIGNED_OUT: "Signed out",
     Action.SESSION_REVOKED: "Session ended from elsewhere",
     Action.PASSWORD_CHANGED: "Password changed",

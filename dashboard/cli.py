@@ -20,9 +20,11 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import AccessLink, Role
-from dashboard.services import access_links, accounts, second_factor
+from dashboard.services import access_links, accounts, notices, second_factor
 from dashboard.services import users as user_verbs
 from dashboard.services.activity import By
+from dashboard.services.notices import Notice
+from dashboard.services.reminder_rules import Rules
 
 users = AppGroup("users", help="The people who may sign in.")
 
@@ -169,6 +171,8 @@ def reset_second_factor(email: str) -> None:
     user = accounts.locked(db.session(), _user_called(email))
     if not second_factor.reset(db.session(), user, _by_command()):
         fail(f"{user.email} has no second factor.")
+    if Rules.of(current_app.config["SETTINGS"]).no_mail is None:
+        notices.queue(db.session(), Notice.SECOND_FACTOR, user, _by_command())
     db.session.commit()
     click.echo(f"The second factor of {user.email} is reset.")
 

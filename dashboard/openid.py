@@ -36,9 +36,13 @@ DEADLINE: Final = 10.0
 """Seconds for all calls of one step together."""
 AT_ONCE: Final = 4
 """Calls that wait for the provider: whoever is not signed in can cause them, and each holds a thread."""
+TURN_WITHIN: Final = 0.2
+"""Seconds that one more waits for its turn: a thread, too."""
 LEEWAY: Final = 60
 """Seconds by which the provider's clock may differ from ours."""
 DISCOVERED_FOR: Final = 600.0
+FAILED_FOR: Final = 20.0
+"""Seconds for which a provider that did not say what it is is not asked again."""
 LARGEST_ANSWER: Final = 1_000_000
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a key that only the provider has. `none`, and those by a shared secret, are no proof."""
@@ -115,11 +119,14 @@ class _Session(OAuth2Session):  # type: ignore[misc]
 
 _calls: Final = threading.BoundedSemaphore(AT_ONCE)
 _discovered: Final[dict[str, tuple[float, dict[str, Any]]]] = {}
+_failed: Final[dict[str, float]] = {}
 
 
 @contextmanager
 def _session(provider: Provider) -> Iterator[_Session]:
-    if not _calls.acquire(timeout=DEADLINE / 2):
+    if time.monotonic() - _failed.get(provider.issuer, -FAILED_FOR) < FAILED_FOR:
+        raise ProviderUnavailable("it did not answer a moment ago")
+    if not _calls.acquire(timeout=TURN_WITHIN):
         raise ProviderUnavailable("too many wait for it")
     known = {
         "client_id": provider.client_id,
@@ -141,13 +148,22 @@ def _about(session: _Session, provider: Provider) -> dict[str, Any]:
     """What the provider says of itself, asked for every ten minutes."""
     asked_at, about = _discovered.get(provider.issuer, (0.0, {}))
     if not about or time.monotonic() - asked_at > DISCOVERED_FOR:
-        address = provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        about = _json(session.get(address, withhold_token=True))
-        _check_about(about, provider)
-        _discovered[provider.issuer] = (time.monotonic(), about)
+        about = _discover(session, provider)
     methods = about.get("token_endpoint_auth_methods_supported", ())
     if "client_secret_post" in methods and "client_secret_basic" not in methods:
         session.token_endpoint_auth_method = "client_secret_post"  # noqa: S105
+    return about
+
+
+def _discover(session: _Session, provider: Provider) -> dict[str, Any]:
+    address = provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
+    try:
+        about = _json(session.get(address, withhold_token=True))
+        _check_about(about, provider)
+    except (*_TROUBLE, ProviderUnavailable):
+        _failed[provider.issuer] = time.monotonic()
+        raise
+    _discovered[provider.issuer] = (time.monotonic(), about)
     return about
 
 

@@ -67,7 +67,8 @@ def jobs_of(user_id: Any) -> Any:
     own = UserScope.user_id == user_id
     named = select(UserScope.job_id).where(own, UserScope.job_id.is_not(None))
     offered = select(Job.id).join(UserScope, UserScope.company_term == Job.company_term).where(own)
-    return union_all(named, offered)
+    # A column of the statement around stays that: unsaid, each part of a union would ask all users again.
+    return union_all(named.correlate(User), offered.correlate(User))
 
 
 JOBS_SQL: Final = (

@@ -87,7 +87,7 @@ def test_a_filter_that_cannot_be_read_is_left_out_and_named():
 def test_every_filter_is_read_from_an_address_stands_in_it_and_narrows_the_rows():
     day = date(2026, 1, 31)
     filters = {"state": "parked", "job": "WH-1", "decided_from": day, "decided_to": day}
-    assert filters.keys() == {one.name for one in fields(Ledger)} - {"channel", "zone", "problems"}
+    assert filters.keys() == {one.name for one in fields(Ledger)} - {"channel", "zone", "reach", "problems"}
     for name, value in filters.items():
         asked = Ledger(Channel.REMINDER, **{name: value})
         assert len(asked.args) == 1, name

@@ -16,7 +16,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final, Self
@@ -57,6 +57,8 @@ class Manifest:
     members: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each member with rows."""
     files: int = 0
+    contents: str = ""
+    """SHA-256 of the names of all files in it, in order."""
     missing: tuple[str, ...] = ()
     format: int = FORMAT
 
@@ -133,7 +135,7 @@ class Writer:
         self._archive = archive
         self._at = made_at.timestamp()
         self.members: dict[str, str] = {}
-        self.files = 0
+        self._files: list[str] = []
 
     def rows(self, table: str, number: int, rows: Iterable[Row]) -> None:
         content = gzip.compress("\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode(), 5, mtime=0)
@@ -142,11 +144,20 @@ class Writer:
         self._add(name, content)
 
     def file(self, sha256: str, content: bytes) -> None:
-        self.files += 1
+        self._files.append(sha256)
         self._add(f"{_FILES}/{sha256}", content)
 
-    def manifest(self, manifest: Manifest, secret: str) -> None:
-        self._add(MANIFEST, manifest.signed(secret))
+    def manifest(self, manifest: Manifest, secret: str, missing: Iterable[str] = ()) -> Manifest:
+        """Close the archive with `manifest`, completed by what was added. Returns it as written."""
+        whole = replace(
+            manifest,
+            members=self.members,
+            files=len(self._files),
+            contents=_names(self._files),
+            missing=tuple(missing),
+        )
+        self._add(MANIFEST, whole.signed(secret))
+        return whole
 
     def _add(self, name: str, content: bytes) -> None:
         member = tarfile.TarInfo(name)
@@ -179,6 +190,10 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def _names(files: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()
+
+
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +215,8 @@ class Reader:
                 told(len(part))
         if len(self.files) != self.manifest.files:
             raise NoBackup(f"It should hold {self.manifest.files:,} files and holds {len(self.files):,}.")
+        if _names(self.files) != self.manifest.contents:
+            raise NoBackup("The files in it are not those that were backed up.")
         for sha256 in self.files:
             self.file(sha256)
             told(1)

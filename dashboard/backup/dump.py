@@ -36,17 +36,7 @@ def backup(
             manifest = _rows(connection, archive, now, told)
             contents = list(connection.scalars(select(StoredFile.sha256).order_by(StoredFile.sha256)))
         missing = [sha256 for sha256 in contents if not _add(archive, store, sha256, told)]
-        whole = Manifest(
-            **{name: getattr(manifest, name) for name in _OF_ROWS},
-            members=archive.members,
-            files=archive.files,
-            missing=tuple(missing),
-        )
-        archive.manifest(whole, secret)
-    return whole
-
-
-_OF_ROWS: Final = ("made_at", "revision", "database", "audit_number", "audit_digest", "tables")
+        return archive.manifest(manifest, secret, missing)
 
 
 def size(engine: Engine) -> int:

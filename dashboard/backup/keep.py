@@ -22,6 +22,7 @@ from dashboard.models import (
     AuditEntry,
     AuditHead,
     Erasure,
+    Hold,
     Job,
     OptOut,
     Outbound,
@@ -32,6 +33,7 @@ from dashboard.models import (
     UserScope,
 )
 from dashboard.models.outbound import ERASED, Channel, State
+from dashboard.models.privacy import HoldKind
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -54,6 +56,9 @@ class Kept:
     users: Rows = ()
     access: Mapping[str, Rows] | None = None
     erasures: Rows = ()
+    holds: Rows = ()
+    restricted: Rows = ()
+    """Of applications that are or were restricted: since when, and their place in the inbox, as they are now."""
     audit_tail: Rows = ()
     audit_head: Mapping[str, Any] | None = None
     tried: Rows = ()
@@ -67,6 +72,7 @@ class Kept:
             (self.tombstones, "erasure mark", "erasure marks"),
             (self.opt_outs, "opt-out", "opt-outs"),
             (self.users, "user as they are now", "users as they are now"),
+            (self.holds, "hold", "holds"),
             (self.audit_tail, "audit entry since", "audit entries since"),
             (self.tried, "report tried since", "reports tried since"),
         )
@@ -90,6 +96,8 @@ def read(connection: Connection, manifest: Manifest) -> Kept:
         users=_all(connection, User),
         access={model.__tablename__: _all(connection, model) for model in _ACCESS},
         erasures=_all(connection, Erasure, Erasure.at >= since),
+        holds=_all(connection, Hold),
+        restricted=_places(connection),
         audit_tail=_all(connection, AuditEntry, AuditEntry.number > manifest.audit_number),
         audit_head=_all(connection, AuditHead)[0],
         tried=_all(connection, Outbound, Outbound.id.in_(newly)),
@@ -106,6 +114,7 @@ def put(connection: Connection, kept: Kept, manifest: Manifest) -> None:
         return
     _replace_users(connection, kept)
     _add_missing(connection, Erasure, kept.erasures, "id")
+    _hold_again(connection, kept)
     _add_missing(connection, AuditEntry, kept.audit_tail, "number")
     connection.execute(update(AuditHead).values(**dict(kept.audit_head or {})))
     _note_tried(connection, kept)
@@ -148,6 +157,25 @@ def _replace_users(connection: Connection, kept: Kept) -> None:
         rows = [row for row in (kept.access or {})[model.__tablename__] if row.get("job_id") in {None, *jobs}]
         if rows:
             connection.execute(insert(table_of(model)), rows)
+
+
+def _places(connection: Connection) -> list[Mapping[str, Any]]:
+    restricted = select(Hold.application_id).where(Hold.kind == HoldKind.RESTRICTION)
+    columns = (Application.id, Application.restricted_at, Application.inbox_no)
+    found = connection.execute(select(*columns).where(Application.id.in_(restricted)))
+    return [dict(row) for row in found.mappings()]
+
+
+def _hold_again(connection: Connection, kept: Kept) -> None:
+    """Who must be kept, or may not be worked with, is so as of now: a court's order is no older than its backup."""
+    holds, applications = table_of(Hold), table_of(Application)
+    there = set(connection.scalars(select(Application.id)))
+    connection.execute(delete(holds))
+    if rows := [row for row in kept.holds if row["application_id"] in there]:
+        connection.execute(insert(holds), rows)
+    for row in kept.restricted:
+        place = {"restricted_at": row["restricted_at"], "inbox_no": row["inbox_no"]}
+        connection.execute(update(applications).where(applications.c.id == row["id"]).values(**place))
 
 
 def _note_tried(connection: Connection, kept: Kept) -> None:

@@ -65,7 +65,8 @@ class Outbound(Base):
     tlr_application_id: Mapped[str | None] = mapped_column(String(255))
     event: Mapped[str] = mapped_column(String(100))
     """Conversion event `1`, `2` or `3`; for a disposition, the configured event name; for a reminder, its number; for
-    a morning mail, its day there (2026-11-22); for an invitation, its link's public id; for an alert, `begun`, `still`
+    a morning mail, its day there (2026-11-22); for an invitation, its link's public id, and for a notice of
+    access its kind and whom it tells (`services/notices.py`); for an alert, `begun`, `still`
     or `over` and its number (`begun:7`)."""
     stage: Mapped[str | None] = mapped_column(String(20))
     """Our stage that fired it; none for a mail, and for a conversion asked for through `/click/convert`."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import JSON, ForeignKey, Index, String, text
@@ -43,6 +43,11 @@ class Hold(Base):
 
     application: Mapped[Application] = relationship()
     user: Mapped[User | None] = relationship(foreign_keys=[user_id])
+
+    @property
+    def last_moment(self) -> datetime | None:
+        """The last at which it holds: on the day that people were told."""
+        return self.until - timedelta(seconds=1) if self.until else None
 
 
 class Tombstone(Base):

@@ -26,6 +26,10 @@ from dashboard.services.activity import By
 from dashboard.services.audit import Subject
 
 SESSION_LIFE: Final = timedelta(hours=12)
+REMEMBERED: Final = timedelta(days=60)
+"""How long sessions that are over are kept: by them `throttle` knows from where somebody signs in."""
+_COUNTED: Final = frozenset({"password", "totp", "recovery"})
+"""Ways in that began with a try at the password, which `throttle` counted."""
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 1_000
 
@@ -164,8 +168,9 @@ def sign_in(
             how=how,
         )
     )
-    throttle.forgive(session, user.email, address)
-    session.execute(delete(LoginSession).where(LoginSession.expires_at <= now - SESSION_LIFE))
+    if how in _COUNTED:
+        throttle.forgive(session, user.email, address)
+    session.execute(delete(LoginSession).where(LoginSession.expires_at <= now - REMEMBERED))
     session.flush()
     return token
 

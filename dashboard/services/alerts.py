@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -36,6 +36,8 @@ UNWANTED_WORDS: Final = "They want no such mail, or may not see how the dashboar
 NO_ADDRESS_WORDS: Final = "Their address is none that mail can be sent to."
 
 _CALM_SINCE: Final = "calm since"
+_BY_STRANGERS: Final = frozenset({"refused"})
+"""Problems that come and go as somebody outside likes: their mails are one a day, however often that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,12 @@ def keep(session: Session, problems: Iterable[Problem], now: datetime, *, can_ma
     """Note what began and what is over, and queue the mails about it. The caller has begun to write, and commits."""
     wrong = {one.kind: one for one in problems if one.of.mails}
     for kind, problem in wrong.items():
-        row = {"kind": kind, "began_at": now, "figures": dict(problem.figures)}
+        row = {
+            "kind": kind,
+            "began_at": now,
+            "figures": dict(problem.figures),
+            "told_at": _told_lately(session, kind, now),
+        }
         _open_one(session, row)
     session.expire_all()
     for alert in _open(session, lock=True):
@@ -141,8 +148,15 @@ def _grow_calm(session: Session, alert: Alert, now: datetime, *, can_mail: bool)
     if calm > now - CALM:
         return
     alert.ended_at = calm
-    if can_mail and alert.told_at is not None:
+    if can_mail and alert.told_at is not None and alert.told_at >= alert.began_at:
         _tell(session, alert, OVER, now)
+
+
+def _told_lately(session: Session, kind: str, now: datetime) -> datetime | None:
+    """Of what any stranger can cause: when it was last told of, if that was today. It then counts as told again."""
+    if kind not in _BY_STRANGERS:
+        return None
+    return session.scalar(select(func.max(Alert.told_at)).where(Alert.kind == kind, Alert.told_at > now - AGAIN))
 
 
 def _calm_since(figures: Mapping[str, Any]) -> datetime:

@@ -25,6 +25,7 @@ from dashboard.services import (
     invitations,
     morning,
     mornings,
+    notices,
     opt_outs,
     reminders,
     reporting,
@@ -267,13 +268,23 @@ class Alerts(_Mails):
 
 
 class Invitations(_Mails):
-    """Links to choose a password by, to those who work here."""
+    """To those who work here: links to choose a password by, and notices of what was done to their way in."""
 
     def __init__(self, mailer: Mailer, rules: Rules, log_in: str | None = None) -> None:
         super().__init__(mailer, log_in)
         self._rules = rules
 
     def load(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:
+        return self._notice(session, row) if notices.is_one(row) else self._link(session, row, now)
+
+    def _notice(self, session: Session, row: Outbound) -> Letter | NoLonger:
+        user = notices.user_of(session, row)
+        if user is None:
+            return NoLonger(GONE_WORDS)
+        told = notices.words(row, self._rules.public_url)
+        return Letter(id=row.public_id, to=user.email, subject=told.subject, text=told.text, automatic=True)
+
+    def _link(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:
         link = invitations.link_of(session, row)
         why = invitations.no_longer_wanted(session, link, now)
         if why or link is None or link.user is None:

@@ -14,7 +14,20 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, delete, exists, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Select,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from dashboard import search
@@ -207,7 +220,7 @@ def _gather(
     known = {delivery.id for delivery in filed}
     unfiled = {} if not thorough else _unfiled(session, applications, but=known)
     deliveries = [*filed, *(session.get_one(Delivery, number) for number in unfiled)]
-    clicks = _theirs_alone(session, applications, Application.tlr_sid)
+    clicks, files = _own_signs(session, applications, deliveries)
     outbounds = select(Outbound).where(
         or_(Outbound.application_id.in_(ids), Outbound.application_id.is_(None) & Outbound.tlr_sid.in_(clicks))
     )
@@ -220,7 +233,7 @@ def _gather(
         deliveries=deliveries,
         not_buried=frozenset(number for number, is_of_another in unfiled.items() if is_of_another),
         outbounds=session.scalars(outbounds.execution_options(populate_existing=lock)).all(),
-        files=_own_files(session, ids, deliveries),
+        files=files,
         clicks=clicks,
         views=[view for view in views if view not in namesakes or view.public_id in also],
         namesakes=namesakes,
@@ -232,19 +245,17 @@ def _gather(
 
 def _counted(session: Session, found: Found) -> dict[str, int]:
     ids = found.ids
-    stored = {"notes": Note, "moves": StageChange, "activities": Activity, "messages": Reminder}
+    stored: dict[str, Any] = {"notes": Note, "moves": StageChange, "activities": Activity, "messages": Reminder}
     counts = {"applications": len(ids), "deliveries": len(found.deliveries), "files": len(found.files)}
-    counts |= {name: _how_many(session, model, ids) for name, model in stored.items()}
-    counts |= {"clicks": session.scalar(select(func.count()).where(Click.tlr_sid.in_(found.clicks))) or 0}
+    wanted = {name: model.application_id.in_(ids) for name, model in stored.items()}
+    wanted |= {"clicks": Click.tlr_sid.in_(found.clicks)}
+    columns = (select(func.count()).where(which).scalar_subquery().label(name) for name, which in wanted.items())
+    counts |= session.execute(select(*columns)).one()._mapping
     counts |= {"views": len(found.views), "hires": sum(one.stage == Stage.HIRED for one in found.applications)}
     return counts | {f"{channel}s": sum(row.channel == channel for row in found.outbounds) for channel in _REPORTS}
 
 
 _REPORTS: Final = (Channel.CONVERSION, Channel.DISPOSITION)
-
-
-def _how_many(session: Session, model: Any, ids: Sequence[int]) -> int:
-    return session.scalar(select(func.count()).where(model.application_id.in_(ids))) or 0
 
 
 def _is_about(applications: Sequence[Application]) -> ColumnElement[bool]:
@@ -289,12 +300,9 @@ def _field(data: Mapping[str, Any], name: str) -> str:
 
 
 def _marks(session: Session, applications: Sequence[Application]) -> _Marks:
-    return _Marks(
-        ids=frozenset(one.talroo_id for one in applications),
-        tlr_application_ids=_theirs_alone(session, applications, Application.tlr_application_id),
-        clicks=_theirs_alone(session, applications, Application.tlr_sid),
-        emails=_theirs_alone(session, applications, Application.email_key),
-    )
+    columns = (Application.tlr_application_id, Application.tlr_sid, Application.email_key)
+    tlr_application_ids, clicks, emails = _theirs_alone(session, applications, *columns)
+    return _Marks(frozenset(one.talroo_id for one in applications), tlr_application_ids, clicks, emails)
 
 
 def _unfiled(session: Session, applications: Sequence[Application], *, but: Collection[int]) -> dict[int, bool]:
@@ -353,13 +361,29 @@ def _holds(dialect: str, needle: bytes) -> ColumnElement[bool]:
     return func.instr(Delivery.body, sought, type_=Integer) > 0
 
 
-def _own_files(session: Session, ids: Sequence[int], deliveries: Iterable[Delivery]) -> frozenset[str]:
-    """Every content that a stored body refers to is some application's file as well, so those tell whose it is."""
+def _own_signs(
+    session: Session, applications: Sequence[Application], deliveries: Iterable[Delivery]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The click ids and the files' contents that are nobody else's. One statement.
+
+    Every content that a stored body refers to is some application's file as well, so those tell whose it is.
+    """
+    ids = [one.id for one in applications]
+    clicks = {one.tlr_sid for one in applications if one.tlr_sid}
+    cut = {str(sha256) for delivery in deliveries for _, sha256 in delivery.cuts}
     mine = select(Attachment.sha256).where(Attachment.application_id.in_(ids), Attachment.sha256.is_not(None))
-    contents = {sha256 for sha256 in session.scalars(mine) if sha256}
-    contents |= {str(sha256) for delivery in deliveries for _, sha256 in delivery.cuts}
-    others = select(Attachment.sha256).where(Attachment.sha256.in_(contents), Attachment.application_id.not_in(ids))
-    return frozenset(contents - {sha256 for sha256 in session.scalars(others) if sha256})
+    others = select(Attachment.sha256).where(Attachment.application_id.not_in(ids))
+    # In parts that an index finds each: of "either" PostgreSQL would read every file there is.
+    wanted = [
+        ("clicks", select(Application.tlr_sid).where(Application.tlr_sid.in_(clicks), Application.id.not_in(ids))),
+        ("mine", mine),
+        ("others", others.where(Attachment.sha256.in_(cut))),
+        ("others", others.where(Attachment.sha256.in_(mine))),
+    ]
+    found: dict[str, set[str]] = {name: set() for name, _ in wanted}
+    for sign, name in session.execute(union_all(*(one.add_columns(literal(name)) for name, one in wanted))):
+        found[name].add(sign)
+    return frozenset(clicks - found["clicks"]), frozenset((cut | found["mine"]) - found["others"])
 
 
 def _views_of(session: Session, applications: Sequence[Application]) -> list[SavedView]:
@@ -397,7 +421,7 @@ def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, st
     for one in found.applications:
         yield Kind.ID, one.talroo_id
     # What somebody began and what they finished of it bear the same id of Talroo's.
-    ids = _theirs_alone(session, found.applications, Application.tlr_application_id)
+    (ids,) = _theirs_alone(session, found.applications, Application.tlr_application_id)
     yield from ((Kind.APPLICATION, value) for value in sorted(ids))
     if by.is_of_the_whole_person:
         yield from _addresses(session, found)
@@ -406,15 +430,22 @@ def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, st
 def _addresses(session: Session, found: Found) -> Iterator[tuple[Kind, str]]:
     """Addresses and clicks of theirs which no application has that stays."""
     yield from ((Kind.CLICK, click) for click in sorted(found.clicks))
-    for kind, column in ((Kind.EMAIL, Application.email_key), (Kind.PHONE, Application.phone_key)):
-        yield from ((kind, value) for value in sorted(_theirs_alone(session, found.applications, column)))
+    emails, phones = _theirs_alone(session, found.applications, Application.email_key, Application.phone_key)
+    yield from ((Kind.EMAIL, value) for value in sorted(emails))
+    yield from ((Kind.PHONE, value) for value in sorted(phones))
 
 
-def _theirs_alone(session: Session, applications: Sequence[Application], column: _Text) -> frozenset[str]:
-    """The values of a column which no application has that stays."""
-    theirs = {value for one in applications if (value := getattr(one, column.key))}
-    stay = select(column).where(column.in_(theirs), Application.id.not_in([one.id for one in applications]))
-    return frozenset(theirs - set(session.scalars(stay)))
+def _theirs_alone(session: Session, applications: Sequence[Application], *columns: _Text) -> list[frozenset[str]]:
+    """Of each column the values which no application has that stays. One statement."""
+    ids = [one.id for one in applications]
+    theirs = [{value for one in applications if (value := getattr(one, column.key))} for column in columns]
+    stay = (
+        select(column, literal(place)).where(column.in_(values), Application.id.not_in(ids))
+        for place, (column, values) in enumerate(zip(columns, theirs, strict=True))
+    )
+    for value, place in session.execute(union_all(*stay)):
+        theirs[place].discard(value)
+    return [frozenset(values) for values in theirs]
 
 
 # --- taking it ------------------------------------------------------------------------------------------------------

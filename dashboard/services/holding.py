@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, union_all, update
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from dashboard import search
@@ -112,9 +112,14 @@ def of(session: Session, application_ids: Iterable[int]) -> Sequence[Hold]:
     return session.scalars(_open_ones().where(Hold.application_id.in_(list(application_ids)))).all()
 
 
-def all_open(session: Session, kind: HoldKind, limit: int) -> Sequence[Hold]:
-    """Everything that is held like that, the newest first."""
-    return session.scalars(_open_ones().where(Hold.kind == kind).order_by(Hold.id.desc()).limit(limit)).all()
+def all_open(session: Session, limit: int) -> dict[HoldKind, list[Hold]]:
+    """What is kept, by how: of each kind at most `limit`, the newest first. One statement."""
+    newest = (
+        select(Hold.id).where(_is_open(), Hold.kind == kind).order_by(Hold.id.desc()).limit(limit).subquery()
+        for kind in HoldKind
+    )
+    found = session.scalars(_open_ones().where(Hold.id.in_(union_all(*(select(one.c.id) for one in newest))))).all()
+    return {kind: [hold for hold in found if hold.kind == kind] for kind in HoldKind}
 
 
 def find(session: Session, public_id: str) -> Hold | None:

@@ -6,18 +6,20 @@ Only then is the link's token made anew: nothing that waits opens anything.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from dashboard.mail_address import is_address
-from dashboard.models import AccessLink, Outbound, Purpose
+from dashboard.models import AccessLink, Outbound, Purpose, User
 from dashboard.models.outbound import Channel
 from dashboard.services import access_links, queueing
 from dashboard.services.activity import By
 
 NO_ADDRESS_WORDS: Final = "Their address is none that mail can be sent to."
+_KEY: Final = "access:"
+"""Before a link's public id, the business key of the mail with it."""
 
 
 class Told(NamedTuple):
@@ -31,7 +33,7 @@ def queue(session: Session, link: AccessLink, by: By) -> None:
     """Have the link sent to whom it is for. The caller commits."""
     row = {
         "channel": Channel.ACCESS,
-        "business_key": f"access:{link.public_id}",
+        "business_key": f"{_KEY}{link.public_id}",
         "event": link.public_id,
         "created_by_id": by.user_id,
     }
@@ -42,9 +44,20 @@ def link_of(session: Session, row: Outbound) -> AccessLink | None:
     return session.scalar(select(AccessLink).where(AccessLink.public_id == row.event))
 
 
-def mail_of(session: Session, link: AccessLink) -> Outbound | None:
-    """The mail with this link, sent or not; None where it was only shown."""
-    return session.scalar(select(Outbound).where(Outbound.business_key == f"access:{link.public_id}"))
+def open_link(session: Session, user: User, now: datetime) -> tuple[AccessLink | None, Outbound | None]:
+    """The newest link by which this user could still choose a password, and the mail with it, sent or not.
+
+    No mail where it was only shown. One statement.
+    """
+    columns: tuple[Any, ...] = (AccessLink, Outbound)
+    links = (
+        select(*columns)
+        .outerjoin(Outbound, Outbound.business_key == literal(_KEY) + AccessLink.public_id)
+        .where(AccessLink.user_id == user.id)
+        .order_by(AccessLink.id.desc())
+    )
+    found = ((link, mail) for link, mail in session.execute(links) if access_links.is_open(session, link, now))
+    return next(found, (None, None))
 
 
 def no_longer_wanted(session: Session, link: AccessLink | None, now: datetime) -> str | None:

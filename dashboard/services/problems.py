@@ -183,13 +183,18 @@ def _machine(standing: Standing, machine: Machine, config: Config, now: datetime
         yield Problem("clock", {"seconds": round(abs(standing.clock)), "direction": direction})
 
 
+_UNSIGNED: Final = (Reason.MISSING, Reason.MALFORMED)
+
+
 def _arriving(standing: Standing, config: Config, now: datetime) -> Iterator[Problem]:
     last, most = standing.last_pushed_at, timedelta(hours=config.alert_silence_hours)
     if last is not None and most and now - last > most:
         yield Problem("stopped", {"hours": int((now - last).total_seconds() // 3600)})
-    refused = sum(standing.refused_lately.values())
+    # Who sends no signature at all is nobody's Talroo; it is shown, and nobody is woken by it.
+    lately = {name: number for name, number in standing.refused_lately.items() if name not in _UNSIGNED}
+    refused = sum(lately.values())
     if config.talroo_webhook_secrets and refused >= REFUSED_OFTEN:
-        often = sorted(standing.refused_lately.items(), key=lambda one: -one[1])
+        often = sorted(lately.items(), key=lambda one: -one[1])
         reasons = ", ".join(f"{Reason(name).label.lower()} ({number:,})" for name, number in often)
         yield Problem("refused", {"number": refused, "reasons": reasons})
     for status in ("quarantined", "kept"):

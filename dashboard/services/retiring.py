@@ -79,22 +79,26 @@ def limit(months: int, now: datetime) -> datetime | None:
 
 
 def plan(session: Session, months: int, now: datetime) -> Plan:
-    """What would go now. Only reads."""
+    """What would go now. Only reads, in one statement."""
     before = limit(months, now)
-    refusals = _number(session, select(func.count()).where(_old_refusal(now)))
-    if before is None:
-        return Plan(None, refusals=refusals)
+    counted = {"refusals": select(func.count()).where(_old_refusal(now))}
+    if before is not None:
+        counted |= _due(before, now)
+    found = session.execute(select(*(one.scalar_subquery().label(name) for name, one in counted.items()))).one()
+    return Plan(before, **found._mapping)
+
+
+def _due(before: datetime, now: datetime) -> dict[str, Select[int]]:
+    """How many are old enough, by the names of a `Plan`."""
     free = ~holding.is_kept(now)
     count = select(func.count()).select_from(Application)
-    return Plan(
-        before=before,
-        completed=_number(session, count.where(_old_completed(before), free)),
-        incomplete=_number(session, count.where(_old_incomplete(before), free)),
-        held=_number(session, count.where(_old(before), ~free)),
-        deliveries=_number(session, select(func.count()).where(_old_delivery(before))),
-        clicks=_number(session, select(func.count()).where(_old_click(before))),
-        refusals=refusals,
-    )
+    return {
+        "completed": count.where(_old_completed(before), free),
+        "incomplete": count.where(_old_incomplete(before), free),
+        "held": count.where(_old(before), ~free),
+        "deliveries": select(func.count()).where(_old_delivery(before)),
+        "clicks": select(func.count()).where(_old_click(before)),
+    }
 
 
 def in_words(plan: Plan) -> Iterator[str]:
@@ -149,10 +153,6 @@ def _tidy(sessions: Sessions, before: datetime | None, now: datetime) -> int:
 def _deleted(session: Session, statement: Any) -> int:
     done = session.execute(statement, execution_options={"synchronize_session": False})
     return int(done.rowcount)  # type: ignore[attr-defined]
-
-
-def _number(session: Session, statement: Select[Any]) -> int:
-    return session.scalar(statement) or 0
 
 
 def _old_ones(session: Session, before: datetime, now: datetime) -> Sequence[str]:

@@ -40,6 +40,10 @@ class Scope:
     def is_empty(self) -> bool:
         return not (self.jobs or self.companies)
 
+    def is_new_to(self, other: Scope) -> bool:
+        """Whether something else is chosen than in `other`."""
+        return not self.is_empty and {*self.jobs, *self.companies} != {*other.jobs, *other.companies}
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -51,12 +55,12 @@ class Offer:
 
 
 def of(session: Session, user: User) -> Scope:
-    """What was chosen for a user; two statements."""
-    own = select(UserScope).where(UserScope.user_id == user.id)
-    jobs = _jobs().where(Job.id.in_(own.with_only_columns(UserScope.job_id)))
-    companies = own.with_only_columns(UserScope.company_term, UserScope.company).where(UserScope.company.is_not(None))
-    named = _pairs(session.execute(companies.order_by(UserScope.company)))
-    return Scope(user.is_limited, _named(session.execute(jobs)), named)
+    """What was chosen for a user; one statement."""
+    own = _jobs().add_columns(UserScope.company_term, UserScope.company).select_from(UserScope)
+    own = own.outerjoin(Job, Job.id == UserScope.job_id).where(UserScope.user_id == user.id)
+    rows = session.execute(own.order_by(None).order_by(UserScope.company, *_JOBS_ORDER)).all()
+    jobs = _named(told for *told, term, _ in rows if term is None)
+    return Scope(user.is_limited, jobs, _pairs((term, name) for *_, term, name in rows if term is not None))
 
 
 def chosen(session: Session, jobs: Iterable[str], companies: Iterable[str], *, is_limited: bool) -> Scope:
@@ -89,6 +93,8 @@ def limit(session: Session, user: User, wanted: Scope, by: By) -> int:
         raise BadChange("Only recruiters can be limited: administrators answer for everybody's data.")
     if len(wanted.jobs) + len(wanted.companies) > MOST:
         raise BadChange(f"Choose at most {MOST} jobs and companies. A company stands for all its jobs.")
+    if not wanted.is_limited and not user.is_limited and wanted.is_new_to(of(session, user)):
+        raise BadChange("You ticked what they may see, and that they see all: choose “only”, or take the ticks off.")
     # Found out by its row, so that of two who save at once one waits for the other.
     session.refresh(user, with_for_update=True)
     user.is_limited = wanted.is_limited
@@ -135,7 +141,10 @@ def _left_behind(session: Session, user: User) -> int:
 
 def _jobs() -> Any:
     columns = (Job.public_id, Job.reference, Job.title, Job.company, Job.city)
-    return select(*columns).order_by(Job.title, Job.company, Job.city, Job.id)
+    return select(*columns).order_by(*_JOBS_ORDER)
+
+
+_JOBS_ORDER: Final = (Job.title, Job.company, Job.city, Job.id)
 
 
 def _named(rows: Iterable[Any]) -> Pairs:

@@ -3,15 +3,14 @@
 A try is counted before its password is checked and taken back when that was right, so that many tries at once cannot
 all pass a limit that none has reached yet. Codes of a second factor are counted apart from passwords, since a right
 password must not forgive wrong codes. There are three limits: for an account from one network address, for a
-network address whatever the account, and for an account from anywhere. The last does not bind an address its owner has
-signed in from before: a stranger who guesses should not lock the owner out.
+network address whatever the account, and for an account from anywhere. The last does not bind a network its owner has
+signed in from in the last weeks: a stranger who guesses should not lock the owner out.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,6 +33,8 @@ _IPV6_HOUSEHOLD: Final = 64
 CODES: Final = "code "
 """The door of second factors. Three of a million codes count at any moment: with `TRIES_HERE` a window for one account
 from anywhere, finding one takes a year of asking by somebody who has the password."""
+PROVIDER: Final = "provider "
+"""The door to the OpenID provider and back: each time, a thread may wait for somebody else."""
 
 
 class SignInThrottled(Exception):
@@ -55,52 +56,76 @@ def begin(session: Session, email: str, address: str, *, now: datetime, door: st
 
     `email` folded; `address`: of the network, as text. `door`: what is tried, if it is counted apart from signing in.
     """
-    session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
-    counted = _counted(session, email, address, now, door)
-    waits = [row.window_ends_at - now for row, most in counted if row.failures > most]
-    if waits:
-        raise SignInThrottled(max(1, int(max(waits).total_seconds())))
+    _forget(session, now)
+    account = _account(email, door)
+    for limit in _limits(email, address, door):
+        row = _count(session, limit, now)
+        if row.failures > limit.tries and (limit.key != account or not _is_known(session, email, address)):
+            raise _too_many(row, now)
 
 
 def forgive(session: Session, email: str, address: str, *, door: str = "") -> None:
     """What was tried was right: the pair starts afresh, and this try counts against nobody."""
-    pair, *others = _limits(email, address, door)
+    network, pair, account = _limits(email, address, door)
+    _take_back(session, network, 1)
     session.execute(delete(LoginThrottle).where(LoginThrottle.key == pair.key))
+    _take_back(session, account, 1)
+
+
+def begin_from(session: Session, address: str, *, now: datetime, door: str) -> None:
+    """Count a try of nobody known yet: only the network's limit binds. Otherwise as `begin`."""
+    _forget(session, now)
+    limit, *_ = _limits("", address, door)
+    row = _count(session, limit, now)
+    if row.failures > limit.tries:
+        raise _too_many(row, now)
+
+
+def forgive_from(session: Session, address: str, *, door: str, times: int) -> None:
+    """So many tries that `begin_from` counted were right."""
+    network, *_ = _limits("", address, door)
+    _take_back(session, network, times)
+
+
+def _take_back(session: Session, limit: _Limit, times: int) -> None:
     session.execute(
         update(LoginThrottle)
-        .where(LoginThrottle.key.in_([limit.key for limit in others]), LoginThrottle.failures > 0)
-        .values(failures=LoginThrottle.failures - 1)
+        .where(LoginThrottle.key == limit.key, LoginThrottle.failures >= times)
+        .values(failures=LoginThrottle.failures - times)
     )
 
 
-def _counted(
-    session: Session, email: str, address: str, now: datetime, door: str
-) -> Iterator[tuple[LoginThrottle, int]]:
-    """Each limit's row with this try in it, and the limit; the account's own limit only for strangers' addresses."""
-    for limit in _limits(email, address, door):
-        fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
-        session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
-        session.execute(
-            update(LoginThrottle).where(LoginThrottle.key == limit.key).values(failures=LoginThrottle.failures + 1)
-        )
-        row = session.get_one(LoginThrottle, limit.key, populate_existing=True)
-        if limit.key != _account(email, door) or not _is_known(session, email, address):
-            yield row, limit.tries
+def _forget(session: Session, now: datetime) -> None:
+    session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
+
+
+def _count(session: Session, limit: _Limit, now: datetime) -> LoginThrottle:
+    """The limit's row with this try in it; beyond the limit there is nothing to count and nothing is written."""
+    fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
+    session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
+    more = update(LoginThrottle).where(LoginThrottle.key == limit.key, LoginThrottle.failures <= limit.tries)
+    session.execute(more.values(failures=LoginThrottle.failures + 1))
+    return session.get_one(LoginThrottle, limit.key, populate_existing=True)
+
+
+def _too_many(row: LoginThrottle, now: datetime) -> SignInThrottled:
+    return SignInThrottled(max(1, int((row.window_ends_at - now).total_seconds())))
 
 
 def _is_known(session: Session, email: str, address: str) -> bool:
-    """Whether the account's owner has signed in from this address of late."""
-    found = select(LoginSession.id).join(User).where(User.email == email, LoginSession.remote_addr == address)
-    return session.scalar(found.limit(1)) is not None
+    """Whether the account's owner has signed in from this network, while `LoginSession`s are kept."""
+    found = select(LoginSession.remote_addr).join(User).where(User.email == email).distinct()
+    network = _network(address)
+    return any(_network(known or "") == network for known in session.scalars(found))
 
 
 def _limits(email: str, address: str, door: str) -> tuple[_Limit, _Limit, _Limit]:
-    """The pair of account and address first."""
+    """The network's first: beyond it, whatever is tried leaves no rows. Always in this order, since rows are locked."""
     network = _network(address)
     return (
+        _Limit(_hash(f"{door}address:{network}"), TRIES_ELSEWHERE),
         _Limit(_hash(f"{door}pair:{email}\0{network}"), TRIES_HERE),
         _Limit(_account(email, door), TRIES_HERE if door == CODES else TRIES_ELSEWHERE),
-        _Limit(_hash(f"{door}address:{network}"), TRIES_ELSEWHERE),
     )
 
 
@@ -114,7 +139,11 @@ def _network(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((parsed, _IPV6_HOUSEHOLD), strict=False)) if parsed.version == 6 else address
+    if parsed.version == 4:
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _IPV6_HOUSEHOLD), strict=False))
 
 
 def _hash(words: str) -> str:

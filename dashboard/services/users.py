@@ -7,7 +7,7 @@ refused, also where two do it to each other at the same moment: see `_held`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, or_, select
@@ -22,8 +22,8 @@ from dashboard.services import access_links, accounts, sessions
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
 
-ASKED_AGAIN_AFTER: Final = 300
-"""Seconds after which somebody who forgot their password is sent another link."""
+ASKED: Final = ((timedelta(minutes=5), 1), (timedelta(hours=1), 3), (timedelta(days=1), 5))
+"""So many links are sent within each time to somebody who forgot their password, or whom a stranger wants to annoy."""
 
 _MANAGERS: Final = frozenset(role for role in Role if allows(role, Permission.USERS))
 
@@ -50,6 +50,8 @@ def note_added(session: Session, user: User, by: By) -> None:
 def new_link(session: Session, user_id: int, by: By) -> AccessLink:
     """A new link to choose a password by; those before are worth nothing. Raises `AccountError`."""
     user, _ = _held(session, user_id, by)
+    # Whoever finds an administrator's browser open shall not stay: one's own takes the present one.
+    _refuse_oneself(user, by, "Change your own password in “Your settings”.")
     if not user.active:
         raise NotAllowed(f"{user.email} is deactivated. Reactivate them first.")
     access_links.take_back(session, by.at, AccessLink.user_id == user.id)
@@ -65,8 +67,9 @@ def forgotten(session: Session, email: str, by: By) -> AccessLink | None:
     if user is None or not user.active or not (user.is_invited or user.has_password):
         return None
     user = accounts.locked(session, user.id)
-    last = session.scalar(select(AccessLink.created_at).where(_asked_for(user)).order_by(AccessLink.id.desc()).limit(1))
-    if last is not None and (by.at - last).total_seconds() < ASKED_AGAIN_AFTER:
+    since = by.at - max(within for within, _ in ASKED)
+    asked = session.scalars(select(AccessLink.created_at).where(_asked_for(user), AccessLink.created_at > since)).all()
+    if any(sum(at > by.at - within for at in asked) >= most for within, most in ASKED):
         return None
     return access_links.make(session, access_links.purpose_for(user), user, by, way="asked for")
 
@@ -117,12 +120,6 @@ def end_sessions(session: Session, user_id: int, by: By) -> int:
     """Sign somebody out everywhere. How many sessions that ended. Raises `AccountError`."""
     user, _ = _held(session, user_id, by)
     return sessions.end_all(session, user, by)
-
-
-def open_link(session: Session, user: User, now: datetime) -> AccessLink | None:
-    """The newest link by which this user could still choose a password."""
-    links = select(AccessLink).where(AccessLink.user_id == user.id).order_by(AccessLink.id.desc())
-    return next((link for link in session.scalars(links) if access_links.is_open(session, link, now)), None)
 
 
 def _held(session: Session, user_id: int | None, by: By) -> tuple[User, Sequence[User]]:

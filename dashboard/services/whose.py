@@ -7,9 +7,9 @@ address or a person's word is found, but nobody's by itself (`surely`, `doubt`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select, union
 from sqlalchemy.orm import Session
 
 from dashboard.models import Application, FollowUp, PersonLink
@@ -29,8 +29,7 @@ def applications_of(session: Session, application: Application) -> list[Applicat
     if not _is_shown(application):
         _add(found, _sharing(session, found.values()))
     _add(found, _joined(session, found.values()))
-    _add(found, (one for one in _sharing(session, found.values()) if not _is_shown(one)))
-    _add(found, _taken_over(session, found))
+    _add(found, _aside(session, found))
     rest = sorted(found.values(), key=lambda one: (one.arrived_at, one.id), reverse=True)
     return [application, *(one for one in rest if one.id != application.id)]
 
@@ -55,7 +54,7 @@ def surely(session: Session, application: Application, applications: Sequence[Ap
 def doubt(application: Application, other: Application) -> str:
     """Why `other` may be somebody else's than `application`, in words."""
     same_phone = application.phone_key and application.phone_key == other.phone_key
-    shares = "same phone number" if same_phone else "found by what another one shares"
+    shares = "Same phone number" if same_phone else "Found by what another one shares"
     return f"{shares}, {'another' if other.email_key else 'no'} e-mail address: another person?"
 
 
@@ -90,17 +89,26 @@ def _joined(session: Session, known: Iterable[Application]) -> list[Application]
 
 def _sharing(session: Session, known: Iterable[Application]) -> Sequence[Application]:
     """Those with an e-mail address or a telephone number of one of `known`."""
+    shares = select(Application).where(_shares(known))
+    return session.scalars(shares.order_by(Application.id.desc()).limit(MOST)).all()
+
+
+def _aside(session: Session, known: Mapping[int, Application]) -> Sequence[Application]:
+    """What `people` does not know of: who shares something with these, and what they began and one of all finished."""
+    unseen = or_(Application.completed.is_not(True), Application.restricted_at.is_not(None))
+    sharing = select(Application.id).where(_shares(known.values()), unseen).order_by(Application.id.desc()).limit(MOST)
+    ids = sharing.cte("sharing")
+    # Two parts: asked for either at once, PostgreSQL would read every follow-up there is.
+    finished = (FollowUp.completed_by_id.in_(list(known)), FollowUp.completed_by_id.in_(select(ids.c.id)))
+    theirs = union(select(ids.c.id), *(select(FollowUp.application_id).where(by) for by in finished))
+    return session.scalars(select(Application).where(Application.id.in_(theirs))).all()
+
+
+def _shares(known: Iterable[Application]) -> ColumnElement[bool]:
     applications = list(known)
     emails = {one.email_key for one in applications if one.email_key}
     phones = {one.phone_key for one in applications if one.phone_key}
-    shares = or_(Application.email_key.in_(emails), Application.phone_key.in_(phones))
-    return session.scalars(select(Application).where(shares).order_by(Application.id.desc()).limit(MOST)).all()
-
-
-def _taken_over(session: Session, ids: Iterable[int]) -> Sequence[Application]:
-    """What they began and one of these finished."""
-    begun = select(FollowUp.application_id).where(FollowUp.completed_by_id.in_(set(ids)))
-    return session.scalars(select(Application).where(Application.id.in_(begun))).all()
+    return or_(Application.email_key.in_(emails), Application.phone_key.in_(phones))
 
 
 def _add(found: dict[int, Application], more: Iterable[Application]) -> None:

@@ -13,10 +13,11 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import AccessLink, Purpose, Role, User
 from dashboard.permissions import FIRST_PAGE, PUBLIC, needs
-from dashboard.services import access_links, accounts, invitations, passwords, throttle, users
+from dashboard.services import access_links, accounts, invitations, notices, passwords, throttle, users
 from dashboard.services.access_links import LinkOver, LinkUnknown
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
+from dashboard.services.notices import Notice
 from dashboard.services.reminder_rules import Rules
 from dashboard.web import session
 from dashboard.web.edge import reading, remote_address, settings, writing
@@ -49,11 +50,14 @@ def choose(token: str) -> Answer:
     try:
         password_hash = _chosen(token, OWN)
         writing()
-        user = passwords.choose(reading(), _read(token, OWN), password_hash, _by())
+        link = _read(token, OWN)
+        user = passwords.choose(reading(), link, password_hash, _by())
     except (LinkUnknown, LinkOver) as problem:
         return _closed(problem)
     except AccountError as problem:
         return _choosing(_read(token, OWN), token, str(problem)), 400
+    if Rules.of(settings()).no_mail is None:
+        notices.queue(reading(), Notice.PASSWORD, user, By(link.created_by_id, remote_address(), utcnow()))
     return _enter(user)
 
 

@@ -31,8 +31,8 @@ _PAGES: Final[Mapping[str, tuple[Permission, str]]] = {
 
 
 _FLAGS: Final = (
-    ("ahead", 1, "fetched ahead, and perhaps never shown"),
-    ("from_memory", 1, "had been fetched ahead"),
+    ("ahead", 1, "sent ahead of time, as the browser said"),
+    ("from_memory", 1, "had been sent ahead of time"),
     ("first", 1, "as they were found"),
     ("whole", 1, "all of it"),
     ("whole", 0, "broken off"),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
+from typing import Any, Final, cast
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, abort, current_app, request
+from flask.sansio.blueprints import BlueprintSetupState
 from sqlalchemy import text
 from werkzeug.wrappers import Response
 
@@ -24,10 +27,54 @@ bp = Blueprint("health", __name__)
 
 Answer = tuple[dict[str, object], int]
 
+LOOKS_EVERY: Final = 5.0
+"""Seconds for which what the file store said stands."""
+
 _FROM_A_PROXY: Final = (
     *("Forwarded", "Via", "X-Real-IP"),
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto"),
 )
+
+
+class _LastLook:
+    """What was wrong with the file store when it was last tried: anybody may ask, and on S3 a try is a call."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._until: float | None = None
+        self._problem: str | None = None
+
+    def at(self, check: Callable[[], None]) -> str | None:
+        """The problem's type, if any, as it was at most `LOOKS_EVERY` seconds and one try ago.
+
+        One try at a time: meanwhile others are told of the last one, where there was one.
+        """
+        if self._turn.acquire(blocking=self._until is None):
+            try:
+                if self._until is None or monotonic() >= self._until:
+                    self._problem = _problem_with(check)
+                    self._until = monotonic() + LOOKS_EVERY
+            finally:
+                self._turn.release()
+        return self._problem
+
+
+def _problem_with(check: Callable[[], None]) -> str | None:
+    try:
+        check()
+    except OSError as problem:
+        return type(problem).__name__
+    return None
+
+
+def _last_look() -> _LastLook:
+    """This process's."""
+    return cast("_LastLook", current_app.extensions["last_look"])
+
+
+@bp.record_once
+def _begin(state: BlueprintSetupState) -> None:
+    state.app.extensions["last_look"] = _LastLook()
 
 
 @bp.get("/healthz")
@@ -49,10 +96,8 @@ def readyz() -> Answer:
     except Exception as problem:
         db.session.rollback()
         problems["database"] = type(problem).__name__
-    try:
-        file_store().check()
-    except OSError as problem:
-        problems["files"] = type(problem).__name__
+    if problem_of_files := _last_look().at(file_store().check):
+        problems["files"] = problem_of_files
     if problems:
         return {"status": "not ready", "problems": problems, "details": details}, 503
     return {"status": "ok", "details": details}, 200

@@ -29,7 +29,9 @@ from dashboard.web.edge import acting, reading, storing, writing
 log = logging.getLogger(__name__)
 
 AHEAD: Final = "X-Fetched-Ahead"
-"""The header of ours by which static/js/review.js says that it fetches a page to have it in memory."""
+"""The header of ours by which static/js/review.js says that it fetches a page to have it in memory.
+
+Whoever asks can say so of any page: no entry is left out by it, and it is told as the browser's word."""
 
 _SHOWN: Final = "shown, to be noted"
 _ONE_LOOK: Final = timedelta(hours=1)
@@ -49,7 +51,7 @@ def shown(action: Action, subject: Subject | None = None, **details: Any) -> Non
 
 
 def application_shown(application: Application, **details: Any) -> None:
-    """Everything about somebody; perhaps to nobody yet, where a page is fetched ahead."""
+    """Everything about somebody; to nobody yet, says the browser, where a page is fetched ahead."""
     ahead = 1 if AHEAD in request.headers else None
     shown(Action.APPLICATION_VIEWED, Subject("application", application.public_id), ahead=ahead, **details)
 

@@ -16,10 +16,11 @@ from dashboard.extensions import db
 from dashboard.identity import Attempt, Identity, Provider, SignInFailed
 from dashboard.models import User
 from dashboard.permissions import PUBLIC, needs
-from dashboard.services import accounts, audit, single_sign_on
+from dashboard.services import accounts, audit, single_sign_on, throttle
 from dashboard.services.activity import By
 from dashboard.services.single_sign_on import NotAdmitted
-from dashboard.web.edge import first_page, reading, remote_address, settings, writing
+from dashboard.services.throttle import SignInThrottled
+from dashboard.web.edge import first_page, remote_address, settings, writing
 from dashboard.web.security import OIDC
 from dashboard.web.session import begin, onward
 
@@ -31,7 +32,10 @@ LIFE: Final = 1_800
 _ATTEMPT: Final = "oidc"
 _BEGUN_ELSEWHERE: Final = "This sign-in was begun in another browser, or too long ago. Please begin again."
 
-Answer = Response | tuple[str, int]
+_STEPS: Final = 2
+"""Tries that signing in once counts as: there, and back."""
+
+Answer = Response | tuple[str, int] | tuple[str, int, dict[str, str]]
 
 
 # GET, and a link: a form that posts may lead nowhere else (form-action 'self'), and nothing changes but a cookie.
@@ -44,9 +48,12 @@ def go() -> Answer:
     from dashboard import openid
 
     try:
+        _count_a_try()
         address, attempt = openid.begin(provider)
     except SignInFailed as failed:
         return _refused(failed.words, failed.why, status=failed.status)
+    except SignInThrottled as throttled:
+        return _wait(throttled)
     session[_ATTEMPT] = {**attempt.as_json(), "at": int(utcnow().timestamp()), "next": onward()}
     return redirect(address)
 
@@ -60,14 +67,16 @@ def back() -> Answer:
     attempt, provider = Attempt(kept["state"], kept["nonce"], kept["verifier"]), _provider()
     from dashboard import openid
 
-    reading().rollback()  # nothing is held of the database while somebody else is waited for
     try:
+        _count_a_try()
         who = openid.finish(provider, attempt, request.args, now=now)
         user_id = _admitted(who, now)
     except SignInFailed as failed:
         return _refused(failed.words, failed.why, status=failed.status)
     except NotAdmitted as refused:
         return _not_admitted(refused, now)
+    except SignInThrottled as throttled:
+        return _wait(throttled)
     begin(user_id, OIDC, now=now)
     return redirect(kept["next"] or first_page())
 
@@ -76,8 +85,22 @@ def _admitted(who: Identity, now: datetime) -> int:
     writer = writing()
     user = single_sign_on.admit(writer, who, settings().oidc_roles, By(None, remote_address(), now))
     user_id = user.id
+    throttle.forgive_from(writer, remote_address(), door=throttle.PROVIDER, times=_STEPS)
     db.session.commit()
     return user_id
+
+
+def _count_a_try() -> None:
+    """Raises `SignInThrottled`. Commits: nothing is held of the database while somebody else is waited for."""
+    try:
+        throttle.begin_from(writing(), remote_address(), now=utcnow(), door=throttle.PROVIDER)
+    finally:
+        db.session.commit()
+
+
+def _wait(throttled: SignInThrottled) -> Answer:
+    page = render_template("session/login.html", wait_seconds=throttled.seconds, next=onward())
+    return page, 429, {"Retry-After": str(throttled.seconds)}
 
 
 def _not_admitted(refused: NotAdmitted, now: datetime) -> Answer:

@@ -44,10 +44,11 @@ KINDS: Final = {"hold": HoldKind.LEGAL, "restrict": HoldKind.RESTRICTION}
 def index() -> str:
     """Who is held, who is restricted, who was erased, and what retention will take."""
     session, now, months = reading(), utcnow(), settings().retention_months
+    kept = holding.all_open(session, SHOWN)
     return render_template(
         "privacy/index.html",
-        holds=holding.all_open(session, HoldKind.LEGAL, SHOWN),
-        restrictions=holding.all_open(session, HoldKind.RESTRICTION, SHOWN),
+        holds=kept[HoldKind.LEGAL],
+        restrictions=kept[HoldKind.RESTRICTION],
         erasures=_erasures(session),
         words=erasing.WORDS,
         reasons=REASONS,

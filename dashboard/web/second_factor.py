@@ -14,8 +14,10 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import User
 from dashboard.permissions import SIGNED_IN, Permission, needs
-from dashboard.services import accounts, second_factor, sessions
+from dashboard.services import accounts, notices, second_factor, sessions
 from dashboard.services.activity import By
+from dashboard.services.notices import Notice
+from dashboard.services.reminder_rules import Rules
 from dashboard.services.second_factor import AlreadyOn, WrongCode
 from dashboard.services.throttle import SignInThrottled
 from dashboard.web.code import count_a_try, forgive, use_code
@@ -96,6 +98,8 @@ def reset(public_id: str) -> Response:
     if user.id == current_user.id:
         return redirect(url_for("second_factor.index"))
     was_on = second_factor.reset(reading(), user, _by())
+    if was_on and Rules.of(settings()).no_mail is None:
+        notices.queue(reading(), Notice.SECOND_FACTOR, user, _by())
     db.session.commit()
     flash("Their second factor is reset." if was_on else "They have no second factor.", "success")
     return redirect(url_for("users.show", public_id=public_id))

@@ -61,8 +61,12 @@ def enter(user: User, how: str, *, now: datetime, wanted: str | None) -> Respons
     if user.totp_since is None:
         begin(user.id, how, now=now)
         return redirect(wanted or first_page())
+    half, whom = half_signed_in.begin(user, now=now), accounts.subject_of(user)
+    # Nobody is in yet; but should no code follow, somebody else may have the password.
+    audit.note(writing(), Action.PASSWORD_ACCEPTED, at=now, remote_addr=remote_address(), subject=whom)
+    db.session.commit()
     session.clear()
-    session[HALF] = half_signed_in.begin(user, now=now)
+    session[HALF] = half
     return redirect(url_for("code.ask", next=wanted))
 
 

@@ -53,14 +53,14 @@ def invite() -> Answer:
 def show(public_id: str) -> str:
     row = user_list.one(reading(), public_id) or abort(404)
     now, rules = utcnow(), Rules.of(settings())
-    link = users.open_link(reading(), row.user, now)
+    link, mail = invitations.open_link(reading(), row.user, now)
     return render_template(
         "users/show.html",
         row=row,
         roles=list(Role),
         sessions=sessions.of_user(reading(), row.user.id, now),
         link=link,
-        mail=invitations.mail_of(reading(), link) if link else None,
+        mail=mail,
         link_address=_shown_address(link, rules),
         no_mail=rules.no_mail,
         is_oneself=row.user.id == current_user.id,

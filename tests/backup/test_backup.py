@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import shutil
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +30,7 @@ from dashboard.models import (
     AuditEntry,
     Delivery,
     Erasure,
+    Hold,
     OptOut,
     Outbound,
     StoredFile,
@@ -34,8 +38,10 @@ from dashboard.models import (
     User,
 )
 from dashboard.models.outbound import State
-from dashboard.services import accounts, audit, erasing, intake
+from dashboard.models.privacy import HoldKind
+from dashboard.services import accounts, audit, erasing, holding, intake
 from dashboard.services.erasing import By, Cause
+from dashboard.services.holding import Keeping
 from tests.application import DATABASES, PASSWORD, MakeApp, signed_in_client
 from tests.factories import as_body, event, payload, signed
 from tests.stocked_site import token_of
@@ -232,6 +238,20 @@ def test_what_came_after_the_backup_leaves_no_file_behind(app: Flask, tmp_path: 
     assert not [path for path in (tmp_path / "first").rglob("*") if path.is_file()]
 
 
+def test_who_is_held_or_restricted_since_stays_so(app: Flask, tmp_path: Path):
+    hired, other = lived_in(app), deliver(app, event())
+    path = backed_up(app, tmp_path / "whole.tar")
+    with database(app) as session:
+        start_writing(session)
+        for public_id, kind in ((hired, HoldKind.LEGAL), (other, HoldKind.RESTRICTION)):
+            holding.place(session, [public_id], Keeping(kind, "a case", None, utcnow(), None))
+    restored(app, path)
+    with database(app) as session:
+        assert set(session.scalars(select(Hold.kind))) == {"legal", "restriction"}
+        restricted = session.scalars(select(Application).where(Application.restricted_at.is_not(None))).one()
+        assert (restricted.public_id, restricted.inbox_no) == (other, None)
+
+
 def test_the_audit_log_goes_on(app: Flask, tmp_path: Path):
     lived_in(app)
     path = backed_up(app, tmp_path / "whole.tar")
@@ -304,6 +324,22 @@ def test_a_damaged_backup_is_never_restored_as_if_it_were_whole(make: Any, tmp_p
     damaged(path, at)
     run(app, "restore", path)  # a byte of padding may be anything
     assert contents(app) == whole
+
+
+def test_a_backup_whose_files_were_exchanged_is_refused(make: Any, tmp_path: Path):
+    app = make("sqlite")
+    lived_in(app)
+    path, forged = backed_up(app, tmp_path / "whole.tar"), tmp_path / "forged.tar"
+    with tarfile.open(path) as old, tarfile.open(forged, "w") as new:
+        for member in old.getmembers():
+            content = old.extractfile(member).read()
+            if member.name.startswith("files/"):
+                content = b"not " + content
+                member.name, member.size = f"files/{hashlib.sha256(content).hexdigest()}", len(content)
+            new.addfile(member, io.BytesIO(content))
+    done = run(app, "restore", forged)
+    assert done.exit_code == 1
+    assert "not those that were backed up" in done.stderr
 
 
 def test_a_backup_under_another_key_is_refused_until_that_key_is_known(make: Any, tmp_path: Path):
@@ -435,7 +471,7 @@ def _backup_of_0004(app: Flask, path: Path) -> Path:
                 ]
                 writer.rows(table.name, 1, rows)
                 tables[table.name] = archive.TableContents(columns, len(rows))
-            manifest = archive.Manifest(utcnow().isoformat(), "0004", "sqlite", 0, "", tables, writer.members)
+            manifest = archive.Manifest(utcnow().isoformat(), "0004", "sqlite", 0, "", tables)
             writer.manifest(manifest, SECRET_KEY)
     return path
 

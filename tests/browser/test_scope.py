@@ -26,7 +26,7 @@ def test_a_recruiter_is_limited_to_a_company_that_was_searched(width, scripts, o
     if scripts:
         assert complaints(page) == []
     page.get_by_role("link", name="Change what they see").click()
-    page.get_by_label("They see only applications").uncheck()
+    page.get_by_label("They see all applications").check()
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/admin/users/*#scope")
     assert "All applications" in page.locator("#scope").inner_text()

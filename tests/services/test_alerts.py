@@ -203,17 +203,29 @@ def test_refusals_are_told_of_from_the_fifth_within_an_hour(
         talroo_webhook_secrets=("one",),
     )
     refusals.add(session, [Tally.once("mismatch", f"192.0.2.{number}", NOON) for number in range(4)])
-    refusals.add(session, [Tally.once("missing", "192.0.2.9", NOON - timedelta(hours=3))])
+    refusals.add(session, [Tally.once("mismatch", "192.0.2.9", NOON - timedelta(hours=3))])
+    refusals.add(session, [Tally.once("missing", f"192.0.2.{number}", NOON) for number in range(9)])
     session.commit()
     run(worker)
     assert subjects(server) == []
-    refusals.add(session, [Tally.once("missing", "192.0.2.9", NOON)])
+    refusals.add(session, [Tally.once("expired", "192.0.2.9", NOON)])
     session.commit()
     run(worker)
     assert subjects(server) == [
-        "5 deliveries were refused within the last hour: wrong signature (4), no signature (1)."
+        "5 deliveries were refused within the last hour: wrong signature (4), signature too old (1)."
     ]
     assert "http://127.0.0.1:8000/admin/deliveries?status=refused" in server.mails[0].message.get_content()
+
+
+@pytest.mark.usefixtures("rita")
+def test_what_a_stranger_can_cause_is_told_of_once_a_day_however_often_it_comes(session: Session):
+    refused = [Problem("refused", {"number": 5, "reasons": "wrong signature (5)"})]
+    for hour in range(0, 48, 2):
+        alerts.keep(session, refused, NOON + timedelta(hours=hour), can_mail=True)
+        alerts.keep(session, [], NOON + timedelta(hours=hour, minutes=10), can_mail=True)
+        alerts.keep(session, [], NOON + timedelta(hours=hour, minutes=30), can_mail=True)
+    occasions = session.scalars(select(Outbound.event).where(Outbound.channel == Channel.ALERT).order_by(Outbound.id))
+    assert [event.partition(":")[0] for event in occasions] == ["begun", "over", "begun", "over"]
 
 
 @pytest.mark.usefixtures("rita")

@@ -18,6 +18,7 @@ from dashboard.extensions import db
 from dashboard.inbox import Inbox, inbox_page
 from dashboard.models import Application, Erasure, FollowUp, Hold, User
 from dashboard.models.privacy import HoldKind
+from dashboard.reach import EVERYTHING
 from dashboard.services import erasing, holding, indexing, notes, people, retiring, whose
 from dashboard.services.erasing import By, CannotErase, Cause
 from dashboard.services.holding import BadHold, Keeping
@@ -105,9 +106,9 @@ def test_what_is_restricted_is_nowhere_until_it_returns_to_its_place(session, de
     other = deliver(event(applicant={"firstName": "Bo", "lastName": "Reed", "emailAddress": "bo@example.com"}))
     assert listed(session) == [other.json["application"]]
     assert listed(session, "quill") == []
-    assert queries.application(session, ada) is None
-    assert queries.attachment(session, attachment) is None
-    assert people.find(session, ada) is None
+    assert queries.application(session, ada, EVERYTHING) is None
+    assert queries.attachment(session, attachment, EVERYTHING) is None
+    assert people.find(session, ada, EVERYTHING) is None
     assert [one.public_id for one in whose.applications_of(session, whose.find(session, ada))] == [ada]
     end_all(session)
     assert listed(session) == [other.json["application"], ada]
@@ -128,11 +129,11 @@ def test_a_delivery_about_what_is_restricted_is_kept_and_shows_it_to_nobody(sess
 def test_who_did_not_finish_is_restricted_as_well(session, deliver):
     begun = deliver(event(kind="started:v1")).json["application"]
     keep(session, HoldKind.RESTRICTION, begun)
-    assert worklist.worklist_page(session, Worklist(), None, now=utcnow()).rows == []
+    assert worklist.opened(session, Worklist(), None, now=utcnow()).page.rows == []
     assert worklist.follow_up(session, begun) is None
     assert session.scalars(select(FollowUp.next_message_at)).one() is None
     end_all(session)
-    assert len(worklist.worklist_page(session, Worklist(), None, now=utcnow()).rows) == 1
+    assert len(worklist.opened(session, Worklist(), None, now=utcnow()).page.rows) == 1
 
 
 def test_a_restriction_ends_in_erasure_on_its_day(session, ada):
@@ -151,7 +152,7 @@ def test_notes_on_what_is_restricted_name_nobody(session, sign_in, ada):
     said = {"csrf_token": token, "body": "See @recruiter", "token": "n"}
     assert client.post(f"/applications/{ada}/notes", data=said).status_code == 302
     user = session.scalars(select(User.id).where(User.role == "recruiter")).one()
-    assert len(notes.mentions_of(session, user)) == 1
+    assert len(notes.mentions_of(session, user, EVERYTHING)) == 1
     keep(session, HoldKind.RESTRICTION, ada)
-    assert list(notes.mentions_of(session, user)) == []
-    assert list(notes.unread_mentions(session, user)) == []
+    assert list(notes.mentions_of(session, user, EVERYTHING)) == []
+    assert list(notes.unread_mentions(session, user, EVERYTHING)) == []

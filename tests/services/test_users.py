@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from dashboard.audit_actions import Action
 from dashboard.database import start_writing
-from dashboard.models import AccessLink, Outbound, Purpose, Role, User
+from dashboard.models import AccessLink, AuditEntry, Outbound, Purpose, Role, User
 from dashboard.models.outbound import State
-from dashboard.services import access_links, accounts, invitations, passwords, users
+from dashboard.services import access_links, accounts, invitations, notices, passwords, users
 from dashboard.services.activity import By
+from dashboard.services.notices import Notice
 from dashboard.worker import Worker
 from tests.colleagues import by, do
 from tests.outbox_fixtures import NOON, Clock
@@ -208,3 +210,41 @@ def test_whoever_asked_for_a_new_password_themselves_is_told_that_somebody_did(
     assert mail.message["Auto-Submitted"] == "auto-generated"
     assert "Somebody asked for a new password for you" in " ".join(mail.text.split())
     assert "until 22 November 2026, 12:00 UTC" in mail.text
+
+
+def test_a_stranger_who_goes_on_asking_sends_three_mails_an_hour_and_five_a_day(session: Session):
+    add_user(session, "ann@example.com")
+    sent = []
+    for seconds in range(0, 2 * 86_400, 301):
+        at = NOON + timedelta(seconds=seconds)
+        if do(session, users.forgotten, "ann@example.com", By(None, "192.0.2.7", at)) is not None:
+            sent.append(seconds)
+    assert [sum(0 <= one - start < 3_600 for one in sent) for start in (0, 3_600)] == [3, 2]
+    assert [sum(0 <= one - day < 86_400 for one in sent) for day in (0, 86_400)] == [5, 5]
+    noted = select(func.count()).select_from(AuditEntry).where(AuditEntry.action == Action.ACCESS_LINK_MADE)
+    assert session.scalar(noted) == len(sent)
+
+
+@pytest.mark.parametrize(
+    ("notice", "by_whom", "subject", "told"),
+    [
+        (Notice.PASSWORD, True, "Your password", "by a link that eve@example.com made."),
+        (Notice.PASSWORD, False, "Your password", "by a link that was asked for."),
+        (Notice.SECOND_FACTOR, True, "Your second factor", "eve@example.com reset the second factor of your account"),
+        (Notice.SECOND_FACTOR, False, "Your second factor", "Whoever runs the dashboard reset the second factor"),
+    ],
+)
+def test_whoever_was_given_a_password_or_lost_their_factor_is_told_by_whom_and_when(
+    session: Session, server: MailServer, worker: Worker, notice: Notice, by_whom: bool, subject: str, told: str
+):
+    ann, eve = (add_user(session, f"{name}@example.com") for name in ("ann", "eve"))
+    do(session, notices.queue, notice, ann, by(eve if by_whom else None))
+    do(session, users.deactivate, ann.id, by(eve))
+    worker.once()
+    (mail,) = server.mails
+    assert mail.to == ("ann@example.com",)
+    assert mail.message["Subject"].startswith(subject)
+    text = " ".join(mail.text.split())
+    assert told in text
+    assert "https://jobs.example.com on 21 November 2026, 12:00 UTC" in text
+    assert "tell another administrator at once" in text

@@ -297,7 +297,7 @@ def test_what_an_entry_tells_besides_is_told_in_words(app, sign_in):
     assert told == [
         "settings: A, B",
         "broken off, sent: 7 , what: a.csv",
-        "fetched ahead, and perhaps never shown",
+        "sent ahead of time, as the browser said",
     ]
 
 

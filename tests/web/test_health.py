@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -14,6 +16,7 @@ from dashboard.database import public_id
 from dashboard.extensions import db
 from dashboard.models import Alert, Outbound, Refusal, SyncRun
 from dashboard.services import audit
+from dashboard.web import health
 from tests.factories import event, file_object
 
 AWAY = {"REMOTE_ADDR": "203.0.113.9"}
@@ -59,6 +62,41 @@ def test_a_file_store_that_cannot_be_written_is_not_ready(app, client, monkeypat
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["problems"]) == (503, {"files": "PermissionError"})
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+def test_whoever_asks_often_makes_few_calls_to_the_file_store(app, client, monkeypatch, is_well):
+    moments, calls = [100.0], []
+
+    def check() -> None:
+        calls.append(moments[0])
+        if not is_well:
+            raise TimeoutError
+
+    monkeypatch.setattr(health, "monotonic", lambda: moments[0])
+    monkeypatch.setattr(app.extensions["file_store"], "check", check)
+    for moment in (100.0, 101.0, 104.9, 105.0, 109.9):
+        moments[0] = moment
+        assert client.get("/readyz").status_code == (200 if is_well else 503)
+    assert calls == [100.0, 105.0]
+
+
+def test_while_the_file_store_is_tried_others_are_told_of_the_last_time(monkeypatch):
+    monkeypatch.setattr(health, "LOOKS_EVERY", 0.0)
+    look, tried, goes_on = health._LastLook(), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        tried.set()
+        assert goes_on.wait(30)
+        raise TimeoutError
+
+    assert look.at(lambda: None) is None
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(look.at, hang)
+        assert tried.wait(30)
+        assert look.at(lambda: pytest.fail("tried twice at once")) is None
+        goes_on.set()
+        assert slow.result() == "TimeoutError"
 
 
 def test_the_newest_migration_is_found_without_alembic(tmp_path):

@@ -6,6 +6,8 @@ import base64
 import json
 import logging
 import re
+import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -25,10 +27,10 @@ from dashboard import openid
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.identity import Identity, NotProven, Provider
+from dashboard.identity import Identity, NotProven, Provider, ProviderUnavailable
 from dashboard.models import AuditEntry, LoginSession, User
 from dashboard.models.user import NO_PASSWORD
-from dashboard.services import accounts, single_sign_on
+from dashboard.services import accounts, single_sign_on, throttle
 from dashboard.services.activity import By
 from dashboard.services.single_sign_on import NotAdmitted
 from tests.application import PASSWORD
@@ -401,8 +403,6 @@ def test_a_provider_that_is_down_is_said_so_and_passwords_go_on_working(
 def test_a_provider_that_never_answers_is_not_waited_for(
     make_app: Callable[..., Flask], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    import socket
-
     monkeypatch.setattr(openid, "DEADLINE", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         issuer = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -410,6 +410,53 @@ def test_a_provider_that_never_answers_is_not_waited_for(
         begun = datetime.now().astimezone()
         assert app.test_client().get("/login/oidc").status_code == 503
         assert (datetime.now().astimezone() - begun).total_seconds() < 15
+
+
+def test_a_provider_that_hangs_holds_few_threads_and_is_not_asked_again_at_once(
+    make_app: Callable[..., Flask], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(openid, "DEADLINE", 2.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        issuer = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        app = make_app(sqlite_url, oidc_issuer=issuer, oidc_client_id="x", oidc_client_secret="y", oidc_roles=ROLES)
+        provider = Provider.of(app.config["SETTINGS"])
+        assert provider is not None
+        with ThreadPoolExecutor(12) as threads:
+            refused = sorted(threads.map(lambda _: begins_in_vain(provider), range(12)))
+        assert [why for _, why in refused[:-4]] == ["too many wait for it"] * 8
+        assert refused[7][0] < 1.5 < 2.0 <= refused[8][0] + 0.1
+        took, why = begins_in_vain(provider)
+        assert why == "it did not answer a moment ago"
+        assert took < 0.5
+        monkeypatch.setattr(openid, "FAILED_FOR", 0.0)
+        monkeypatch.setattr(openid, "DEADLINE", 0.2)
+        assert begins_in_vain(provider)[1] != "it did not answer a moment ago"
+
+
+def begins_in_vain(provider: Provider) -> tuple[float, str]:
+    """Seconds that it took, and why nothing came of it."""
+    begun = time.monotonic()
+    with pytest.raises(ProviderUnavailable) as caught:
+        openid.begin(provider)
+    return time.monotonic() - begun, str(caught.value)
+
+
+def test_one_network_goes_to_the_provider_only_so_often_but_signing_in_does_not_count(
+    app: Flask, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(throttle, "TRIES_ELSEWHERE", 3)
+    for _ in range(3):
+        assert comes_back(app, provider)[1].status_code == 302
+    begun = app.test_client()
+    assert begun.get("/login/oidc").status_code == 302
+    for _ in range(2):
+        assert app.test_client().get("/login/oidc").status_code == 302
+    for browser, path in ((app.test_client(), "/login/oidc"), (begun, "/login/oidc/callback")):
+        answer = browser.get(path)
+        assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (429, True)
+        assert "Too many attempts." in answer.text
+    elsewhere = app.test_client().get("/login/oidc", environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    assert elsewhere.status_code == 302
 
 
 def test_where_none_is_set_up_there_is_neither_button_nor_address(make_app: Callable[..., Flask], sqlite_url: str):

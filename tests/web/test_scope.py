@@ -72,11 +72,20 @@ def test_searching_keeps_what_is_ticked_and_saves_nothing(app, sign_in, recruite
         ("Picker · Harbor & Vale", True),
         ("Welder · Oak & Iron", False),
     ]
-    assert re.search(r'name="limited"[^>]* checked', found.text)
+    assert re.search(r'name="limited" value="yes"[^>]* checked', found.text)
     assert 'value="weld"' in found.text
     with app.app_context():
         user = db.session.scalars(select(User).where(User.public_id == recruiter)).one()
         assert of(db.session(), user) == EVERYTHING
+
+
+def test_what_is_ticked_for_somebody_who_sees_all_is_asked_about(sign_in, recruiter):
+    client = sign_in("hr_admin")
+    welder = choices(client.get(f"/admin/users/{recruiter}/scope"))["Welder · Oak & Iron"][1]
+    refused = send(client, recruiter, do="save", limited="no", job=welder)
+    assert refused.status_code == 400
+    assert "You ticked what they may see" in refused.text
+    assert choices(refused)["Welder · Oak & Iron"][2], "what was ticked is still"
 
 
 def test_whoever_is_limited_to_nothing_is_said_to_see_nothing(sign_in, recruiter):

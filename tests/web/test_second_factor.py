@@ -16,12 +16,12 @@ from werkzeug.test import TestResponse
 
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import AuditEntry, LoginSession, LoginThrottle, User
+from dashboard.models import AuditEntry, LoginSession, LoginThrottle, Outbound, User
 from dashboard.permissions import PUBLIC
 from dashboard.services import accounts, second_factor, throttle
 from dashboard.services.activity import By
 from tests.application import PASSWORD, signed_in_client
-from tests.following_up import token_of, words
+from tests.following_up import MAIL, token_of, words
 
 EMAIL = "ada@example.com"
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -350,6 +350,21 @@ def test_an_administrator_resets_somebodys_and_it_is_written_down(app: Flask, ad
     assert ada.gives_password().location == "/applications"
 
 
+def test_whose_second_factor_is_reset_is_told_by_mail(make_app: Callable[..., Flask], database_url: str):
+    app = make_app(database_url, **MAIL)
+    person(app)
+    admin = Person(app, [])
+    admin.browser = signed_in_client(app, "it_admin")
+    with app.app_context():
+        ada_id = db.session.scalar(select(User.public_id).where(User.email == EMAIL))
+    for _ in range(2):
+        admin.post("/admin/users", f"/admin/users/{ada_id}/second-factor/reset")
+    with app.app_context():
+        (notice,) = db.session.scalars(select(Outbound))
+        assert (notice.state, notice.event) == ("waiting", f"second_factor:{ada_id}")
+        assert notice.created_by.email == "it-admin@example.com"
+
+
 def test_nobody_resets_their_own_without_a_proof(make_app: Callable[..., Flask], sqlite_url: str):
     app = make_app(sqlite_url)
     admin = person(app, "hr_admin")
@@ -362,6 +377,25 @@ def test_nobody_resets_their_own_without_a_proof(make_app: Callable[..., Flask],
     assert admin.post("/me", f"{page}/second-factor/reset").location == "/me/second-factor"
     with app.app_context():
         assert db.session.scalars(select(User.totp_since)).one() is not None
+
+
+def test_a_reset_by_command_is_told_by_mail_too(make_app: Callable[..., Flask], sqlite_url: str):
+    app = make_app(sqlite_url, **MAIL)
+    person(app)
+    assert app.test_cli_runner().invoke(args=["users", "reset-second-factor", EMAIL]).exit_code == 0
+    with app.app_context():
+        assert db.session.scalars(select(Outbound.event)).one().startswith("second_factor:")
+
+
+def test_a_right_password_without_a_code_leaves_a_trace_as_often_as_it_may_be_tried(app: Flask, ada: Person):
+    for _ in range(throttle.TRIES_HERE + 2):
+        ada.gives_password()
+    accepted = [entry for entry in audited(app) if entry[0] != "second_factor_on"]
+    assert accepted == [("password_accepted", "{}")] * throttle.TRIES_HERE
+    with app.app_context():
+        entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.number.desc())).first()
+        assert (entry.actor_id, entry.remote_addr) == (None, "198.51.100.7")
+        assert entry.subject_id == db.session.scalars(select(User.public_id)).one()
 
 
 def test_the_last_administrator_is_helped_by_a_command(app: Flask, ada: Person):

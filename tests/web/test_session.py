@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import AuditEntry, LoginSession, User
+from dashboard.models import AuditEntry, LoginSession, LoginThrottle, User
 from dashboard.models.user import NO_PASSWORD
 from dashboard.services import accounts, throttle
 from dashboard.web import session as session_screen
@@ -221,6 +222,78 @@ def test_an_address_the_owner_has_signed_in_from_is_not_locked_out_by_strangers(
         db.session.commit()
     assert log_in(address="198.51.100.9")[1].status_code == 429
     assert log_in(address="203.0.113.5")[1].status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        ("2001:db8:7:7::1", "2001:db8:7:7:aaaa::2"),
+        ("203.0.113.5", "::ffff:203.0.113.5"),
+    ],
+)
+def test_the_owners_network_stays_known_over_a_holiday(app, log_in, cheap_checks, before, now):
+    assert log_in(address=before)[1].status_code == 302
+    long_ago = utcnow() - timedelta(days=59)
+    change_sessions(app, created_at=long_ago, expires_at=long_ago + accounts.SESSION_LIFE)
+    with app.app_context():
+        accounts.add_user(db.session(), "ben@example.com", PASSWORD, "recruiter", now=utcnow())
+        db.session.commit()
+    assert log_in(email="ben@example.com", address="198.51.100.8")[1].status_code == 302
+    with app.app_context():
+        try_often(db.session(), throttle.TRIES_ELSEWHERE, address="192.0.2.{}")
+        db.session.commit()
+    assert log_in(address="2001:db8:7:8::1")[1].status_code == 429
+    assert log_in(address=now)[1].status_code == 302
+
+
+def test_sessions_are_forgotten_sixty_days_after_they_ended(app, log_in):
+    log_in()
+    change_sessions(app, expires_at=utcnow() - accounts.REMEMBERED)
+    log_in()
+    with app.app_context():
+        assert db.session.scalars(select(LoginSession)).one().expires_at > utcnow()
+
+
+def test_a_network_beyond_its_limit_leaves_no_more_rows_whatever_it_tries(app):
+    with app.app_context():
+        session = db.session()
+        try_often(session, throttle.TRIES_ELSEWHERE, email="{}@example.com")
+        for number in range(5):
+            before = {row.key: row.failures for row in session.scalars(select(LoginThrottle))}
+            with pytest.raises(throttle.SignInThrottled):
+                try_often(session, 1, email=f"other{number}@example.com")
+        assert {row.key: row.failures for row in session.scalars(select(LoginThrottle))} == before
+        assert len(before) == 2 * throttle.TRIES_ELSEWHERE + 1
+
+
+def test_tries_that_were_refused_do_not_count_against_the_account(app):
+    with app.app_context():
+        session = db.session()
+        for _ in range(throttle.TRIES_ELSEWHERE):
+            with contextlib.suppress(throttle.SignInThrottled):
+                try_often(session, 1)
+        try_often(session, 1, address="203.0.113.5")
+
+
+@pytest.mark.parametrize(("how", "counts"), [("oidc", True), ("link", True), ("password", False), ("totp", False)])
+def test_only_what_began_with_a_password_forgives_tries_at_it(app, user, how, counts):
+    with app.app_context():
+        session = db.session()
+        owner = session.scalars(select(User)).one()
+        try_often(session, throttle.TRIES_HERE)
+        accounts.sign_in(session, owner, address="198.51.100.7", user_agent="", how=how, now=utcnow())
+        with pytest.raises(throttle.SignInThrottled) if counts else contextlib.nullcontext():
+            try_often(session, 1)
+
+
+def test_ipv4_addresses_written_as_ipv6_are_not_one_network(app):
+    with app.app_context():
+        session = db.session()
+        try_often(session, throttle.TRIES_ELSEWHERE, email="{}@example.com", address="::ffff:192.0.2.7")
+        try_often(session, 1, address="::ffff:192.0.2.8")
+        with pytest.raises(throttle.SignInThrottled):
+            try_often(session, 1, address="192.0.2.7")
 
 
 def test_many_tries_at_the_same_moment_do_not_all_pass(app, user):

@@ -227,7 +227,24 @@ def test_where_mail_can_be_sent_the_link_is_queued_and_a_new_one_takes_its_place
     first, second = links_of(app)
     assert waiting(app) == [(State.CANCELLED, first), (State.WAITING, second)]
     choose(app.test_client(), shown_link(admin.get(path_of(app)).text))
-    assert waiting(app) == [(State.CANCELLED, first), (State.CANCELLED, second)]
+    notice = (State.WAITING, f"password:{user_of(app).public_id}")
+    assert waiting(app) == [(State.CANCELLED, first), (State.CANCELLED, second), notice]
+
+
+def test_an_administrator_who_uses_somebodys_link_cannot_keep_it_from_them(make_app: Any, database_url: str):
+    app = make_app(database_url, **MAIL)
+    signed_in_client(app, "hr_admin")
+    admin = signed_in_client(app, "it_admin")
+    theirs = path_of(app, "hr-admin@example.com")
+    post(admin, f"{theirs}/link")
+    choose(app.test_client(), shown_link(admin.get(theirs).text))
+    post(admin, f"{theirs}/link")
+    with app.app_context():
+        told = select(Outbound).where(Outbound.event == f"password:{theirs.rpartition('/')[2]}")
+        notice = db.session.scalars(told).one()
+        assert notice.state == State.WAITING
+        assert notice.created_by is not None
+        assert notice.created_by.email == "it-admin@example.com"
 
 
 def test_without_a_mail_server_nothing_is_queued_and_the_page_says_so(app: Flask, sign_in: Any):
@@ -341,6 +358,14 @@ def test_nobody_changes_their_own_role_or_deactivates_themselves(app: Flask, sig
     assert "cannot deactivate yourself" in follow(post(admin, f"{path}/deactivate"), admin)
     assert "Change role" not in admin.get(path).text
     assert user_of(app, "hr-admin@example.com").role == "hr_admin"
+
+
+def test_nobody_makes_a_link_for_themselves_since_that_would_ask_for_no_password(app: Flask, sign_in: Any):
+    admin = sign_in("it_admin")
+    path = path_of(app, "it-admin@example.com")
+    assert "Change your own password in “Your settings”." in follow(post(admin, f"{path}/link"), admin)
+    assert f"{path}/link" not in admin.get(path).text
+    assert links_of(app) == []
 
 
 @pytest.mark.parametrize("verb", ["deactivate", "role"])
