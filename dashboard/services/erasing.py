@@ -300,12 +300,9 @@ def _field(data: Mapping[str, Any], name: str) -> str:
 
 
 def _marks(session: Session, applications: Sequence[Application]) -> _Marks:
-    return _Marks(
-        ids=frozenset(one.talroo_id for one in applications),
-        tlr_application_ids=_theirs_alone(session, applications, Application.tlr_application_id),
-        clicks=_theirs_alone(session, applications, Application.tlr_sid),
-        emails=_theirs_alone(session, applications, Application.email_key),
-    )
+    columns = (Application.tlr_application_id, Application.tlr_sid, Application.email_key)
+    tlr_application_ids, clicks, emails = _theirs_alone(session, applications, *columns)
+    return _Marks(frozenset(one.talroo_id for one in applications), tlr_application_ids, clicks, emails)
 
 
 def _unfiled(session: Session, applications: Sequence[Application], *, but: Collection[int]) -> dict[int, bool]:
@@ -424,7 +421,7 @@ def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, st
     for one in found.applications:
         yield Kind.ID, one.talroo_id
     # What somebody began and what they finished of it bear the same id of Talroo's.
-    ids = _theirs_alone(session, found.applications, Application.tlr_application_id)
+    (ids,) = _theirs_alone(session, found.applications, Application.tlr_application_id)
     yield from ((Kind.APPLICATION, value) for value in sorted(ids))
     if by.is_of_the_whole_person:
         yield from _addresses(session, found)
@@ -433,15 +430,22 @@ def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, st
 def _addresses(session: Session, found: Found) -> Iterator[tuple[Kind, str]]:
     """Addresses and clicks of theirs which no application has that stays."""
     yield from ((Kind.CLICK, click) for click in sorted(found.clicks))
-    for kind, column in ((Kind.EMAIL, Application.email_key), (Kind.PHONE, Application.phone_key)):
-        yield from ((kind, value) for value in sorted(_theirs_alone(session, found.applications, column)))
+    emails, phones = _theirs_alone(session, found.applications, Application.email_key, Application.phone_key)
+    yield from ((Kind.EMAIL, value) for value in sorted(emails))
+    yield from ((Kind.PHONE, value) for value in sorted(phones))
 
 
-def _theirs_alone(session: Session, applications: Sequence[Application], column: _Text) -> frozenset[str]:
-    """The values of a column which no application has that stays."""
-    theirs = {value for one in applications if (value := getattr(one, column.key))}
-    stay = select(column).where(column.in_(theirs), Application.id.not_in([one.id for one in applications]))
-    return frozenset(theirs - set(session.scalars(stay)))
+def _theirs_alone(session: Session, applications: Sequence[Application], *columns: _Text) -> list[frozenset[str]]:
+    """Of each column the values which no application has that stays. One statement."""
+    ids = [one.id for one in applications]
+    theirs = [{value for one in applications if (value := getattr(one, column.key))} for column in columns]
+    stay = (
+        select(column, literal(place)).where(column.in_(values), Application.id.not_in(ids))
+        for place, (column, values) in enumerate(zip(columns, theirs, strict=True))
+    )
+    for value, place in session.execute(union_all(*stay)):
+        theirs[place].discard(value)
+    return [frozenset(values) for values in theirs]
 
 
 # --- taking it ------------------------------------------------------------------------------------------------------

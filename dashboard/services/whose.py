@@ -54,7 +54,7 @@ def surely(session: Session, application: Application, applications: Sequence[Ap
 def doubt(application: Application, other: Application) -> str:
     """Why `other` may be somebody else's than `application`, in words."""
     same_phone = application.phone_key and application.phone_key == other.phone_key
-    shares = "same phone number" if same_phone else "found by what another one shares"
+    shares = "Same phone number" if same_phone else "Found by what another one shares"
     return f"{shares}, {'another' if other.email_key else 'no'} e-mail address: another person?"
 
 

@@ -28,9 +28,10 @@ NOTING: Final = 3
 """More where the audit log notes who looks: its end, the entry, its new end. They are counted apart."""
 
 MORE: Final = {
-    # Whoever is asked for is walked to (3 statements, with what none but privacy may find), and all that is stored of
-    # them alone is worked out from each other: deliveries, whose files, whose clicks, which reports, how many of what.
-    "privacy.person": 11,
+    # Whoever is asked for is walked to (3 statements, with what none but privacy may find, and 1 for what was said of
+    # them), and all that is stored of them alone is worked out from each other: deliveries, by signs (2 more) also
+    # those that nobody could file, whose files, whose clicks, which reports, how many of what.
+    "privacy.person": 14,
 }
 """Pages that take more, with how many. None of them may take more than that."""
 
