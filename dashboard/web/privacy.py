@@ -70,7 +70,7 @@ def person(public_id: str) -> str:
 
 @bp.post("/people/<public_id>/erase")
 @needs(Permission.PRIVACY)
-def erase(public_id: str) -> Answer | tuple[str, int]:
+def erase(public_id: str) -> Answer | str | tuple[str, int]:
     """Erase the chosen `application`s for a `reason`; `sure` says that the preview was read, of those `previewed`.
 
     `view`s go as well, of those that have their name alone. With `do` = `look` only the preview is made.

@@ -152,7 +152,7 @@ def test_each_filter_shows_what_it_says(app, deliver, it_admin):
         "verdict=late": {ids["late"]},
         "verdict=expired": {quarantined},
         "event=started": {ids["begun"]},
-        "event=completed": {ids["in-time"], ids["late"]},
+        "event=completed": {ids["in-time"], ids["late"], quarantined},
         "event=other": {ids["kept-1"]},
         "source=pushed": everything,
         "source=pulled": set(),

@@ -96,7 +96,8 @@ def test_what_waits_and_what_stopped_are_counted_by_channel(app, sign_in):
     )
     rows = page(sign_in("it_admin")).select("section[aria-labelledby=outbox-title] tbody tr")
     assert [" ".join(row.get_text(" ").split()) for row in rows] == [
-        *("Conversions 2 1", "Dispositions 0 0", "Messages to applicants 0 0", "Morning mails 0 0", "Alert mails 0 0")
+        *("Conversions 2 1", "Dispositions 0 0", "Messages to applicants 0 0", "Morning mails 0 0"),
+        *("Invitations and links for a new password 0 0", "Alert mails 0 0"),
     ]
 
 
@@ -104,7 +105,7 @@ def test_the_mail_side_says_what_is_not_set(sign_in):
     told = card(page(sign_in("it_admin")), "mail")
     assert "Reminders can be written but not sent: MAIL_URL, MAIL_FROM and MAIL_POSTAL_ADDRESS are not set." in told
     assert "Server None set Sender None set Postal line None set Apply address Each job needs its own" in told
-    assert "Last mail sent None yet" in told
+    assert "Last reminder sent None yet" in told
 
 
 def test_the_mail_side_says_what_is_set_and_when_the_last_mail_left(make_app, database_url):
@@ -121,7 +122,7 @@ def test_the_mail_side_says_what_is_set_and_when_the_last_mail_left(make_app, da
     assert "not set" not in told
     assert "Server Set Sender Harbor & Vale <jobs@example.com> Postal line Harbor & Vale, 1 Pier Road" in told
     assert "Apply address https://jobs.example.com/{job_reference}" in told
-    assert "Last mail sent Wed 4 Mar 2026, 05:06 UTC" in told
+    assert "Last reminder sent Wed 4 Mar 2026, 05:06 UTC" in told
 
 
 def test_a_worker_is_alive_until_it_was_silent_for_half_a_minute(app, sign_in):

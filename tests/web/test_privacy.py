@@ -182,7 +182,7 @@ def test_whoever_shares_a_telephone_number_alone_is_listed_and_not_chosen(client
     address = f"/privacy/people/{begun}"
     shown = page(client, address)
     assert {one["value"] for one in shown.select("[type=checkbox][checked][name=application]")} == {begun, done}
-    assert {one["value"] for one in shown.select("#erase-title ~ form [name=application]")} == {begun, done}
+    assert {one["value"] for one in shown.select("[name=previewed]")} == {begun, done}
     other = shown.select_one(f"form [data-application='{victim}']").get_text(" ", strip=True)
     assert "Same phone number, another e-mail address: another person?" in other
     assert shown.get_text().count("another person?") == 1

@@ -401,13 +401,15 @@ def test_the_list_says_how_everybody_stands(app: Flask, sign_in: Any):
     sign_in("recruiter")
     post(admin, f"{path_of(app, 'recruiter@example.com')}/deactivate")
     with app.app_context():
-        db.session.execute(update(User).where(User.role == "hr_admin").values(totp_since=utcnow(), is_limited=True))
+        db.session.execute(update(User).where(User.role == "hr_admin").values(totp_since=utcnow()))
+        db.session.execute(update(User).where(User.email == "recruiter@example.com").values(is_limited=True))
         db.session.commit()
     page = BeautifulSoup(admin.get("/admin/users").text, "html.parser")
     rows = {row.select_one("bdi").text: (row["data-state"], words(str(row))) for row in page.select("tr[data-user]")}
     assert list(rows) == ["hr-admin@example.com", EMAIL, "recruiter@example.com"]
     assert [state for state, _ in rows.values()] == ["active", "invited", "deactivated"]
-    assert " You HR administrator Active Second factor: On Sees Some jobs Signed in " in rows["hr-admin@example.com"][1]
+    assert " You HR administrator Active Second factor: On Sees All jobs Signed in " in rows["hr-admin@example.com"][1]
+    assert "Sees Some jobs" in rows["recruiter@example.com"][1]
     assert rows[EMAIL][1].endswith("Second factor: Off Sees All jobs Never")
 
 
