@@ -57,7 +57,8 @@ def flask_settings(config: Config) -> dict[str, Any]:
             "hide_parameters": True,  # an error's message goes into logs, and parameters are applicants' data
             "connect_args": {} if sqlite else {"connect_timeout": 5},
         },
-        "SESSION_COOKIE_NAME": "dashboard_session",
+        # Under this name browsers take it from this host alone, for all of it, and over https.
+        "SESSION_COOKIE_NAME": "__Host-dashboard_session" if config.is_https else "dashboard_session",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": config.is_https,

@@ -247,7 +247,7 @@ def test_over_https_browsers_are_told_to_stay_there_and_cookies_are_secure(make_
     answer = client.get("/login", base_url="https://jobs.example.com")
     assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
     cookie = answer.headers["Set-Cookie"]
-    for part in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+    for part in ("__Host-dashboard_session=", "Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
         assert part in cookie
 
 
