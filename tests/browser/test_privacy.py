@@ -44,7 +44,7 @@ def test_what_is_not_ticked_any_more_is_not_erased(scripts: bool, open_as: OpenA
     same = f"not-all-of-me-{scripts}@example.com"
     one, other = applied(inhabited, "Una", emailAddress=same), applied(inhabited, "Una", emailAddress=same)
     page = open_as("hr_admin", f"/privacy/people/{one}", scripts=scripts, allow=("status of 4",))
-    page.locator(f"input[name=application][value={other}]").uncheck()
+    page.locator(f"input[name=application][value='{other}']").uncheck()
     page.get_by_label("Why").first.select_option("They asked to be erased")
     page.get_by_label("I have read what goes").check()
     page.get_by_role("button", name="Erase these").click()
