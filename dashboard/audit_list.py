@@ -23,7 +23,10 @@ _SLOWEST: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class AuditList:
-    """Which entries somebody asked to see. Dates are days in the viewer's zone; `who` and `subject` public ids."""
+    """Which entries somebody asked to see. Dates are days in the viewer's zone; `who` and `subject` public ids.
+
+    `subject` may also be a user's e-mail address.
+    """
 
     action: str = ""
     who: str = ""
@@ -66,7 +69,7 @@ class AuditList:
         if self.who:
             yield AuditEntry.actor_id == select(User.id).where(User.public_id == self.who).scalar_subquery()
         if self.subject:
-            yield AuditEntry.subject_id == self.subject
+            yield AuditEntry.subject_id == _called(self.subject)
         if self.noted_from:
             begin = self._midnight(self.noted_from)
             yield AuditEntry.at >= begin
@@ -78,6 +81,13 @@ class AuditList:
 
     def _midnight(self, when: date) -> datetime:
         return datetime.combine(when, time(), self.zone).astimezone(UTC)
+
+
+def _called(subject: str) -> str | ScalarSelect[str]:
+    """The id of what is meant: the log has no addresses."""
+    if "@" not in subject:
+        return subject
+    return select(User.public_id).where(User.email == subject.lower()).scalar_subquery()
 
 
 def _first_since(moment: datetime) -> ScalarSelect[int]:
@@ -111,6 +121,13 @@ def entries_batches(session: Session, asked: AuditList, size: int = 500) -> Iter
 def people(session: Session, limit: int = 500) -> Sequence[User]:
     """Whose entries can be asked for: users, whether they may still sign in or not."""
     return session.scalars(select(User).order_by(User.email).limit(limit)).all()
+
+
+def addresses(session: Session, entries: Iterable[AuditEntry]) -> Mapping[str, str]:
+    """The e-mail addresses of the users these entries are about, by public id, as they are now."""
+    ids = {entry.subject_id for entry in entries if entry.subject_kind == "user"}
+    rows = session.execute(select(User.public_id, User.email).where(User.public_id.in_(ids))) if ids else ()
+    return {public_id: email for public_id, email in rows}  # noqa: C416 - rows are no pairs to mypy
 
 
 def details(entry: AuditEntry) -> dict[str, Any]:
