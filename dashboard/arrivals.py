@@ -88,6 +88,16 @@ class Deliveries:
     def wants_refusals(self) -> bool:
         return self.status == REFUSED
 
+    @property
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """From which moment on, and before which."""
+        begin = self._midnight(self.arrived_from) if self.arrived_from else None
+        return begin, self._midnight(self.arrived_to + timedelta(days=1)) if self.arrived_to else None
+
+    def with_status(self, status: str) -> dict[str, str]:
+        """The query of an address that asks for the same with another status, or with any: an empty one."""
+        return {name: value for name, value in {**self.args, "status": status}.items() if value}
+
     def statement(self) -> Select[Any]:
         """The rows asked for, in no order."""
         return select(Delivery).where(*self._conditions())
@@ -98,10 +108,11 @@ class Deliveries:
         if self.status:
             yield Delivery.status == self.status
         yield from self._unlike_most()
-        if self.arrived_from:
-            yield Delivery.received_at >= self._midnight(self.arrived_from)
-        if self.arrived_to:
-            yield Delivery.received_at < self._midnight(self.arrived_to + timedelta(days=1))
+        begin, end = self.span
+        if begin:
+            yield Delivery.received_at >= begin
+        if end:
+            yield Delivery.received_at < end
 
     def _unlike_most(self) -> Iterator[ColumnElement[bool]]:
         """What few deliveries are comes with the condition of the index that holds those few."""

@@ -64,9 +64,14 @@ def is_any_old(session: Session, now: datetime) -> bool:
     return session.scalar(select(Refusal.id).where(Refusal.last_at < now - KEPT_FOR).limit(1)) is not None
 
 
-def page(session: Session, cursor: str | None) -> Page[Refusal]:
-    """One page of what was refused, newest first."""
-    rows, following = rows_after(session, select(Refusal), cursor, Refusal.last_at, Refusal.id)
+def page(
+    session: Session, cursor: str | None, begin: datetime | None = None, end: datetime | None = None
+) -> Page[Refusal]:
+    """One page of what was refused, last from `begin` on and before `end`, newest first."""
+    asked = select(Refusal)
+    asked = asked.where(Refusal.last_at >= begin) if begin else asked
+    asked = asked.where(Refusal.last_at < end) if end else asked
+    rows, following = rows_after(session, asked, cursor, Refusal.last_at, Refusal.id)
     return Page(rows, following, None if following else len(rows) if not cursor else None)
 
 
