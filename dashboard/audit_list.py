@@ -17,6 +17,7 @@ from dashboard.database import let_go
 from dashboard.models import AuditEntry, User
 from dashboard.paging import Page, rows_after
 
+_TO_A_WAY_IN: Final = (Action.ACCESS_LINK_MADE, Action.SECOND_FACTOR_OFF)
 _SLOWEST: Final = timedelta(hours=1)
 """Entries are numbered when they are committed, and a little after the moment they tell; never so much."""
 
@@ -147,6 +148,19 @@ def has_noted(
         AuditEntry.at >= since,
     )
     return bool(session.scalar(select(noted)))
+
+
+def done_to(session: Session, user_id: int, public_id: str, since: datetime) -> Sequence[AuditEntry]:
+    """What somebody else did to a user's way in since then, newest first: a link for their password made, their second
+    factor reset. What was asked for at the sign-in page is not among it."""
+    entries = session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.subject_id == public_id, AuditEntry.action.in_(_TO_A_WAY_IN), AuditEntry.at >= since)
+        .where(AuditEntry.actor_id.is_distinct_from(user_id))
+        .order_by(AuditEntry.number.desc())
+        .options(joinedload(AuditEntry.actor))
+    )
+    return [entry for entry in entries if "way" not in details(entry)]
 
 
 def last_details(

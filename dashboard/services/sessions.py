@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.audit_actions import Action
@@ -19,6 +19,20 @@ def of_user(session: Session, user_id: int, now: datetime) -> Sequence[LoginSess
     alive = (LoginSession.revoked_at.is_(None), LoginSession.expires_at > now)
     found = select(LoginSession).where(LoginSession.user_id == user_id, *alive)
     return session.scalars(found.order_by(LoginSession.created_at.desc(), LoginSession.id.desc())).all()
+
+
+def was_ended(session: Session, token: str) -> bool:
+    """Whether there was a session with this token, and somebody ended it before its time."""
+    ended = select(LoginSession.id).where(
+        LoginSession.token_hash == accounts.hashed_token(token), LoginSession.revoked_at.is_not(None)
+    )
+    return session.scalar(ended) is not None
+
+
+def last_before(session: Session, user_id: int, now: datetime) -> datetime | None:
+    """When the user signed in before `now`, by something that is theirs: a link may have been somebody else's."""
+    own = (LoginSession.user_id == user_id, LoginSession.created_at < now, LoginSession.how.is_distinct_from("link"))
+    return session.scalar(select(func.max(LoginSession.created_at)).where(*own))
 
 
 def end(session: Session, user: User, public_id: str, by: By) -> int:
