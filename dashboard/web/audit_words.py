@@ -49,7 +49,7 @@ _SAID: Final[Mapping[str, Mapping[str, str]]] = {
     "purpose": _PURPOSES,
     "kind": _KINDS,
     "cause": _CAUSES,
-    "reason": REASONS,
+    "reason": {name: f"“{words}”" for name, words in REASONS.items()},
     "what": {"person": "a person’s archive"},
     "status": STATUSES,
     "role": {role.value: role.label for role in Role},

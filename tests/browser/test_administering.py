@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.inhabited import PASSWORD
+from tests.browser.test_every_page import complaints
 
 UNDER_THE_BAR = """field => {
     const bar = document.querySelector(".nav").getBoundingClientRect();
@@ -25,9 +26,23 @@ def test_deactivating_somebody_takes_two_presses_and_says_what_happens(open_as, 
     expect(button).to_be_hidden()
     page.locator("summary", has_text="Deactivate").click()
     expect(page.get_by_text("can sign in no more")).to_be_visible()
+    if scripts:
+        assert complaints(page) == []
     expect(main).to_have_attribute("data-state", "invited")
     button.click()
     expect(main).to_have_attribute("data-state", "deactivated")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_choices_of_one_are_as_large_as_ticks(open_as, width):
+    page = open_as("hr_admin", "/admin/users", width=width)
+    page.locator("[data-user]", has_text="colleague@").get_by_role("link").click()
+    page.get_by_role("link", name="Change what they see").click()
+    box = page.get_by_label("They see all applications").bounding_box()
+    assert box["width"] < 30
+    assert box["height"] < 30
+    words = page.get_by_text("They see all applications").bounding_box()
+    assert abs(words["y"] + words["height"] / 2 - box["y"] - box["height"] / 2) < 4, "beside each other"
 
 
 def test_on_a_telephone_the_field_for_the_first_code_is_not_under_the_bar(open_as):

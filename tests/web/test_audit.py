@@ -320,7 +320,7 @@ TOLD = [
     (
         Action.ERASED,
         {"cause": "retention", "reason": "asked", "applications": ["a", "b"]},
-        "by age, They asked to be erased, 2 applications",
+        "by age, “They asked to be erased”, 2 applications",
     ),
     (Action.APPLICATION_VIEWED, {"privacy": 1}, "on the privacy page"),
     (Action.APPLICATION_VIEWED, {"page": "privacy"}, "on the privacy page"),

@@ -556,9 +556,11 @@ def test_the_list_says_how_everybody_stands(app: Flask, sign_in: Any):
     rows = {row.select_one("bdi").text: (row["data-state"], words(str(row))) for row in page.select("tr[data-user]")}
     assert list(rows) == ["hr-admin@example.com", EMAIL, "recruiter@example.com"]
     assert [state for state, _ in rows.values()] == ["active", "invited", "deactivated"]
-    assert " You HR administrator Active Second factor: On Sees All jobs Signed in " in rows["hr-admin@example.com"][1]
-    assert "Sees Some jobs" in rows["recruiter@example.com"][1]
-    assert rows[EMAIL][1].endswith("Second factor: Off Sees All jobs Never")
+    assert (
+        " You HR administrator Active Second factor: On Sees: All jobs Signed in: " in rows["hr-admin@example.com"][1]
+    )
+    assert "Sees: Some jobs" in rows["recruiter@example.com"][1]
+    assert rows[EMAIL][1].endswith("Second factor: Off Sees: All jobs Signed in: Never")
 
 
 def test_when_somebody_last_signed_in_is_known_after_their_session_is_forgotten(app: Flask, sign_in: Any):
