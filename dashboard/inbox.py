@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, tzinfo
 from functools import cache
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, 
 from sqlalchemy.orm import Session, contains_eager
 
 from dashboard import saved_views, search
-from dashboard.asking import day, one_of, words
+from dashboard.asking import day, moments, one_of, words
 from dashboard.database import let_go, table_of
 from dashboard.inbox_row import InboxRow, rows_at
 from dashboard.models import Application, Facet, Job, Tag, User
@@ -159,8 +159,7 @@ class Inbox:
     @property
     def query(self) -> Query:
         """What is asked of the index."""
-        since = self._midnight(self.applied_from) if self.applied_from else None
-        before = self._midnight(self.applied_to + timedelta(days=1)) if self.applied_to else None
+        since, before = moments(self.applied_from, self.applied_to, self.zone)
         groups: list[tuple[str, ...]] = [(term,) for term in self._terms()]
         if self.reach.is_limited:
             groups.append(self.reach.terms)
@@ -182,9 +181,6 @@ class Inbox:
         named["mine"] = me if self.tab == "mine" else ""
         yield from (search.term(name, value) for name, value in named.items() if value)
         yield from map(_answer_term, self.answers)
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self.zone).astimezone(UTC)
 
 
 _NAMES: Final = ("job", "company", "campaign", "state", "city", "assigned", "tag")
