@@ -13,7 +13,7 @@ from datetime import UTC, date, tzinfo
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, func, literal, literal_column, select
 from sqlalchemy.orm import Session, contains_eager
 
 from dashboard import saved_views, search
@@ -230,10 +230,10 @@ def _answer_term(value: str) -> str:
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
-def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[InboxRow]:
-    """One page of applications as a row shows them, and how many there are, in one statement.
+def inbox_page(session: Session, asked: Inbox, cursor: str | None, standing: Standing | None = None) -> Page[InboxRow]:
+    """One page of applications as a row shows them, and how many there are.
 
-    By name it takes two, see `SORTED_BY_NAME`.
+    One statement; by name two, see `SORTED_BY_NAME`. `standing`: tells how many everybody is, else they are counted.
     """
     after = Place.read(cursor) if cursor else None
     if asked.order == "name":
@@ -241,15 +241,19 @@ def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[Inbox
     # By the connection: what the session adds is for objects of the models.
     connection = session.connection()
     found = connection.execute(*_page_statement(connection.dialect.name, asked, after)).all()
-    rows = _in_order((InboxRow._make(row[:-1]) for row in found), asked)
+    rows = _in_order((InboxRow._make(row[: len(InboxRow._fields)]) for row in found), asked)
     following = Place(rows[PAGE_SIZE - 1].part, rows[PAGE_SIZE - 1].inbox_no) if len(rows) > PAGE_SIZE else None
-    if found:
-        return Page(rows[:PAGE_SIZE], following.cursor() if following else None, told(found[0].total))
-    return Page([], None, inbox_total(session, asked) if after else 0)
+    if asked.query.is_empty and standing:
+        total = told(standing.everybody)
+    elif found and not asked.query.is_empty:
+        total = told(found[0].total)
+    else:
+        total = inbox_total(session, asked) if found or after else 0
+    return Page(rows[:PAGE_SIZE], following.cursor() if following else None, total)
 
 
 def _page_statement(dialect: str, asked: Inbox, after: Place | None) -> tuple[Select[Any], dict[str, Any]]:
-    """One page and one more row, and what it is executed with."""
+    """One page and one more row, and what it is executed with; with the total but for everybody."""
     values = {"viewer": asked.viewer}
     if asked.query.is_empty:
         statement = _page_of_everybody(is_oldest=asked.order == "oldest", begins=after is None)
@@ -262,7 +266,7 @@ def _page_statement(dialect: str, asked: Inbox, after: Place | None) -> tuple[Se
 def _page_of_everybody(*, is_oldest: bool, begins: bool) -> Select[Any]:
     """The list that is asked for most, written once."""
     numbers = everybody(None if begins else bindparam("mark", type_=Integer), PAGE_SIZE + 1, is_oldest=is_oldest)
-    return rows_at(numbers, total_of(Inbox(), "").label("total"), reach=EVERYTHING)
+    return rows_at(numbers, reach=EVERYTHING)
 
 
 def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
@@ -407,6 +411,11 @@ class Standing:
     views: Sequence[ViewLink] = ()
 
     @property
+    def everybody(self) -> int:
+        """Everybody is in one tab, and may be somebody's besides."""
+        return min(sum(number for tab, number in self.tabs.items() if tab != "mine"), COUNT_LIMIT + 1)
+
+    @property
     def has_any(self) -> bool:
         return any(self.tabs.values())
 
@@ -432,19 +441,24 @@ def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
     completed = Application.inbox_no.is_not(None)
     waits = [Application.held_at.is_(None), completed]
     for stage in Stage:
-        here = Application.stage == stage.value
+        here = Application.stage == _constant(stage)
         if stage in DECISIVE:
             yield search.tab_of(stage, is_held=False), [here, completed]
         else:
             yield search.tab_of(stage, is_held=False), [here, *waits]
             yield "held", [here, Application.held_at.is_not(None), completed]
-    is_open = Application.stage.not_in(DECISIVE)
-    yield "mine", [Application.assigned_to_id == bindparam("user_id"), is_open, *waits]
+    is_open = (Application.stage != _constant(stage) for stage in DECISIVE)
+    yield "mine", [Application.assigned_to_id == bindparam("user_id"), *is_open, *waits]
 
 
 def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:
-    few = select(literal(1)).select_from(Application).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
+    few = select(_written(1)).select_from(Application).where(*conditions).limit(_written(COUNT_LIMIT + 1)).subquery()
     return select(func.count()).select_from(few).scalar_subquery()
+
+
+def _constant(stage: Stage) -> ColumnElement[str]:
+    # Each parameter is read, sent and planned with at every page; with so many the driver reads the text anew, too.
+    return literal_column(f"'{stage:s}'", String)
 
 
 _COUNTED: Final = list(_tab_conditions())

@@ -38,7 +38,7 @@ def index() -> Response | str:
         return _csv(along.in_address())
     asked = _asked()
     standing = how_it_stands(asks_index=not asked.query.is_empty)
-    page = inbox_page(reading(), asked, request.args.get("after"))
+    page = inbox_page(reading(), asked, request.args.get("after"), standing)
     return render_template(
         "applications/index.html",
         page=page,
