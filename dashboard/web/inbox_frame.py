@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from dashboard.choices import Choices, Pairs, Question
 from dashboard.clock import utcnow
-from dashboard.inbox import TABS, Inbox, Standing, standing
+from dashboard.inbox import TABS, Inbox
 from dashboard.inbox_row import InboxRow
+from dashboard.inbox_tabs import Standing, standing
 from dashboard.paging import COUNT_LIMIT
 from dashboard.saved_views import SHOWN, ViewLink
 from dashboard.web import along

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from dashboard import search
-from dashboard.inbox import Inbox, inbox_page
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_page
 from dashboard.models import Application, User
 from dashboard.reach import EVERYTHING
 from dashboard.services import bulk, bulk_verbs, tagging, teamwork

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from dashboard import search
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.inbox import Inbox, inbox_page
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_page
 from dashboard.models import Application, Attachment, Delivery, Job, StageChange, StoredFile
 from dashboard.sandbox.material import many
 from dashboard.services import indexing, intake, seeding
