@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, tzinfo
 from typing import Any, Final
 
-from dashboard import search
+from dashboard import tokens
 from dashboard.asking import day, moments, one_of, words
 from dashboard.reach import EVERYTHING, NOBODY, Reach
 from dashboard.search import Query
@@ -131,7 +131,7 @@ class Inbox:
         for name, words_of in _CHIPS.items():
             value = getattr(self, name)
             if value:
-                known = labels.get(search.term(name, value), _VALUES.get(value, value))
+                known = labels.get(tokens.term(name, value), _VALUES.get(value, value))
                 yield _YES_OR_NO.get((name, value)) or words_of.format(known), self._without(name)
         for answer in self.answers:
             rest = tuple(one for one in self.answers if one != answer)
@@ -153,7 +153,7 @@ class Inbox:
         if self.reach.is_limited:
             groups.append(self.reach.terms)
         if since or before:
-            groups.append(search.applied_terms(since, before))
+            groups.append(tokens.applied_terms(since, before))
         return Query(self.text, tuple(groups), since=since, before=before)
 
     def _terms(self) -> Iterator[str]:
@@ -162,7 +162,7 @@ class Inbox:
         named["assigned"] = me if self.assigned == "me" else self.assigned
         named["tab"] = self.tab if self.tab != "mine" else ""
         named["mine"] = me if self.tab == "mine" else ""
-        yield from (search.term(name, value) for name, value in named.items() if value)
+        yield from (tokens.term(name, value) for name, value in named.items() if value)
         yield from map(_answer_term, self.answers)
 
 
@@ -207,4 +207,4 @@ def _answers(args: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
 
 
 def _answer_term(value: str) -> str:
-    return search.FACT + value
+    return tokens.FACT + value

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Integer, Select, bindparam, func, literal, select
 from sqlalchemy.orm import Session, contains_eager
 
-from dashboard import search
+from dashboard import search, tokens
 from dashboard.database import let_go, table_of
 from dashboard.inbox import Inbox
 from dashboard.inbox_row import InboxRow, rows_at
@@ -181,5 +181,5 @@ def sorted_by_name(session: Session, asked: Inbox) -> tuple[list[Any], int | Non
 
 def by_name(row: Any) -> tuple[Any, ...]:
     """Last name, first name, newest first; who gave none comes last."""
-    folded = [search.words([row.last_name]), search.words([row.first_name])]
+    folded = [tokens.words([row.last_name]), tokens.words([row.first_name])]
     return (not folded[0], *folded, -row.inbox_no)

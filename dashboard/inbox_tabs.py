@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, String, bindparam, exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from dashboard import saved_views, search
+from dashboard import saved_views, tokens
 from dashboard.inbox import TABS, Inbox
 from dashboard.inbox_pages import total_of
 from dashboard.models import Application, Facet, Job, Tag, User
@@ -64,9 +64,9 @@ def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
     for stage in Stage:
         here = Application.stage == _constant(stage)
         if stage in DECISIVE:
-            yield search.tab_of(stage, is_held=False), [here, completed]
+            yield tokens.tab_of(stage, is_held=False), [here, completed]
         else:
-            yield search.tab_of(stage, is_held=False), [here, *waits]
+            yield tokens.tab_of(stage, is_held=False), [here, *waits]
             yield "held", [here, Application.held_at.is_not(None), completed]
     is_open = (Application.stage != _constant(stage) for stage in DECISIVE)
     yield "mine", [Application.assigned_to_id == bindparam("user_id"), *is_open, *waits]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from config import ROOT
-from dashboard import inbox_tabs, search
+from dashboard import inbox_tabs, search, tokens
 from dashboard.choices import current_choices
 from dashboard.clock import utcnow
 from dashboard.extensions import db
@@ -352,25 +352,25 @@ def test_what_cannot_be_read_is_left_out_and_said():
 @given(st.dates(date(1990, 1, 1), date(2200, 12, 31)), st.integers(0, 4_000), st.integers(-5, 4_005))
 def test_units_of_time_cover_exactly_the_days_that_are_asked_for(first, days, offset):
     last = min(first + timedelta(days=days), date(2200, 12, 31))
-    covering = list(search._cover(first, last))
+    covering = list(tokens._cover(first, last))
     assert len(covering) <= 120
     if date(1990, 1, 6) < first < date(2185, 1, 1):
         one = first + timedelta(days=offset)
-        assert (not set(search._units(one)).isdisjoint(covering)) == (first <= one <= last)
+        assert (not set(tokens._units(one)).isdisjoint(covering)) == (first <= one <= last)
 
 
 def test_open_ends_and_impossible_ranges_are_terms_too():
     noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
-    assert len(search.applied_terms(None, noon)) < 60
-    assert len(search.applied_terms(noon, None)) < 60
-    assert search.applied_terms(noon, noon - timedelta(days=3)) == (search.term("applied", "never"),)
+    assert len(tokens.applied_terms(None, noon)) < 60
+    assert len(tokens.applied_terms(noon, None)) < 60
+    assert tokens.applied_terms(noon, noon - timedelta(days=3)) == (tokens.term("applied", "never"),)
 
 
 def test_no_word_is_ever_taken_for_a_term():
-    term = search.term("stage", "new")
-    assert term not in search.words([term])
-    assert search.term("state", "new  York ") == search.term("state", "New york")
-    assert search.term("city", "x") != search.term("state", "x")
+    term = tokens.term("stage", "new")
+    assert term not in tokens.words([term])
+    assert tokens.term("state", "new  York ") == tokens.term("state", "New york")
+    assert tokens.term("city", "x") != tokens.term("state", "x")
 
 
 def change(session, number, **values):

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from sqlalchemy import ColumnElement, Integer, LargeBinary, func, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from dashboard import search
+from dashboard import tokens
 from dashboard.models import (
     Activity,
     Application,
@@ -267,8 +267,8 @@ def _has_address(view: SavedView, application: Application) -> bool:
 
 
 def _has_name(view: SavedView, application: Application) -> bool:
-    name = search.words([application.first_name, application.last_name])
-    return len(name) > 1 and set(search.words([_words_of(view)])).issuperset(name)
+    name = tokens.words([application.first_name, application.last_name])
+    return len(name) > 1 and set(tokens.words([_words_of(view)])).issuperset(name)
 
 
 def _words_of(view: SavedView) -> str:
