@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select, union_all
 from sqlalchemy.orm import Session, joinedload, undefer
 
-from dashboard.asking import args_of, day, one_of, words
+from dashboard.asking import args_of, day, moments, one_of, words
 from dashboard.models import Application, Attachment, Delivery
 from dashboard.models.delivery import COMPLETED, STARTED
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
@@ -91,8 +91,7 @@ class Deliveries:
     @property
     def span(self) -> tuple[datetime | None, datetime | None]:
         """From which moment on, and before which."""
-        begin = self._midnight(self.arrived_from) if self.arrived_from else None
-        return begin, self._midnight(self.arrived_to + timedelta(days=1)) if self.arrived_to else None
+        return moments(self.arrived_from, self.arrived_to, self.zone)
 
     def with_status(self, status: str) -> dict[str, str]:
         """The query of an address that asks for the same with another status, or with any: an empty one."""
@@ -131,9 +130,6 @@ class Deliveries:
             # Else everything would be walked through in the order of the list, to find these few.
             others = _exactly(f"event_type <> '{COMPLETED}'")
             yield Delivery.id.in_(select(Delivery.id).where(others, Delivery.event_type != STARTED))
-
-    def _midnight(self, when: date) -> datetime:
-        return datetime.combine(when, time(), self.zone).astimezone(UTC)
 
 
 def _exactly(condition: str) -> ColumnElement[bool]:
