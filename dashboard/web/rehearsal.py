@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from dashboard import arrivals
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
+from dashboard.database import end_reading
 from dashboard.extensions import db
 from dashboard.permissions import Permission, needs
 from dashboard.services import audit, secret_uses
@@ -33,7 +34,7 @@ def application() -> Response:
     config = settings()
     if not config.talroo_webhook_secrets:
         return _back("application", "No webhook secret is set, so nothing can be signed: TALROO_WEBHOOK_SECRETS.")
-    reading().rollback()  # nobody waits for the database meanwhile, least of all the delivery itself
+    end_reading(reading())  # nobody waits for the database meanwhile, least of all the delivery itself
     told = rehearsal.send_application(config, now=utcnow(), post=current_app.extensions.get("post_test"))
     delivery = arrivals.by_event(reading(), told.event_id or "")
     _note("application", ok=told.ok, delivery=delivery.public_id if delivery else None)
@@ -55,7 +56,7 @@ def app_client() -> Response:
     from dashboard.services import rehearsal
 
     config = settings()
-    reading().rollback()
+    end_reading(reading())
     told = rehearsal.try_app_client(config)
     if told.ok and config.talroo_client_secret:
         notebook().proved(secret_uses.APP_CLIENT, config.talroo_client_secret, utcnow())
@@ -76,7 +77,7 @@ def conversion() -> Response | str | tuple[str, int]:
     if request.form.get("confirmed") != "yes":
         address = rehearsal.conversion_address(config, number, click)
         return render_template("rehearsal/conversion.html", address=address, event=event, tlr_sid=click)
-    reading().rollback()
+    end_reading(reading())
     told = rehearsal.send_conversion(config, number, click)
     _note("conversion", ok=told.ok, event=number)
     return _back("conversion", told.words, ok=told.ok)
