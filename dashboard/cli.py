@@ -20,7 +20,7 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import AccessLink, Role
-from dashboard.services import access_links, accounts, notices, second_factor
+from dashboard.services import access_links, accounts, notices, passwords, second_factor
 from dashboard.services import users as user_verbs
 from dashboard.services.activity import By
 from dashboard.services.notices import Notice
@@ -125,6 +125,8 @@ def add_user(email: str, role: str, *, password_stdin: bool) -> None:
         fail(str(problem))
     db.session.commit()
     click.echo(f"Added {user.email} as {user.role_label.lower()}.")
+    if passwords.weakness(password, user.email):
+        click.echo("Somebody would guess this password. Have them change it under “Your settings” at once.", err=True)
 
 
 @users.command("list")

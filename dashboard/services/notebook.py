@@ -1,4 +1,5 @@
-"""What requests notice in passing, written down behind their backs: who was refused, which secret proved something.
+"""What requests notice in passing, written down behind their backs: who was refused, which secret proved something,
+which session is still used.
 
 Anybody can have us refuse them a thousand times a second, so no refusal writes by itself. The first is written at once,
 by a thread of its own; what comes meanwhile is gathered and written together, at most once a second.
@@ -16,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
-from dashboard.services import refusals, secret_uses
+from dashboard.services import refusals, secret_uses, sessions
 from dashboard.services.refusals import OTHERS, Tally
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Notebook:
         self._addresses: tuple[datetime | None, set[str]] = (None, set())
         self._uses: dict[tuple[str, str], datetime] = {}
         self._last_uses: dict[tuple[str, str], datetime] = {}
+        self._sessions_until: dict[str, datetime] = {}
 
     def refused(self, reason: str, address: str, at: datetime) -> None:
         """A delivery was refused. Never waits for the database."""
@@ -64,23 +66,31 @@ class Notebook:
             self._last_uses[key] = self._uses[key] = at
             self._wake()
 
+    def used(self, token_hash: str, until: datetime) -> None:
+        """Somebody does something in a session, which therefore goes on. Never waits for the database."""
+        with self._lock:
+            self._sessions_until[token_hash] = until
+            self._wake()
+
     def flush(self) -> None:
         """Write down what was noted. Where the database cannot, it stays noted."""
         with self._writing:
             with self._lock:
                 tallies, self._tallies = self._tallies, {}
                 uses, self._uses = self._uses, {}
-            if not tallies and not uses:
+                until, self._sessions_until = self._sessions_until, {}
+            if not (tallies or uses or until):
                 return
             try:
                 with self._sessions() as session:
                     start_writing(session)
                     refusals.add(session, tallies.values())
                     secret_uses.note(session, uses)
+                    sessions.prolong(session, until)
                     session.commit()
             except (SQLAlchemyError, OSError) as problem:
                 log.warning("what was noticed could not be written down yet: %s", type(problem).__name__)
-                self._put_back(list(tallies.values()), uses)
+                self._put_back(list(tallies.values()), uses, until)
 
     def close(self) -> None:
         """Write down what is left, and nothing any more by itself."""
@@ -104,11 +114,14 @@ class Notebook:
         before = self._tallies.get(tally.key)
         self._tallies[tally.key] = before.and_again(tally) if before else tally
 
-    def _put_back(self, tallies: list[Tally], uses: dict[tuple[str, str], datetime]) -> None:
+    def _put_back(
+        self, tallies: list[Tally], uses: dict[tuple[str, str], datetime], until: dict[str, datetime]
+    ) -> None:
         with self._lock:
             for tally in tallies:
                 self._gather(tally)
             self._uses = {**uses, **self._uses}
+            self._sessions_until = {**until, **self._sessions_until}
 
     def _wake(self) -> None:
         """Begun by the first that is noted: a process that is forked before then has its own."""

@@ -19,6 +19,7 @@ from dashboard.permissions import PUBLIC, Permission, allows
 from dashboard.reach import NOBODY
 from dashboard.services import accounts
 from dashboard.services.accounts import Caller
+from dashboard.web.edge import notebook
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
@@ -42,6 +43,8 @@ STATIC_HEADERS: Final = {
 # People's data: a shared computer's back button must not show it after signing out.
 PRIVATE_HEADERS: Final = {**HEADERS, "Cache-Control": "no-store"}
 
+BY_ITSELF: Final = "X-By-Itself"
+"""The header by which static/js/app.js says that a page asks by itself: no session lives by it."""
 OIDC: Final = "oidc"
 """`LoginSession.how` of whoever came by the word of the OpenID provider."""
 SETTING_UP: Final = frozenset({"second_factor.index", "second_factor.start", "second_factor.confirm", "session.logout"})
@@ -90,10 +93,14 @@ def init_app(app: Flask) -> None:
 def _signed_in(token: str) -> SignedIn | None:
     # What is asked for may be a page, which shows the navigation; what is sent gets none, or counts for itself.
     counts = ledger.failing_counts(tuple(_COUNTED.values())) if request.method == "GET" else ()
-    found = accounts.signed_in(db.session(), token, now=utcnow(), beside=counts)
+    now = utcnow()
+    found = accounts.signed_in(db.session(), token, now=now, beside=counts)
     if found is None:
         return None
     user, failing = found
+    until = user.prolonged(now)
+    if until and BY_ITSELF not in request.headers:
+        notebook().used(accounts.hashed_token(token), until)
     # Whoever is limited has rows of their own to count, which nobody could know before.
     are_theirs = counts and not user.reach.is_limited
     return SignedIn(user, token, dict(zip(_COUNTED, failing, strict=True)) if are_theirs else None)

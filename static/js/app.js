@@ -148,6 +148,11 @@
     write(document.getElementById("outcome-said"), outcome.querySelector(".report")?.textContent.trim() ?? "");
   });
 
+  // What the page asks by itself keeps nobody signed in.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (!detail.triggeringEvent) detail.headers["X-By-Itself"] = "yes";
+  });
+
   // The worklist: how pulling goes is said once for each new state.
   let pulling = document.getElementById("pulling")?.dataset.sync;
   document.addEventListener("htmx:afterSettle", () => {
