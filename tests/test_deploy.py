@@ -29,8 +29,9 @@ STALLED: Final = 300
 class Front:
     """nginx with our configuration on loopback: the site's address by TLS."""
 
-    def __init__(self, port: int, ca: Path) -> None:
+    def __init__(self, port: int, plain_port: int, ca: Path) -> None:
         self.port = port
+        self.plain = f"http://127.0.0.1:{plain_port}"
         self.url = f"https://127.0.0.1:{port}"
         self.ca = ca
 
@@ -48,20 +49,20 @@ def behind_nginx(start_site: Callable[..., Site], tmp_path: Path) -> Iterator[tu
     for number, pem in enumerate(certificate.cert_chain_pems):
         pem.write_to_path(tmp_path / "fullchain.pem", append=number > 0)
     certificate.private_key_pem.write_to_path(tmp_path / "privkey.pem")
-    port = free_port()
-    nginx = _nginx(tmp_path, site.url.rpartition(":")[2], port)
+    port, plain_port = free_port(), free_port()
+    nginx = _nginx(tmp_path, site.url.rpartition(":")[2], port, plain_port)
     try:
-        yield site, Front(port, tmp_path / "ca.pem")
+        yield site, Front(port, plain_port, tmp_path / "ca.pem")
     finally:
         nginx.terminate()
         nginx.wait(timeout=20)
 
 
-def _nginx(folder: Path, site_port: str, port: int) -> subprocess.Popen[bytes]:
+def _nginx(folder: Path, site_port: str, port: int, plain_port: int) -> subprocess.Popen[bytes]:
     """Our server block with this machine's ports and certificate in place of the example's."""
     ours = (ROOT / "deploy/nginx/talroo-dashboard.conf").read_text()
     changes = {
-        "listen 80;": f"listen 127.0.0.1:{free_port()};",
+        "listen 80;": f"listen 127.0.0.1:{plain_port};",
         "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
         f"/etc/letsencrypt/live/{HOST}": str(folder),
         "http://127.0.0.1:8000": f"http://127.0.0.1:{site_port}",
@@ -133,6 +134,36 @@ def test_the_proxy_says_https_and_closes_the_figures(behind_nginx: tuple[Site, F
     assert page.headers["Strict-Transport-Security"]
     assert "Secure" in page.headers["Set-Cookie"]
     assert front.get("/metrics").status_code == 404
+
+
+@pytest.mark.process
+def test_without_tls_people_are_led_to_it_and_machines_are_refused(behind_nginx: tuple[Site, Front]):
+    _, front = behind_nginx
+    page = requests.get(f"{front.plain}/login?next=/me", headers={"Host": HOST}, timeout=20, allow_redirects=False)
+    assert (page.status_code, page.headers["Location"]) == (301, f"https://{HOST}/login?next=/me")
+    for path in ("/talroo/applications", "/click/convert", "/metrics"):
+        answer = requests.post(front.plain + path, data="{}", headers={"Host": HOST}, timeout=20, allow_redirects=False)
+        assert (answer.status_code, answer.headers.get("Location")) == (403, None), path
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_proxy_speaks_no_tls_that_is_out_of_date(behind_nginx: tuple[Site, Front], version: ssl.TLSVersion):
+    _, front = behind_nginx
+    old, new = (ssl.create_default_context(cafile=str(front.ca)) for _ in range(2))
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version, old.maximum_version = version, version
+    address = ("127.0.0.1", front.port)
+    with socket.create_connection(address, 20) as raw, pytest.raises(ssl.SSLError):
+        old.wrap_socket(raw, server_hostname="127.0.0.1")
+    with socket.create_connection(address, 20) as raw, new.wrap_socket(raw, server_hostname="127.0.0.1") as safe:
+        assert safe.version() == "TLSv1.3"
+
+
+def test_no_unit_can_read_the_repositorys_past():
+    for unit in (ROOT / "deploy/systemd").glob("*.service"):
+        assert "InaccessiblePaths=-/opt/talroo-dashboard/.git\n" in unit.read_text(), unit.name
 
 
 def test_the_units_are_what_systemd_takes(tmp_path: Path):

@@ -93,6 +93,29 @@ def test_the_id_of_a_proxy_is_taken_over_where_there_is_one(
     assert (client.get("/healthz", headers={HEADER: given}).headers[HEADER] == given) is taken
 
 
+def test_who_asks_for_what_their_role_may_not_have_is_told_in_the_log(app: Flask, logged: Any):
+    client = signed_in_client(app, "recruiter")
+    assert client.get("/admin/users").status_code == 403
+    line = next(line for line in logged() if line["event"] == "not permitted")
+    assert (line["level"], line["endpoint"], line["needs"]) == ("warning", "users.index", "users")
+    assert line["request_id"] == requests_in(logged())[-1]["request_id"]
+    assert line["user"] == requests_in(logged())[-1]["user"]
+
+
+def test_a_form_without_its_token_is_told_in_the_log(app: Flask, logged: Any):
+    assert app.test_client().post("/login", data={"csrf_token": CANARY, "email": CANARY}).status_code == 400
+    line = next(line for line in logged() if "token" in line["event"])
+    assert (line["level"], line["event"]) == ("warning", "a form without its token at session.sign_in")
+
+
+@pytest.mark.parametrize("form", logs.FORMS)
+def test_nobody_writes_a_line_of_their_own_into_the_log(form: str):
+    forged = "x\r\n12:00:00 info    web.session: signed in\u2028"
+    handler = logs._on_stderr(sys.stderr, form)
+    record = logging.LogRecord(f"{logs.OURS}.x", logging.INFO, __file__, 1, "told: %s", (forged,), None)
+    assert len(handler.format(record).splitlines()) == 1
+
+
 def test_nothing_of_anybody_stands_in_any_line(
     stocked: Stocked, logged: Any, sign_in: Callable[..., Any], deliver: Callable[..., Any]
 ):

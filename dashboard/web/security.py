@@ -9,7 +9,7 @@ from flask import Flask, abort, current_app, redirect, request, url_for
 from flask_login import UserMixin, current_user
 from werkzeug.wrappers import Response
 
-from dashboard import ledger
+from dashboard import ledger, logs
 from dashboard.clock import utcnow
 from dashboard.extensions import db, login_manager
 from dashboard.models import Role, User
@@ -20,6 +20,8 @@ from dashboard.reach import NOBODY
 from dashboard.services import accounts
 from dashboard.services.accounts import Caller
 from dashboard.web.edge import notebook
+
+log = logs.lines(__name__)
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
@@ -118,6 +120,7 @@ def _guard() -> Response | None:
     if current_user.must_set_up and request.endpoint not in SETTING_UP:
         return _lead_to_setting_up()
     if needed is None or not allows(current_user.role, needed):
+        log.warning("not permitted", endpoint=request.endpoint, needs=needed, user=current_user.public_id)
         abort(403)
     return None
 
@@ -151,7 +154,7 @@ def _protect(response: Response) -> Response:
 def _headers() -> dict[str, str]:
     headers = STATIC_HEADERS if request.endpoint == "static" else PRIVATE_HEADERS
     https = current_app.config["SETTINGS"].is_https
-    return {**headers, "Strict-Transport-Security": "max-age=31536000"} if https else headers
+    return {**headers, "Strict-Transport-Security": "max-age=31536000; includeSubDomains"} if https else headers
 
 
 def _globals() -> dict[str, Any]:

@@ -4,11 +4,10 @@
 
   // Times: the server writes them in the zone of the `tz` cookie; the first page of a new zone is put right here.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  const known = document.cookie.split("; ").find((pair) => pair.startsWith("tz="))?.slice(3);
-  if (known !== zone) {
-    const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `tz=${zone}; path=/; max-age=31536000; SameSite=Lax${secure}`;
-  }
+  const isSecure = location.protocol === "https:";
+  const name = isSecure ? "__Host-tz" : "tz";
+  const known = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+  if (known !== zone) document.cookie = `${name}=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${isSecure ? "; Secure" : ""}`;
 
   const parts = (moment, options) =>
     Object.fromEntries(

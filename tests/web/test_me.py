@@ -103,6 +103,21 @@ def test_another_password_gives_this_session_another_token(app: Flask, sign_in: 
     assert (is_in(here), is_in(copied)) == (True, False)
 
 
+def test_every_field_for_a_password_hides_it_and_lets_password_managers_fill_it_in(app: Flask, sign_in: Any):
+    pages = [
+        app.test_client().get("/login"),
+        *(sign_in("recruiter").get(path) for path in ("/me", "/me/second-factor")),
+    ]
+    fields = [field for page in pages for field in BeautifulSoup(page.text, "html.parser").select("input")]
+    found = [field for field in fields if field.get("name") in ("password", "again", "present")]
+    assert len(found) == 5
+    for field in found:
+        assert field["type"] == "password"
+        assert field["autocomplete"] in ("current-password", "new-password")
+        assert "onpaste" not in field.attrs
+        assert int(str(field.get("maxlength", "1000"))) >= 64
+
+
 def test_guessing_the_present_password_is_throttled_like_signing_in(
     app: Flask, sign_in: Any, monkeypatch: pytest.MonkeyPatch
 ):
