@@ -6,7 +6,9 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,20 @@ def test_a_request_is_one_line_with_its_rule_its_user_and_its_id(app: Flask, log
     line = requests_in(logged())[-1]
     assert (line["endpoint"], line["status"], line["bytes"]) == ("settings.index", 200, len(answer.data))
     assert len(line["user"]) == 22
+
+
+def test_every_line_tells_its_time_in_utc(app: Flask, logged: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        app.test_client().get("/login")
+        (line,) = requests_in(logged())[-1:]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    told = datetime.fromisoformat(line["time"])
+    assert told.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
 
 
 def test_each_request_has_an_id_of_its_own_also_where_nothing_is_found(app: Flask, logged: Any):

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from dashboard.extensions import db
+from dashboard.models import AuditEntry
+from tests.following_up import token_of
 from tests.stocked_site import Stocked
 
 
@@ -101,3 +105,31 @@ def test_what_stands_in_the_address_is_no_field_of_a_form(sign_in: Callable[...,
     client = sign_in("recruiter")
     refused = client.post("/me/password?present=x&password=a+new+long+password&csrf_token=x")
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told", "taken"),
+    [
+        (0, "198.51.100.9", "127.0.0.1"),
+        (1, "198.51.100.9", "198.51.100.9"),
+        (1, "203.0.113.66, 198.51.100.9", "198.51.100.9"),
+        (2, "203.0.113.66, 198.51.100.9, 192.0.2.1", "198.51.100.9"),
+    ],
+)
+def test_nobody_chooses_the_address_they_are_known_by(
+    make_app: Callable[..., Flask], sqlite_url: str, proxies: int, told: str, taken: str
+):
+    """What a stranger puts in front of what the proxies write counts for nothing."""
+    app = make_app(sqlite_url, trusted_proxies=proxies)
+    client = app.test_client()
+    forged = {
+        "X-Forwarded-For": told,
+        "X-Real-IP": "203.0.113.7",
+        "Forwarded": "for=203.0.113.8",
+        "X-Forwarded-Host": "evil.example",
+    }
+    form = {"email": "ada@example.com", "password": "guessed", "csrf_token": token_of(client.get("/login").text)}
+    assert client.post("/login", data=form, headers=forged).status_code == 401
+    with app.app_context():
+        assert db.session.scalars(select(AuditEntry.remote_addr)).one() == taken
+    assert "evil.example" not in client.get("/nowhere", headers=forged).text

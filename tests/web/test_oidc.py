@@ -398,6 +398,16 @@ def test_another_issuer_in_the_answer_is_another_provider(quick: Flask, provider
 # --- a provider that is not there -----------------------------------------------------------------------------------
 
 
+def test_a_provider_that_calls_itself_otherwise_is_not_believed(
+    make_app: Callable[..., Flask], sqlite_url: str, provider: IdentityProvider
+):
+    """Its description is found at the address that we set, and names another issuer."""
+    told = {**provider.settings, "oidc_issuer": provider.settings["oidc_issuer"].replace("127.0.0.1", "localhost")}
+    app = make_app(sqlite_url, **told, oidc_scopes=GROUPS, oidc_roles=ROLES)
+    answer = app.test_client().get("/login/oidc")
+    assert (answer.status_code, answer.location) == (503, None)
+
+
 def test_a_provider_that_is_down_is_said_so_and_passwords_go_on_working(
     make_app: Callable[..., Flask], sqlite_url: str, caplog: pytest.LogCaptureFixture
 ):
