@@ -161,6 +161,21 @@ def test_the_proxy_speaks_no_tls_that_is_out_of_date(behind_nginx: tuple[Site, F
         assert safe.version() == "TLSv1.3"
 
 
+@pytest.mark.process
+@pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA256"])
+def test_the_proxy_takes_strong_ciphers_alone(behind_nginx: tuple[Site, Front], suite: str):
+    _, front = behind_nginx
+    weak, usual = (ssl.create_default_context(cafile=str(front.ca)) for _ in range(2))
+    for context in (weak, usual):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    weak.set_ciphers(f"{suite}:@SECLEVEL=0")
+    address = ("127.0.0.1", front.port)
+    with socket.create_connection(address, 20) as raw, pytest.raises(ssl.SSLError):
+        weak.wrap_socket(raw, server_hostname="127.0.0.1")
+    with socket.create_connection(address, 20) as raw, usual.wrap_socket(raw, server_hostname="127.0.0.1") as safe:
+        assert safe.cipher()[0] == "ECDHE-ECDSA-AES256-GCM-SHA384"
+
+
 def test_no_unit_can_read_the_repositorys_past():
     for unit in (ROOT / "deploy/systemd").glob("*.service"):
         assert "InaccessiblePaths=-/opt/talroo-dashboard/.git\n" in unit.read_text(), unit.name

@@ -133,7 +133,7 @@ def test_the_figures_told_are_those_of_the_code():
         f"argon2id, {accounts._hasher.memory_cost // 1024} MiB, t={accounts._hasher.time_cost}",
     ):
         assert words in DOCUMENT, words
-    assert len(guessable._known()) // 1000 in range(45, 47)
+    assert len(guessable._known()) // 5_000 in range(45, 47)
     assert second_factor._LENGTH * 5 >= 112
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -27,9 +27,9 @@ _SHORTEST_PART: Final = 4
 
 def is_stolen(password: str) -> bool:
     """Whether it is among the passwords that are tried first anywhere."""
-    wanted, known = digest(password), _known()
-    at = bisect_left(known, wanted)
-    return known[at : at + 1] == [wanted]
+    wanted = digest(password)
+    at = bisect_left(range(len(_known()) // _WIDTH), wanted, key=_entry)
+    return _entry(at) == wanted
 
 
 def is_of_known_words(password: str, email: str) -> bool:
@@ -50,10 +50,14 @@ def pack(passwords: Iterable[str]) -> bytes:
     return b"".join(sorted({digest(password) for password in passwords}))
 
 
+def _entry(number: int) -> bytes:
+    return _known()[number * _WIDTH : (number + 1) * _WIDTH]
+
+
 @cache
-def _known() -> Sequence[bytes]:
-    content = _LIST.read_bytes()
-    return [content[start : start + _WIDTH] for start in range(0, len(content), _WIDTH)]
+def _known() -> bytes:
+    """Whole, and not taken apart: as a list of words it would be megabytes in every process."""
+    return _LIST.read_bytes()
 
 
 def _parts(email: str) -> Iterator[str]:

@@ -9,9 +9,11 @@ from dashboard.services.accounts import MIN_PASSWORD
 
 
 def test_the_list_has_more_than_the_3000_most_frequent_passwords_that_are_long_enough():
-    assert len(guessable._known()) > 40_000
-    assert guessable._known() == sorted(set(guessable._known()))
-    assert {len(one) for one in guessable._known()} == {5}
+    kept = guessable._known()
+    known = [kept[start : start + 5] for start in range(0, len(kept), 5)]
+    assert len(known) > 40_000
+    assert known == sorted(set(known))
+    assert len(known[-1]) == 5
 
 
 @pytest.mark.parametrize(
