@@ -21,6 +21,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     NO_SECRET = "no_secret"  # noqa: S105
     NOT_STORED = "not_stored"
+    HOST = "host"
 
     @property
     def label(self) -> str:
@@ -31,7 +32,7 @@ class Reason(StrEnum):
         """What was answered."""
         if self in (Reason.NO_SECRET, Reason.NOT_STORED):
             return 503
-        return 413 if self is Reason.TOO_LARGE else 401
+        return {Reason.TOO_LARGE: 413, Reason.HOST: 400}.get(self, 401)
 
 
 REASON_LABELS: Final = {
@@ -43,6 +44,7 @@ REASON_LABELS: Final = {
     Reason.TOO_LARGE: "Too large",
     Reason.NO_SECRET: "No secret set here",
     Reason.NOT_STORED: "Could not be stored",
+    Reason.HOST: "Another host name than PUBLIC_URL’s",
 }
 """A line for every reason (`tests/services/test_refusals.py`)."""
 OF_STRANGERS: Final = (Reason.MISSING, Reason.MALFORMED, Reason.MISMATCH)
