@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import JSON, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, ColumnElement, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.database import Base, UTCDateTime
@@ -51,9 +51,13 @@ OF_STRANGERS: Final = (Reason.MISSING, Reason.MALFORMED, Reason.MISMATCH)
 """What anybody on the internet can bring about, and usually did."""
 
 
+OF_PAGES: Final = "page:"
+"""Before the directive, in `Refusal.reason` of what browsers refused on our pages (`services/violations.py`)."""
+
+
 class Refusal(Base):
     """Deliveries that were refused in one hour for one reason from one address: nobody vouches for their bytes, so
-    they are counted and not kept.
+    they are counted and not kept. Likewise what browsers refused on our pages, with the page's rule for an address.
     """
 
     __tablename__ = "refusal"
@@ -66,6 +70,11 @@ class Refusal(Base):
     count: Mapped[int] = mapped_column(default=0)
     first_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    @classmethod
+    def is_of_a_page(cls) -> ColumnElement[bool]:
+        """A condition; what it leaves out are deliveries."""
+        return cls.reason.startswith(OF_PAGES)
 
 
 class SecretUse(Base):

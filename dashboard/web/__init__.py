@@ -36,7 +36,7 @@ SCREENS: Final = (
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
     *("conversions", "dispositions", "deliveries", "integration", "rehearsal"),
-    *("users", "scope", "audit", "privacy", "health"),
+    *("users", "scope", "audit", "privacy", "violations", "health"),
 )
 
 LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from config import Config
 from dashboard.models import Alert, Delivery, Outbound, SyncKind, SyncRun, SyncState
 from dashboard.models.outbound import Channel, State
-from dashboard.services import problems, refusals, secret_uses, standing, sync
+from dashboard.services import problems, refusals, secret_uses, standing, sync, violations
 from dashboard.services.files import LocalFiles
 from dashboard.services.problems import KINDS
 from dashboard.services.refusals import Tally
@@ -67,6 +67,9 @@ def test_everything_is_read_in_one_statement(session: Session, engine: Engine):
     refusals.add(session, [Tally.once("missing", "192.0.2.1", NOON), Tally.once("missing", "192.0.2.2", NOON)])
     refusals.add(session, [Tally.once("expired", "192.0.2.1", NOON - 3 * hours)])
     refusals.add(session, [Tally.once("clock", "192.0.2.1", NOON - 30 * hours)])
+    for directive, page, hours_ago in (("img-src", "/login", 0), ("img-src", "/login", 1), ("style-src", "/", 30)):
+        refusals.add(session, [violations.tally(directive, page, NOON - hours_ago * hours)])
+    refusals.add(session, [violations.tally("font-src", "/me", NOON)])
     secret_uses.note(session, {("METRICS_TOKEN", "12345678"): NOON})
     session.commit()
     beat(lambda: session, "worker", now=NOON)
@@ -83,6 +86,7 @@ def test_everything_is_read_in_one_statement(session: Session, engine: Engine):
     assert (stands.again, stands.tests, stands.clock) == (1, 1, 4)
     assert stands.refused == {"missing": (2, NOON), "expired": (1, NOON - 3 * hours)}
     assert stands.refused_lately == {"missing": 2}
+    assert stands.violations == [("img-src", "/login", 2, NOON), ("font-src", "/me", 1, NOON)]
     assert stands.uses == {("METRICS_TOKEN", "12345678"): NOON}
     assert stands.backlog(Channel.REMINDER) == (3, 1)
     assert stands.outbox["reminder", "retrying"] == 1
