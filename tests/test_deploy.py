@@ -14,10 +14,10 @@ from typing import Final
 
 import pytest
 import requests
-import trustme
 
 from dashboard.first_start import free_port
 from dashboard.supervisor import die_with_parent
+from tests.certificates import issue
 from tests.factories import as_body, event, signed
 from tests.infrastructure.processes import ROOT, Site
 
@@ -42,16 +42,11 @@ class Front:
 @pytest.fixture
 def behind_nginx(start_site: Callable[..., Site], tmp_path: Path) -> Iterator[tuple[Site, Front]]:
     site = start_site(settings={"TRUSTED_PROXIES": "1", "PUBLIC_URL": f"https://{HOST}", "WEB_WORKERS": "1"})
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    certificate = authority.issue_cert("127.0.0.1", HOST)
-    for number, pem in enumerate(certificate.cert_chain_pems):
-        pem.write_to_path(tmp_path / "fullchain.pem", append=number > 0)
-    certificate.private_key_pem.write_to_path(tmp_path / "privkey.pem")
+    issued = issue(tmp_path, "127.0.0.1", HOST)
     port = free_port()
     nginx = _nginx(tmp_path, site.url.rpartition(":")[2], port)
     try:
-        yield site, Front(port, tmp_path / "ca.pem")
+        yield site, Front(port, issued.authority)
     finally:
         nginx.terminate()
         nginx.wait(timeout=20)

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from config import Config
-from dashboard import schema
+from dashboard import schema, tls
 from dashboard.database import UTCDateTime
 from dashboard.models import Alert, Delivery, Outbound, Refusal, SecretUse, WorkerBeat
 from dashboard.models.outbound import Channel, State
@@ -41,6 +41,7 @@ from dashboard.models.watch import OF_PAGES
 from dashboard.paging import COUNT_LIMIT
 from dashboard.services import own_tests
 from dashboard.services.files import FileStore
+from dashboard.tls import Certificate
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
@@ -70,12 +71,16 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the database cannot tell. `files_problem`: why the file store does not answer, by type; empty if it does."""
+    """What the database cannot tell. `files_problem`: why the file store does not answer, by type; empty if it does.
+
+    `certificate`: the one in `TLS_CERT`; why there is none to see, in words, where that is set; else None.
+    """
 
     database: str
     is_sound: bool
     files_problem: str
     disks: tuple[Disk, ...]
+    certificate: Certificate | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +156,21 @@ def machine(session: Session, config: Config, files: FileStore) -> Machine:
         problem = ""
     except OSError as trouble:
         problem = type(trouble).__name__
-    disks = tuple(_disks(config))
+    rest = (problem, tuple(_disks(config)), certificate(config))
     if name == "sqlite":
-        return Machine(f"SQLite {sqlite3.sqlite_version}", sqlite3.sqlite_version_info >= SOUND_SQLITE, problem, disks)
+        return Machine(f"SQLite {sqlite3.sqlite_version}", sqlite3.sqlite_version_info >= SOUND_SQLITE, *rest)
     version = session.connection().dialect.server_version_info or ()
-    return Machine(f"PostgreSQL {'.'.join(map(str, version[:2]))}", True, problem, disks)
+    return Machine(f"PostgreSQL {'.'.join(map(str, version[:2]))}", True, *rest)
+
+
+def certificate(config: Config) -> Certificate | str | None:
+    """See `Machine`. What lies there is served after the next start; what is served now lay there at the last."""
+    if config.tls is None:
+        return None
+    try:
+        return tls.read(config)
+    except tls.Unusable as problem:
+        return str(problem)
 
 
 # --- the statement --------------------------------------------------------------------------------------------------
