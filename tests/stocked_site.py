@@ -24,7 +24,7 @@ from tests.factories import event, file_object, file_question, payload
 CANARY: Final = "Xyzzyqua"
 """Stands in everything that is the applicant's own, and nowhere else."""
 
-MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert", "unsubscribe.opt_out")
+MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert", "unsubscribe.opt_out", "violations.report")
 """What machines call with proofs of their own; everything else that changes something needs a form's token."""
 
 

@@ -23,9 +23,13 @@ from dashboard.web.edge import notebook
 
 log = logs.lines(__name__)
 
+REPORTS: Final = "/csp-reports"
+"""Where browsers say what they refused: `web/violations.py`."""
+# Trusted Types: text becomes HTML by the one policy of app.js (htmx needs it), and a script or its address never.
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    f"require-trusted-types-for 'script'; trusted-types default; report-uri {REPORTS}"
 )
 HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -36,6 +40,11 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+# The newer way of reporting, which works over https alone; a browser that knows it would not use the older one besides.
+_OVER_HTTPS: Final = {
+    "Content-Security-Policy": f"{CONTENT_SECURITY_POLICY}; report-to pages; upgrade-insecure-requests",
+    "Reporting-Endpoints": f'pages="{REPORTS}"',
+}
 # Sent with each of a page's dozen files, which are no documents: only what tells a browser not to take them for some.
 STATIC_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -44,6 +53,7 @@ STATIC_HEADERS: Final = {
 }
 # People's data: a shared computer's back button must not show it after signing out.
 PRIVATE_HEADERS: Final = {**HEADERS, "Cache-Control": "no-store"}
+_HSTS: Final = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 BY_ITSELF: Final = "X-By-Itself"
 """The header by which static/js/app.js says that a page asks by itself: no session lives by it."""
@@ -147,14 +157,15 @@ def _wants_page() -> bool:
 def _protect(response: Response) -> Response:
     # One pass over what is there: `setdefault` reads all headers again for each of ours, on every delivery.
     there = {name.lower() for name in response.headers.keys()}  # noqa: SIM118
-    response.headers.extend({name: value for name, value in _headers().items() if name.lower() not in there})
+    response.headers.extend({name: value for name, value in _headers(response).items() if name.lower() not in there})
     return response
 
 
-def _headers() -> dict[str, str]:
-    headers = STATIC_HEADERS if request.endpoint == "static" else PRIVATE_HEADERS
-    https = current_app.config["SETTINGS"].is_https
-    return {**headers, "Strict-Transport-Security": "max-age=31536000; includeSubDomains"} if https else headers
+def _headers(response: Response) -> dict[str, str]:
+    strict = _HSTS if current_app.config["SETTINGS"].is_https else {}
+    if request.endpoint == "static" and response.status_code < 400:  # that there is no such file is said by a page
+        return STATIC_HEADERS | strict
+    return PRIVATE_HEADERS | strict | (_OVER_HTTPS if request.is_secure else {})
 
 
 def _globals() -> dict[str, Any]:

@@ -2,6 +2,9 @@
 (() => {
   "use strict";
 
+  // htmx and we make HTML of what this site sent. Nothing makes a script, or a script's address, of text.
+  window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
+
   // Times: the server writes them in the zone of the `tz` cookie; the first page of a new zone is put right here.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   const isSecure = location.protocol === "https:";

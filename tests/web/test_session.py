@@ -487,5 +487,5 @@ def test_a_form_is_read_only_up_to_a_megabyte(app):
 
 
 def test_two_slashes_redirect_nowhere(app):
-    answer = app.test_client().post("/talroo//applications", data=b"{}", headers={"Host": "evil.example.com"})
+    answer = app.test_client().post("/talroo//applications", data=b"{}")
     assert (answer.status_code, answer.headers.get("Location")) == (404, None)
