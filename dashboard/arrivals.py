@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select, union_all
 from sqlalchemy.orm import Session, joinedload, undefer
 
-from dashboard.asking import args_of, day, one_of, words
+from dashboard.asking import args_of, day, moments, one_of, words
 from dashboard.models import Application, Attachment, Delivery
 from dashboard.models.delivery import COMPLETED, STARTED
 from dashboard.paging import COUNT_LIMIT, Page, count, rows_after
@@ -98,10 +98,11 @@ class Deliveries:
         if self.status:
             yield Delivery.status == self.status
         yield from self._unlike_most()
-        if self.arrived_from:
-            yield Delivery.received_at >= self._midnight(self.arrived_from)
-        if self.arrived_to:
-            yield Delivery.received_at < self._midnight(self.arrived_to + timedelta(days=1))
+        since, before = moments(self.arrived_from, self.arrived_to, self.zone)
+        if since:
+            yield Delivery.received_at >= since
+        if before:
+            yield Delivery.received_at < before
 
     def _unlike_most(self) -> Iterator[ColumnElement[bool]]:
         """What few deliveries are comes with the condition of the index that holds those few."""
@@ -120,9 +121,6 @@ class Deliveries:
             # Else everything would be walked through in the order of the list, to find these few.
             others = _exactly(f"event_type <> '{COMPLETED}'")
             yield Delivery.id.in_(select(Delivery.id).where(others, Delivery.event_type != STARTED))
-
-    def _midnight(self, when: date) -> datetime:
-        return datetime.combine(when, time(), self.zone).astimezone(UTC)
 
 
 def _exactly(condition: str) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -68,3 +68,13 @@ def day(args: Mapping[str, str], name: str, problems: list[str]) -> date | None:
         problems.append(f"“{value[:20]}” is no date; write {name} as 2026-01-31.")
         return None
     return found
+
+
+def moments(first: date | None, last: date | None, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """Days of a zone, both inclusive, as times in UTC: since when, and before when; None where there is no end."""
+    since = _midnight(first, zone) if first else None
+    return since, _midnight(last + timedelta(days=1), zone) if last else None
+
+
+def _midnight(when: date, zone: tzinfo) -> datetime:
+    return datetime.combine(when, time(), zone).astimezone(UTC)

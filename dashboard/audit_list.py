@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, select
 from sqlalchemy.orm import Session, joinedload
 
-from dashboard.asking import args_of, day, one_of, words
+from dashboard.asking import args_of, day, moments, one_of, words
 from dashboard.audit_actions import Action
 from dashboard.database import let_go
 from dashboard.models import AuditEntry, User
@@ -67,17 +67,13 @@ class AuditList:
             yield AuditEntry.actor_id == select(User.id).where(User.public_id == self.who).scalar_subquery()
         if self.subject:
             yield AuditEntry.subject_id == self.subject
-        if self.noted_from:
-            begin = self._midnight(self.noted_from)
-            yield AuditEntry.at >= begin
-            yield AuditEntry.number >= _first_since(begin - _SLOWEST)
-        if self.noted_to:
-            end = self._midnight(self.noted_to + timedelta(days=1))
-            yield AuditEntry.at < end
-            yield AuditEntry.number <= _last_before(end + _SLOWEST)
-
-    def _midnight(self, when: date) -> datetime:
-        return datetime.combine(when, time(), self.zone).astimezone(UTC)
+        since, before = moments(self.noted_from, self.noted_to, self.zone)
+        if since:
+            yield AuditEntry.at >= since
+            yield AuditEntry.number >= _first_since(since - _SLOWEST)
+        if before:
+            yield AuditEntry.at < before
+            yield AuditEntry.number <= _last_before(before + _SLOWEST)
 
 
 def _first_since(moment: datetime) -> ScalarSelect[int]:

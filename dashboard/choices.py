@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, Row, String, cast, exists, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
-from dashboard import queries, search
+from dashboard import queries, search, tokens
 from dashboard.models import ApplicationTag, Facet, Job, Role, Tag, User
 from dashboard.permissions import Permission, allows
 from dashboard.reach import Reach
@@ -97,7 +97,7 @@ def _rows_within(session: Session, reach: Reach) -> Iterator[Row[Any]]:
             yield row
     others = (_OTHERS["job"].where(reach.holds(Job.id)), _OTHERS["tag"].limit(10 * MOST), _OTHERS["user"])
     for row in session.execute(union_all(*(select(one.subquery()) for one in others))):
-        if row.kind != "tag" or search.term("tag", row.value) in met:
+        if row.kind != "tag" or tokens.term("tag", row.value) in met:
             yield row
 
 
@@ -109,7 +109,7 @@ def _made_of(rows: Iterable[Row[Any]]) -> Choices:
     jobs = tuple((row.value, queries.job_words(row.key, row.label, row.question, row.more)) for row in found["job"])
     people = pairs["user"]
     named = {"job": jobs, "tag": pairs["tag"], "assigned": (("me", "me"), ("none", "nobody"), *people)}
-    labels = {search.term(kind, value): label for kind, rows in named.items() for value, label in rows}
+    labels = {tokens.term(kind, value): label for kind, rows in named.items() for value, label in rows}
     labels |= {one.key: f"{one.question}: {one.label}" for one in found["answer"]}
     return Choices(
         jobs=jobs,

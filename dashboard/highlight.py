@@ -18,7 +18,7 @@ _FEWEST_DIGITS: Final = 4
 """As many digits and more may be a phone number's, which people write with anything in between."""
 _BETWEEN: Final = r"[\s()+./-]{0,4}"
 _PHONE_FORMS: Final = (7, 10)
-"""As `search.phone_forms`: a number is found from its beginning, or from its last so many digits on."""
+"""As `tokens.phone_forms`: a number is found from its beginning, or from its last so many digits on."""
 _MARK: Final = Markup("<mark>%s</mark>")
 
 

@@ -1,31 +1,22 @@
-"""The inbox: what somebody asked to see of the completed applications, as a value; and its pages, tabs and choices.
+"""The inbox: what somebody asked to see of the completed applications, as a value.
 
-Every combination of filters and words is one question to one index (`search`), which answers in the list's order.
-Without any, the list is the applications themselves. Building a value never touches the database.
+Every combination of filters and words is one question to one index (`search`). Building a value never touches the
+database; `inbox_pages` reads what it asks for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache
+from datetime import UTC, date, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, literal, literal_column, select
-from sqlalchemy.orm import Session, contains_eager
-
-from dashboard import saved_views, search
-from dashboard.asking import day, one_of, words
-from dashboard.database import let_go, table_of
-from dashboard.inbox_row import InboxRow, rows_at
-from dashboard.models import Application, Facet, Job, Tag, User
-from dashboard.paging import COUNT_LIMIT, PAGE_SIZE, Page, Place
+from dashboard import tokens
+from dashboard.asking import day, moments, one_of, words
 from dashboard.reach import EVERYTHING, NOBODY, Reach
-from dashboard.saved_views import ViewLink
 from dashboard.search import Query
-from dashboard.stages import DECISIVE, Stage
+from dashboard.stages import Stage
 
 TABS: Final = {
     "new": "New",
@@ -36,8 +27,6 @@ TABS: Final = {
     "held": "Held",
 }
 SORTS: Final = ("best", "newest", "oldest", "name")
-SORTED_BY_NAME: Final = COUNT_LIMIT
-"""By name, the newest so many of what matches are sorted: an index on names would cost every delivery."""
 MAX_ANSWERS: Final = 10
 _ANSWER: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
@@ -142,7 +131,7 @@ class Inbox:
         for name, words_of in _CHIPS.items():
             value = getattr(self, name)
             if value:
-                known = labels.get(search.term(name, value), _VALUES.get(value, value))
+                known = labels.get(tokens.term(name, value), _VALUES.get(value, value))
                 yield _YES_OR_NO.get((name, value)) or words_of.format(known), self._without(name)
         for answer in self.answers:
             rest = tuple(one for one in self.answers if one != answer)
@@ -159,20 +148,13 @@ class Inbox:
     @property
     def query(self) -> Query:
         """What is asked of the index."""
-        since = self._midnight(self.applied_from) if self.applied_from else None
-        before = self._midnight(self.applied_to + timedelta(days=1)) if self.applied_to else None
+        since, before = moments(self.applied_from, self.applied_to, self.zone)
         groups: list[tuple[str, ...]] = [(term,) for term in self._terms()]
         if self.reach.is_limited:
             groups.append(self.reach.terms)
         if since or before:
-            groups.append(search.applied_terms(since, before))
+            groups.append(tokens.applied_terms(since, before))
         return Query(self.text, tuple(groups), since=since, before=before)
-
-    def statement(self, dialect: str, limit: int = COUNT_LIMIT + 1) -> Select[Any]:
-        """The first `limit` applications asked for, in no order."""
-        wanted = _numbers(self, dialect, None, limit).subquery("wanted")
-        found = select(Application).where(Application.inbox_no.in_(select(wanted.c.number)))
-        return found.where(self.reach.holds(Application.job_id))
 
     def _terms(self) -> Iterator[str]:
         named = {name: getattr(self, name) for name in ("stage", "qualified", "resume", "held", *_NAMES)}
@@ -180,11 +162,8 @@ class Inbox:
         named["assigned"] = me if self.assigned == "me" else self.assigned
         named["tab"] = self.tab if self.tab != "mine" else ""
         named["mine"] = me if self.tab == "mine" else ""
-        yield from (search.term(name, value) for name, value in named.items() if value)
+        yield from (tokens.term(name, value) for name, value in named.items() if value)
         yield from map(_answer_term, self.answers)
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self.zone).astimezone(UTC)
 
 
 _NAMES: Final = ("job", "company", "campaign", "state", "city", "assigned", "tag")
@@ -228,234 +207,4 @@ def _answers(args: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
 
 
 def _answer_term(value: str) -> str:
-    return search.FACT + value
-
-
-# --- pages ----------------------------------------------------------------------------------------------------------
-
-
-def inbox_page(session: Session, asked: Inbox, cursor: str | None) -> Page[InboxRow]:
-    """One page of applications as a row shows them, and how many there are, in one statement.
-
-    By name it takes two, see `SORTED_BY_NAME`.
-    """
-    after = Place.read(cursor) if cursor else None
-    if asked.order == "name":
-        return _page_by_name(session, asked, after)
-    # By the connection: what the session adds is for objects of the models.
-    connection = session.connection()
-    found = connection.execute(*_page_statement(connection.dialect.name, asked, after)).all()
-    rows = _in_order((InboxRow._make(row[:-1]) for row in found), asked)
-    following = Place(rows[PAGE_SIZE - 1].part, rows[PAGE_SIZE - 1].inbox_no) if len(rows) > PAGE_SIZE else None
-    if found:
-        return Page(rows[:PAGE_SIZE], following.cursor() if following else None, told(found[0].total))
-    return Page([], None, inbox_total(session, asked) if after else 0)
-
-
-def _page_statement(dialect: str, asked: Inbox, after: Place | None) -> tuple[Select[Any], dict[str, Any]]:
-    """One page and one more row, and what it is executed with."""
-    values = {"viewer": asked.viewer}
-    if asked.query.is_empty:
-        statement = _page_of_everybody(is_oldest=asked.order == "oldest", begins=after is None)
-        return statement, values | ({"mark": after.number} if after else {})
-    numbers = _numbers(asked, dialect, after, PAGE_SIZE + 1)
-    return rows_at(numbers, total_of(asked, dialect).label("total"), reach=asked.reach), values
-
-
-@cache
-def _page_of_everybody(*, is_oldest: bool, begins: bool) -> Select[Any]:
-    """The list that is asked for most, written once."""
-    numbers = everybody(None if begins else bindparam("mark", type_=Integer), PAGE_SIZE + 1, is_oldest=is_oldest)
-    return rows_at(numbers, total_of(Inbox(), "").label("total"), reach=EVERYTHING)
-
-
-def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:
-    """All applications asked for in batches, for a download; by age, whatever order was asked for.
-
-    Between two of them the session holds no connection.
-    """
-    asked = replace(asked, sort="oldest" if asked.order == "oldest" else "newest")
-    after: Place | None = None
-    while True:
-        numbers = _numbers(asked, session.get_bind().dialect.name, after, size)
-        found = _by_age(session.scalars(_whole(numbers).where(asked.reach.holds(Application.job_id))), asked)
-        let_go(session)
-        if found:
-            after = Place(0, found[-1].inbox_no or 0)
-            yield found
-        if len(found) < size:
-            return
-
-
-def inbox_ids(session: Session, asked: Inbox, limit: int) -> list[int]:
-    """The ids of the applications asked for, in their order (by name: newest first), at most `limit`."""
-    numbers = _numbers(asked, session.get_bind().dialect.name, None, limit).subquery("wanted")
-    statement = select(Application.id, Application.inbox_no, numbers.c.part).where(
-        asked.reach.holds(Application.job_id)
-    )
-    found = session.execute(statement.join(numbers, numbers.c.number == Application.inbox_no)).all()
-    sign = 1 if asked.order == "oldest" else -1
-    return [row.id for row in sorted(found, key=lambda row: (row.part, sign * row.inbox_no))]
-
-
-def inbox_totals(session: Session, lists: Sequence[Inbox]) -> list[int]:
-    """How many each list shows, counted to `COUNT_LIMIT` + 1, in one statement."""
-    dialect = session.get_bind().dialect.name
-    return list(session.execute(select(*(total_of(asked, dialect) for asked in lists))).one()) if lists else []
-
-
-def inbox_total(session: Session, asked: Inbox) -> int | None:
-    """How many there are, None above `COUNT_LIMIT`."""
-    return told(session.scalar(select(total_of(asked, session.get_bind().dialect.name))) or 0)
-
-
-def _numbers(asked: Inbox, dialect: str, after: Place | None, limit: int) -> Any:
-    """The places of those asked for, as a SELECT of `part` and `number`."""
-    oldest, query = asked.order == "oldest", asked.query
-    if not query.is_empty:
-        best_first = asked.order == "best"
-        return search.found(query, dialect, after=after, limit=limit, oldest=oldest, best_first=best_first)
-    return everybody(after.number if after else None, limit, is_oldest=oldest)
-
-
-def everybody(mark: Any, limit: int, *, is_oldest: bool) -> Any:
-    """The places of everybody beyond `mark`, if given."""
-    number = table_of(Application).c.inbox_no
-    everybody = select(literal(0, Integer).label("part"), number.label("number")).where(number.is_not(None))
-    if mark is not None:
-        everybody = everybody.where(number > mark if is_oldest else number < mark)
-    return everybody.order_by(number.asc() if is_oldest else number.desc()).limit(_written(limit))
-
-
-def _written(limit: int) -> ColumnElement[int]:
-    # As a parameter, PostgreSQL would take it for a tenth of the table, and so make the plan anew at every page.
-    return literal_column(f"{limit:d}", Integer)
-
-
-def _whole(numbers: Any) -> Select[Any]:
-    """The applications that stand at `numbers`, with their jobs, in no order."""
-    wanted = numbers.subquery("wanted")
-    return (
-        select(Application)
-        .join(wanted, wanted.c.number == Application.inbox_no)
-        .outerjoin(Application.job)
-        .options(contains_eager(Application.job))
-    )
-
-
-# Here rather than by the database, which would sort what the index has handed out in order.
-def _in_order(found: Iterable[InboxRow], asked: Inbox) -> list[InboxRow]:
-    sign = 1 if asked.order == "oldest" else -1
-    return sorted(found, key=lambda row: (row.part, sign * row.inbox_no))
-
-
-def _by_age(found: Iterable[Application], asked: Inbox) -> list[Application]:
-    return sorted(found, key=lambda one: one.inbox_no or 0, reverse=asked.order != "oldest")
-
-
-def total_of(asked: Inbox, dialect: str) -> Any:
-    query = asked.query
-    if not query.is_empty:
-        return search.total(query, dialect, COUNT_LIMIT + 1)
-    everybody = select(literal(1)).where(Application.inbox_no.is_not(None)).limit(_written(COUNT_LIMIT + 1))
-    return select(func.count()).select_from(everybody.subquery()).scalar_subquery()
-
-
-def told(total: int) -> int | None:
-    return total if total <= COUNT_LIMIT else None
-
-
-def _page_by_name(session: Session, asked: Inbox, after: Place | None) -> Page[InboxRow]:
-    ordered, total = sorted_by_name(session, asked)
-    begin = after.number if after else 0
-    wanted = [row.inbox_no for row in ordered[begin : begin + PAGE_SIZE]]
-    chosen = select(literal(0, Integer).label("part"), Application.inbox_no.label("number"))
-    statement = rows_at(chosen.where(Application.inbox_no.in_(wanted)), reach=asked.reach)
-    found = session.execute(statement, {"viewer": asked.viewer})
-    by_number = {row.inbox_no: row for row in map(InboxRow._make, found)}
-    more = begin + PAGE_SIZE < len(ordered)
-    following = Place(0, begin + PAGE_SIZE).cursor() if more else None
-    return Page([by_number[number] for number in wanted if number in by_number], following, total)
-
-
-def sorted_by_name(session: Session, asked: Inbox) -> tuple[list[Any], int | None]:
-    """The newest of those asked for as rows of `inbox_no` and names, sorted, and how many there are: one statement."""
-    newest = replace(asked, sort="newest")
-    numbers = _numbers(newest, session.get_bind().dialect.name, None, SORTED_BY_NAME + 1).subquery("wanted")
-    columns = (Application.inbox_no, Application.last_name, Application.first_name)
-    named = select(*columns).where(asked.reach.holds(Application.job_id))
-    people: Any = session.execute(named.join(numbers, numbers.c.number == Application.inbox_no)).all()
-    return sorted(people, key=by_name)[:SORTED_BY_NAME], told(len(people))
-
-
-def by_name(row: Any) -> tuple[Any, ...]:
-    """Last name, first name, newest first; who gave none comes last."""
-    folded = [search.words([row.last_name]), search.words([row.first_name])]
-    return (not folded[0], *folded, -row.inbox_no)
-
-
-# --- tabs and choices -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How things stand, whatever is asked for: applications by tab, counted to `COUNT_LIMIT` + 1; and what has changed.
-
-    `waiting`: whether an application waits to be indexed. `version`: another value once there is more to choose from.
-    `views`: the saved views that stand over the list, and one more where there are more (`saved_views.SHOWN`).
-    """
-
-    tabs: Mapping[str, int]
-    waiting: bool
-    version: tuple[int, ...]
-    views: Sequence[ViewLink] = ()
-
-    @property
-    def has_any(self) -> bool:
-        return any(self.tabs.values())
-
-
-def standing(session: Session, user_id: int, everybody: Inbox) -> Standing:
-    """One statement, which looks at no more rows for a million applications than for a thousand.
-
-    `everybody`: the whole inbox of the user, whose tabs are counted by the index where they are limited.
-    """
-    limited = everybody.reach.is_limited
-    statement = _standing_within(everybody, session.get_bind().dialect.name) if limited else _STANDING
-    tabs = list(TABS) if limited else [tab for tab, _ in _COUNTED]
-    row = session.connection().execute(statement, {"user_id": user_id}).one()
-    counted: dict[str, int] = dict.fromkeys(TABS, 0)
-    for tab, number in zip(tabs, row, strict=False):
-        counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)
-    waiting, *newest, views = row[len(tabs) :]
-    return Standing(counted, bool(waiting), tuple(number or 0 for number in newest), saved_views.read(views))
-
-
-def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
-    """Conditions that an index answers, by tab; a tab of several stages is counted stage by stage."""
-    completed = Application.inbox_no.is_not(None)
-    waits = [Application.held_at.is_(None), completed]
-    for stage in Stage:
-        here = Application.stage == stage.value
-        if stage in DECISIVE:
-            yield search.tab_of(stage, is_held=False), [here, completed]
-        else:
-            yield search.tab_of(stage, is_held=False), [here, *waits]
-            yield "held", [here, Application.held_at.is_not(None), completed]
-    is_open = Application.stage.not_in(DECISIVE)
-    yield "mine", [Application.assigned_to_id == bindparam("user_id"), is_open, *waits]
-
-
-def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:
-    few = select(literal(1)).select_from(Application).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
-    return select(func.count()).select_from(few).scalar_subquery()
-
-
-_COUNTED: Final = list(_tab_conditions())
-_NEWEST: Final = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
-_BESIDE_THE_TABS: Final = (exists().where(Application.unindexed.is_not(None)), *_NEWEST, saved_views.TOLD)
-_STANDING: Final = select(*(_counted(conditions) for _, conditions in _COUNTED), *_BESIDE_THE_TABS)
-
-
-def _standing_within(everybody: Inbox, dialect: str) -> Select[Any]:
-    return select(*(total_of(replace(everybody, tab=tab), dialect) for tab in TABS), *_BESIDE_THE_TABS)
+    return tokens.FACT + value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased, joinedload
 
-from dashboard.asking import args_of, day, one_of, words
+from dashboard.asking import args_of, day, moments, one_of, words
 from dashboard.database import let_go
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import Channel, State
@@ -107,13 +107,11 @@ class Ledger:
         if self.job:
             applied = select(Application.id).where(Application.job_id.in_(jobs_called(self.job)))
             yield Outbound.application_id.in_(applied)
-        if self.decided_from:
-            yield Outbound.event_time >= self._midnight(self.decided_from)
-        if self.decided_to:
-            yield Outbound.event_time < self._midnight(self.decided_to + timedelta(days=1))
-
-    def _midnight(self, when: date) -> datetime:
-        return datetime.combine(when, time(), self.zone).astimezone(UTC)
+        since, before = moments(self.decided_from, self.decided_to, self.zone)
+        if since:
+            yield Outbound.event_time >= since
+        if before:
+            yield Outbound.event_time < before
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, func, literal, literal_column, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 PAGE_SIZE: Final = 50
@@ -139,3 +139,11 @@ def counted(statement: Select[Any], most: int = COUNT_LIMIT + 1) -> Select[int]:
 def total(found: int) -> int | None:
     """What `counted` came to as a page tells it: None above `COUNT_LIMIT`."""
     return found if found <= COUNT_LIMIT else None
+
+
+def written(limit: int) -> ColumnElement[int]:
+    """A limit as a part of the statement's text.
+
+    As a parameter, PostgreSQL would take it for a tenth of the table, and so make the plan anew at every page.
+    """
+    return literal_column(f"{limit:d}", Integer)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, bindparam, case, func, select, true, union_all
 from sqlalchemy.orm import Session
 
-from dashboard import search
+from dashboard import tokens
 from dashboard.models import Application, Job, Role, User, UserScope
 
 _BETWEEN: Final = "\x1e"
@@ -50,7 +50,7 @@ class Reach:
 
 
 EVERYTHING: Final = Reach(None)
-NOBODY: Final = Reach(0, (search.term("reach", "nobody"),))
+NOBODY: Final = Reach(0, (tokens.term("reach", "nobody"),))
 """What is seen of applications by whoever is not known."""
 
 
@@ -136,7 +136,7 @@ def may_see(application_job: Any) -> ColumnElement[bool]:
 
 def _terms(told: str) -> Iterator[str]:
     for scope in filter(None, told.split(_BETWEEN)):
-        yield scope[1:] if scope[0] == _COMPANY else search.term("job", scope[1:])
+        yield scope[1:] if scope[0] == _COMPANY else tokens.term("job", scope[1:])
 
 
 REACH_OF: Final = bindparam("reach_of", type_=Integer)

@@ -15,7 +15,8 @@ from sqlalchemy import Integer, func, literal, select, union, union_all
 from sqlalchemy.orm import Session
 
 from dashboard import search
-from dashboard.inbox import Inbox, by_name, everybody, sorted_by_name, told, total_of
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import by_name, everybody, sorted_by_name, told, total_of
 from dashboard.inbox_row import InboxRow, rows_at
 from dashboard.models import Application
 from dashboard.paging import COUNT_LIMIT, Place

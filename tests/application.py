@@ -32,6 +32,16 @@ MakeApp = Callable[..., Flask]
 Deliver = Callable[..., TestResponse]
 
 
+class Visitor(FlaskClient):
+    """A client that takes answers whole, as every server does: what an unread one holds would never be let go.
+
+    `buffered=False` leaves an answer to be taken piece by piece, or not to its end.
+    """
+
+    def open(self, *args: Any, buffered: bool = True, **kwargs: Any) -> TestResponse:
+        return super().open(*args, buffered=buffered, **kwargs)
+
+
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with every table in it and no rows, to be copied."""
@@ -66,6 +76,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
             "talroo_webhook_secrets": (SECRET,),
         }
         app = create_app(Config(database_url=url, **{**defaults, **settings}))
+        app.test_client_class = Visitor
         share_with(app)
         # Writes when a page asks for it: by itself, it would now and then take a test's turn.
         app.extensions["notebook"].close()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from dashboard import search
+from dashboard import tokens
 from dashboard.highlight import Marks, marked
 
 PHONE = "5125550123"
@@ -77,8 +77,8 @@ def test_without_the_marks_the_text_is_what_it_was_and_nothing_in_it_is_html(tex
     typed=st.text(alphabet="aäßéñ 1Łø中ب", min_size=1, max_size=4),
 )
 def test_a_text_has_marks_exactly_where_the_search_finds_it(text, typed):
-    wanted = search.words([typed])
-    found = search.words([text])
+    wanted = tokens.words([typed])
+    found = tokens.words([text])
     expected = any(word.startswith(one) for one in wanted for word in found)
     assert bool(asked_in(text, typed)) == expected
 

@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from config import ROOT
-from dashboard import inbox, search
+from dashboard import inbox_tabs, search, tokens
 from dashboard.choices import current_choices
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.inbox import Inbox, inbox_ids, inbox_page, inbox_total
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_ids, inbox_page, inbox_total
 from dashboard.models import Application, ApplicationTag, Facet, Seen, Tag, User
 from dashboard.reach import EVERYTHING
 from dashboard.services import indexing
@@ -176,7 +177,7 @@ def test_what_people_decide_is_in_the_lists_at_once(session, people, asked, add_
     assert asked(tab="held") == asked(held="yes") == asked(stage="interview") == ["Bo"]
     assert asked(tab="progress") == []
     assert asked(tab="rejected") == asked(tag="Night  shift") == ["Cy"]
-    tabs = inbox.standing(session, dana.id, Inbox()).tabs
+    tabs = inbox_tabs.standing(session, dana.id, Inbox()).tabs
     assert tabs == {"new": 2, "mine": 1, "progress": 0, "hired": 0, "rejected": 1, "held": 1}
     # What nobody decided is found as before.
     assert asked(resume="yes") == ["Bo"]
@@ -189,9 +190,9 @@ def test_every_tab_counts_what_its_list_shows(session, people, add_user, index):
     for number in people.values():
         values = {"held_at": rng.choice([None, utcnow()]), "assigned_to_id": rng.choice([None, dana.id])}
         change(session, number, stage=rng.choice(list(Stage)).value, unindexed=search.mark(), **values)
-    assert inbox.standing(session, dana.id, Inbox()).waiting
+    assert inbox_tabs.standing(session, dana.id, Inbox()).waiting
     index()
-    standing = inbox.standing(session, dana.id, Inbox())
+    standing = inbox_tabs.standing(session, dana.id, Inbox())
     assert not standing.waiting
     for tab, number in standing.tabs.items():
         assert inbox_total(session, Inbox(tab=tab, viewer=dana.public_id)) == number, tab
@@ -310,7 +311,7 @@ def test_a_row_says_who_has_it_what_it_is_tagged_with_and_whether_it_is_new_to_t
 
 
 def test_choices_are_what_really_occurs(session, people):
-    choices = current_choices(session, inbox.standing(session, 0, Inbox()).version, EVERYTHING)
+    choices = current_choices(session, inbox_tabs.standing(session, 0, Inbox()).version, EVERYTHING)
     assert [one.text for one in choices.questions] == ["Do you hold an RN license?"]
     assert [label for _, label in choices.questions[0].answers] == ["No", "Yes"]
     assert {value for value, _ in choices.states} == {"TX", "NV"}
@@ -324,7 +325,7 @@ def test_chips_name_what_is_asked_and_lead_to_the_rest(session, people):
     yes = answer_to(session, "Do you hold an RN license?", "Yes")
     args = MultiDict([("q", "ann"), ("stage", "new"), ("answer", yes), ("from", "2026-01-31"), ("sort", "oldest")])
     wanted = Inbox.read(args)
-    chips = wanted.chips(current_choices(session, inbox.standing(session, 0, Inbox()).version, EVERYTHING).labels)
+    chips = wanted.chips(current_choices(session, inbox_tabs.standing(session, 0, Inbox()).version, EVERYTHING).labels)
     assert [chip.label for chip in chips] == [
         "“ann”",
         "Stage: New",
@@ -351,25 +352,25 @@ def test_what_cannot_be_read_is_left_out_and_said():
 @given(st.dates(date(1990, 1, 1), date(2200, 12, 31)), st.integers(0, 4_000), st.integers(-5, 4_005))
 def test_units_of_time_cover_exactly_the_days_that_are_asked_for(first, days, offset):
     last = min(first + timedelta(days=days), date(2200, 12, 31))
-    covering = list(search._cover(first, last))
+    covering = list(tokens._cover(first, last))
     assert len(covering) <= 120
     if date(1990, 1, 6) < first < date(2185, 1, 1):
         one = first + timedelta(days=offset)
-        assert (not set(search._units(one)).isdisjoint(covering)) == (first <= one <= last)
+        assert (not set(tokens._units(one)).isdisjoint(covering)) == (first <= one <= last)
 
 
 def test_open_ends_and_impossible_ranges_are_terms_too():
     noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
-    assert len(search.applied_terms(None, noon)) < 60
-    assert len(search.applied_terms(noon, None)) < 60
-    assert search.applied_terms(noon, noon - timedelta(days=3)) == (search.term("applied", "never"),)
+    assert len(tokens.applied_terms(None, noon)) < 60
+    assert len(tokens.applied_terms(noon, None)) < 60
+    assert tokens.applied_terms(noon, noon - timedelta(days=3)) == (tokens.term("applied", "never"),)
 
 
 def test_no_word_is_ever_taken_for_a_term():
-    term = search.term("stage", "new")
-    assert term not in search.words([term])
-    assert search.term("state", "new  York ") == search.term("state", "New york")
-    assert search.term("city", "x") != search.term("state", "x")
+    term = tokens.term("stage", "new")
+    assert term not in tokens.words([term])
+    assert tokens.term("state", "new  York ") == tokens.term("state", "New york")
+    assert tokens.term("city", "x") != tokens.term("state", "x")
 
 
 def change(session, number, **values):

@@ -68,7 +68,7 @@ def test_each_request_has_an_id_of_its_own_also_where_nothing_is_found(app: Flas
 
 
 def test_a_download_is_told_when_it_is_sent_with_what_was_sent(app: Flask, logged: Any):
-    answer = signed_in_client(app, "recruiter").get("/applications.csv", buffered=True)
+    answer = signed_in_client(app, "recruiter").get("/applications.csv")
     line = requests_in(logged())[-1]
     assert (line["endpoint"], line["bytes"]) == ("applications.csv", len(answer.data))
     assert line["request_id"] == answer.headers[HEADER]
@@ -99,7 +99,7 @@ def test_nothing_of_anybody_stands_in_any_line(
     for role in ("recruiter", "hr_admin", "it_admin"):
         client = sign_in(role)
         for _, address in stocked.addresses():
-            client.get(f"{address}?q={CANARY}&file={CANARY}", buffered=True, headers={"User-Agent": CANARY})
+            client.get(f"{address}?q={CANARY}&file={CANARY}", headers={"User-Agent": CANARY})
         token = token_of(client.get("/me").text)
         for _, address in stocked.addresses("POST"):
             client.post(address, data={"csrf_token": token, "body": CANARY, "q": CANARY, "email": CANARY})

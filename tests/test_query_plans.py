@@ -11,11 +11,12 @@ from datetime import date
 import pytest
 from sqlalchemy import event, insert, select, text
 
-from dashboard import arrivals, inbox, ledger, queries, review_queue
+from dashboard import arrivals, inbox_tabs, ledger, queries, review_queue
 from dashboard.arrivals import Deliveries
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_page, inbox_total, inbox_totals
 from dashboard.ledger import Ledger
 from dashboard.models import Application, FollowUp, Job, LinkKey, User
 from dashboard.models.outbound import Channel
@@ -128,7 +129,7 @@ def test_every_page_of_the_inbox_is_found_by_an_index(session):
     for name, asked in ASKED.items():
         part = 2 if asked.order == "best" else 0
         for cursor in (None, Place(part, MANY // 2).cursor()):
-            told = plan(session, lambda asked=asked, cursor=cursor: inbox.inbox_page(session, asked, cursor))
+            told = plan(session, lambda asked=asked, cursor=cursor: inbox_page(session, asked, cursor))
             for table in ("application", "attachment", "job"):
                 assert not reads_whole_table(session, told, table), f"{name}:\n{told}"
             assert not asks_the_index_for_everything(session, told), f"{name}:\n{told}"
@@ -136,7 +137,7 @@ def test_every_page_of_the_inbox_is_found_by_an_index(session):
 
 def test_the_index_is_asked_in_the_order_of_the_list(session):
     for name, asked in ASKED.items():
-        told = plan(session, lambda asked=asked: inbox.inbox_page(session, asked, None))
+        told = plan(session, lambda asked=asked: inbox_page(session, asked, None))
         if is_sqlite(session):
             assert "USE TEMP B-TREE" not in told, f"{name}:\n{told}"
         elif not asked.query.is_empty:
@@ -146,7 +147,7 @@ def test_the_index_is_asked_in_the_order_of_the_list(session):
 
 def test_the_newest_are_read_in_order_rather_than_sorted(session):
     for asked in (Inbox(), Inbox(sort="oldest")):
-        told = plan(session, lambda asked=asked: inbox.inbox_page(session, asked, None))
+        told = plan(session, lambda asked=asked: inbox_page(session, asked, None))
         assert "USE TEMP B-TREE" not in told, told
         assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told
 
@@ -155,7 +156,7 @@ def test_the_newest_are_read_in_order_rather_than_sorted(session):
 def test_postgresql_makes_the_plan_of_the_list_of_everybody_once_and_not_at_every_page(session):
     for cursor in (None, Place(0, MANY // 2).cursor()):
         for _ in range(15):
-            inbox.inbox_page(session, Inbox(), cursor)
+            inbox_page(session, Inbox(), cursor)
     prepared = session.execute(text("SELECT statement, generic_plans FROM pg_prepared_statements")).all()
     kept = [row.generic_plans for row in prepared if " AS wanted ON wanted.number" in row.statement]
     assert len(kept) == 2, prepared
@@ -164,13 +165,13 @@ def test_postgresql_makes_the_plan_of_the_list_of_everybody_once_and_not_at_ever
 
 def test_counting_stops_in_time_and_needs_an_index(session):
     for name, asked in ASKED.items():
-        told = plan(session, lambda asked=asked: inbox.inbox_total(session, asked))
+        told = plan(session, lambda asked=asked: inbox_total(session, asked))
         assert not reads_whole_table(session, told, "application"), f"{name}:\n{told}"
         assert not asks_the_index_for_everything(session, told), f"{name}:\n{told}"
 
 
 def test_saved_views_are_counted_by_indexes(session):
-    told = plan(session, lambda: inbox.inbox_totals(session, list(ASKED.values())))
+    told = plan(session, lambda: inbox_totals(session, list(ASKED.values())))
     assert not reads_whole_table(session, told, "application"), told
     assert not asks_the_index_for_everything(session, told), told
 
@@ -188,7 +189,7 @@ def test_the_queue_around_an_application_is_found_by_indexes(session):
 
 
 def test_the_tabs_are_counted_by_indexes(session):
-    told = plan(session, lambda: inbox.standing(session, 1, Inbox()))
+    told = plan(session, lambda: inbox_tabs.standing(session, 1, Inbox()))
     for table in ("application", "job", "facet", "tag", "user_account"):
         assert not reads_whole_table(session, told, table), told
     assert "ix_application_tab" in told
@@ -211,15 +212,13 @@ def seen(session) -> Reach:
 def test_to_whoever_is_limited_every_page_and_number_is_found_by_an_index(session, seen):
     one = session.scalars(select(Application).where(seen.holds(Application.job_id)).limit(1)).one()
     own = {name: replace(asked, reach=seen) for name, asked in ASKED.items()}
-    runs = {
-        f"{name}, a page": lambda asked=asked: inbox.inbox_page(session, asked, None) for name, asked in own.items()
-    }
-    runs |= {f"{name}, a total": lambda asked=asked: inbox.inbox_total(session, asked) for name, asked in own.items()}
+    runs = {f"{name}, a page": lambda asked=asked: inbox_page(session, asked, None) for name, asked in own.items()}
+    runs |= {f"{name}, a total": lambda asked=asked: inbox_total(session, asked) for name, asked in own.items()}
     runs |= {
         f"{name}, around": lambda asked=asked: review_queue.around(session, asked, one) for name, asked in own.items()
     }
     runs |= {
-        "the tabs": lambda: inbox.standing(session, 1, Inbox(reach=seen)),
+        "the tabs": lambda: inbox_tabs.standing(session, 1, Inbox(reach=seen)),
         "one": lambda: queries.application_to_read(session, one.public_id, seen),
         "everything of it": lambda: record.of(session, one, seen, now=utcnow(), keys=["conversion:none:2"]),
         "a file": lambda: queries.attachment(session, "none", seen),
@@ -290,7 +289,7 @@ def test_a_persons_others_are_not_sought_among_everybody(session):
 
 
 def inbox_page_of(session):
-    return inbox.inbox_page(session, Inbox(), None)
+    return inbox_page(session, Inbox(), None)
 
 
 @pytest.fixture

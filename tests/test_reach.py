@@ -17,17 +17,9 @@ from dashboard import queries, reach, review_queue, search
 from dashboard.choices import current_choices
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.inbox import (
-    SORTS,
-    TABS,
-    Inbox,
-    inbox_batches,
-    inbox_ids,
-    inbox_page,
-    inbox_total,
-    inbox_totals,
-    standing,
-)
+from dashboard.inbox import SORTS, TABS, Inbox
+from dashboard.inbox_pages import inbox_batches, inbox_ids, inbox_page, inbox_total, inbox_totals
+from dashboard.inbox_tabs import standing
 from dashboard.models import Application, ApplicationTag, Job, Tag, User, UserScope
 from dashboard.reach import EVERYTHING, NOBODY, Reach
 from dashboard.services import indexing

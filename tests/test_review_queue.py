@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from dashboard import review_queue
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.inbox import Inbox, inbox_page
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_page
 from dashboard.models import Application
 from dashboard.services import indexing
 

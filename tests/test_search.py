@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dashboard import search
+from dashboard import tokens
 from dashboard.worker import Worker
 from tests.factories import event, file_object
 
@@ -123,11 +123,11 @@ def test_a_newer_delivery_is_found_by_its_new_words(deliver, sign_in):
 
 
 def test_words_are_folded_and_bounded():
-    assert search.words(["Zoë O’Mallory", None, "x" * 100]) == ["zoe", "o", "mallory", "x" * search.MAX_WORD]
-    assert len(search.words(["a b " * 10_000])) == search.MAX_WORDS
+    assert tokens.words(["Zoë O’Mallory", None, "x" * 100]) == ["zoe", "o", "mallory", "x" * tokens.MAX_WORD]
+    assert len(tokens.words(["a b " * 10_000])) == tokens.MAX_WORDS
 
 
 def test_a_phone_number_is_known_by_its_usual_forms():
-    assert search.phone_forms("+1 (512) 555-0142") == ("15125550142", "5125550142", "5550142", "0142")
-    assert search.phone_forms("٥١٢") == ("512",)
-    assert search.phone_forms(None) == ()
+    assert tokens.phone_forms("+1 (512) 555-0142") == ("15125550142", "5125550142", "5550142", "0142")
+    assert tokens.phone_forms("٥١٢") == ("512",)
+    assert tokens.phone_forms(None) == ()

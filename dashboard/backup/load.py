@@ -37,7 +37,7 @@ from dashboard.backup.dump import Told
 from dashboard.backup.keep import Kept
 from dashboard.database import Base
 from dashboard.models import Application, SyncState, WorkerBeat
-from dashboard.services import cleaning, erasing
+from dashboard.services import cleaning, erasing_again
 from dashboard.services.files import FileStore
 
 ALIVE_WITHIN: Final = timedelta(seconds=15)
@@ -104,9 +104,9 @@ def restore(
         return Restored(archive.manifest, tuple(kept.words), again.held)
 
 
-def _bury_again(connection: Connection, secrets: Sequence[str], now: datetime) -> erasing.Again:
+def _bury_again(connection: Connection, secrets: Sequence[str], now: datetime) -> erasing_again.Again:
     with Session(connection) as session:
-        again = erasing.bury_again(session, secrets, at=now)
+        again = erasing_again.bury_again(session, secrets, at=now)
         session.commit()  # within the transaction that restores
         return again
 

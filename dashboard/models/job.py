@@ -24,7 +24,7 @@ class Job(Base):
     title: Mapped[str | None] = mapped_column(String(500))
     company: Mapped[str | None] = mapped_column(String(500))
     company_term: Mapped[str | None] = mapped_column(String(32), index=True)
-    """The company as the index of the lists knows it (`search.term`): every way of writing it has the same one."""
+    """The company as the index of the lists knows it (`tokens.term`): every way of writing it has the same one."""
     city: Mapped[str | None] = mapped_column(String(255))
     state: Mapped[str | None] = mapped_column(String(255))
     zipcode: Mapped[str | None] = mapped_column(String(255))

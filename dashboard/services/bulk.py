@@ -15,7 +15,8 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from dashboard.database import insert_or_ignore, public_id
-from dashboard.inbox import Inbox, inbox_ids
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_ids
 from dashboard.models import Application, BulkAction, BulkItem
 from dashboard.reach import Reach, those_within
 from dashboard.services import bulk_verbs

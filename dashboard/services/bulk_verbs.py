@@ -5,6 +5,7 @@ Taking back asks of each application whether it still is as the action left it; 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,14 +57,14 @@ class _TellsNobody:
         return (forecast.NOTHING,)
 
 
-class _Sets(_TellsNobody):
+class _Sets(_TellsNobody, ABC):
     """A verb that sets one column of an application to `value`."""
 
     column: ClassVar[str]
     value: Any
 
-    def put(self, session: Session, ids: Iterable[int], value: Any, by: By) -> Done:
-        raise NotImplementedError
+    @abstractmethod
+    def put(self, session: Session, ids: Iterable[int], value: Any, by: By) -> Done: ...
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
 from sqlalchemy.orm import Session, aliased
 
-from dashboard import search
+from dashboard import search, tokens
 from dashboard.database import public_id, write_insert
 from dashboard.models import Application, Attachment, Hold, Job, StoredFile
 from dashboard.person_keys import email_key, phone_key
@@ -301,6 +301,6 @@ def find_or_make_job(session: Session, facts: JobFacts) -> int | None:
     if found:
         return int(found[0])
     row = facts.as_row() | {"public_id": public_id(), "identity": identity, "reference": reference}
-    row["company_term"] = search.term("company", facts.company) if facts.company else None
+    row["company_term"] = tokens.term("company", facts.company) if facts.company else None
     made = _INSERT_JOB.first(session, row) or _JOB_ID.first(session, {"identity": identity})
     return int(made[0])

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
-from dashboard import search
+from dashboard import search, tokens
 from dashboard.database import start_writing, table_of
 from dashboard.logs import without_contents
 from dashboard.models import Application, ApplicationTag, Attachment, Delivery, Facet, Job, StoredFile, Tag, User
@@ -64,7 +64,7 @@ class Contents:
         questions = [one for one in sheet.every_question() if one.answers and not one.presentational]
         found = tuple(answer.text for question in questions for answer in question.answers)
         choices = (choice for question in questions for choice in _answers(question))
-        return cls(tuple(search.words(found)), tuple({one.key: one for one in choices}.values())[:MOST_ANSWERS])
+        return cls(tuple(tokens.words(found)), tuple({one.key: one for one in choices}.values())[:MOST_ANSWERS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def restate(session: Session, application_ids: Iterable[int]) -> None:
     search.restate(
         session,
         [
-            (number, search.state_terms(stage=stage, is_held=bool(held), assigned_to=user, tags=tags.get(one, ())))
+            (number, tokens.state_terms(stage=stage, is_held=bool(held), assigned_to=user, tags=tags.get(one, ())))
             for one, number, stage, held, user in session.execute(decided).all()
         ],
     )
@@ -142,8 +142,8 @@ def entry(
     keys = [choice.key for choice in contents.choices]
     return Entry(
         number=number,
-        words=search.application_words(facts, job, [*contents.words, *texts]),
-        facts=search.fact_terms(facts, job, applied_at=applied_at, has_resume=has_resume, answers=keys),
+        words=tokens.application_words(facts, job, [*contents.words, *texts]),
+        facts=tokens.fact_terms(facts, job, applied_at=applied_at, has_resume=has_resume, answers=keys),
         state=state,
     )
 
@@ -155,7 +155,7 @@ def place_choices(facts: Application | Facts, job: Job | None) -> Iterator[Choic
     named = {"company": job.company if job else None, "campaign": facts.campaign_id, "state": place.state, "city": town}
     for kind, value in named.items():
         if value:
-            yield Choice(search.term(kind, value), kind, value, value[:MAX_LABEL])
+            yield Choice(tokens.term(kind, value), kind, value, value[:MAX_LABEL])
 
 
 def count_choices(session: Session, choices: Iterable[Choice]) -> None:
@@ -197,7 +197,7 @@ def _answers(question: Question) -> Iterator[Choice]:
     for answer in question.answers:
         words = answer.text.strip()
         if words and (is_chosen or words.casefold() in _YES_OR_NO) and len(words) <= MAX_LABEL:
-            key = search.term("answer", f"{question.text}\0{words}")
+            key = tokens.term("answer", f"{question.text}\0{words}")
             yield Choice(key, "answer", key.lstrip("_"), words, question.text[:MAX_LABEL])
 
 
@@ -229,7 +229,7 @@ def _ready(application: Application, contents: Contents, texts: Iterable[str | N
         texts,
         applied_at=application.applied_at,
         has_resume=application.resume_verdict is not None,
-        state=search.state_terms(
+        state=tokens.state_terms(
             stage=application.stage, is_held=application.held_at is not None, assigned_to=assigned_to, tags=tags
         ),
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Integer, Select, cast, null, select, union_all
 from sqlalchemy.orm import Session, aliased
 
-from dashboard import search
+from dashboard import search, tokens
 from dashboard.models import Application, Attachment
 from dashboard.reach import Reach
 from dashboard.services import people
@@ -91,7 +91,7 @@ def _suggestion(one: Application, beside: Application, resumes: Mapping[int, Seq
     shared = next((sha256 for sha256 in theirs if sha256 in own), None)
     traits = {
         "name": similarity(one.name, beside.name) >= SIMILAR,
-        "city": _same(search.words([one.city]), search.words([beside.city])),
+        "city": _same(tokens.words([one.city]), tokens.words([beside.city])),
         "email": _same(_before_the_at(one), _before_the_at(beside)),
         "phone": _same((one.phone_key or "")[-7:], (beside.phone_key or "")[-7:]),
         "resume": shared is not None,
@@ -110,7 +110,7 @@ def _before_the_at(application: Application) -> str:
 
 def similarity(one: str, other: str) -> float:
     """How alike two names are, from 0 to 1, whatever their case, accents, script and which part stands first."""
-    first, second = (" ".join(search.words([name[:COMPARED]]))[:COMPARED].split() for name in (one, other))
+    first, second = (" ".join(tokens.words([name[:COMPARED]]))[:COMPARED].split() for name in (one, other))
     if not first or not second:
         return 0.0
     orders = (second, [second[-1], *second[:-1]], [*second[1:], second[0]])
@@ -129,8 +129,8 @@ def _found(
         .join(lines, lines.c.id == Application.id)
         .where(reach.holds(Application.job_id))
     ).all()
-    city = search.words([newest.city])
-    alike = [one for one, own_id in rows if own_id is None and search.words([one.city]) == city]
+    city = tokens.words([newest.city])
+    alike = [one for one, own_id in rows if own_id is None and tokens.words([one.city]) == city]
     return [(one, own[own_id]) for one, own_id in rows if own_id is not None], alike
 
 
@@ -173,7 +173,7 @@ def _resumes(session: Session, ids: Iterable[int]) -> dict[int, list[str]]:
 def _called_alike(application: Application, dialect: str, reach: Reach) -> Select[Any] | None:
     """Some of the newest from the same city whose names begin alike, found by the search index."""
     first, last, city = (
-        search.words([text]) for text in (application.first_name, application.last_name, application.city)
+        tokens.words([text]) for text in (application.first_name, application.last_name, application.city)
     )
     if not (first and last and city):
         return None

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from dashboard import search
+from dashboard import search, tokens
 from dashboard.database import Base, insert_or_ignore, public_id, start_writing
 from dashboard.models import Application, Attachment, Delivery, Job, StageChange, StoredFile
 from dashboard.search import Entry
@@ -222,7 +222,7 @@ class _Writer:
             [made.resume_text],
             applied_at=facts.applied_at or facts.started_at or made.arrived_at,
             has_resume=any(file.sent.question_id is None for file in made.attached),
-            state=search.state_terms(stage=made.stage, is_held=False, assigned_to=None),
+            state=tokens.state_terms(stage=made.stage, is_held=False, assigned_to=None),
         )
 
     def _choices(self, made: _Made) -> Iterator[Choice]:

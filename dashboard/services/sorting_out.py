@@ -17,6 +17,7 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.models import Delivery
 from dashboard.services import audit, intake
+from dashboard.services.activity import By
 from dashboard.services.audit import Subject
 from dashboard.services.files import FileMissing, FileStore
 from dashboard.services.intake import Outcome
@@ -25,15 +26,6 @@ MISSING_WORDS: Final = "A file of this delivery is missing from the file store, 
 AT_ONCE: Final = 25
 """At most so many are read again while somebody waits for the page; the worker reads the rest."""
 PATIENCE: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who does it, from where, when."""
-
-    user_id: int
-    remote_addr: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +41,28 @@ class CannotBeRead(Exception):
     """A delivery whose file is gone. `str(error)` can be shown."""
 
 
-def replay(session: Session, delivery: Delivery, *, files: FileStore, who: Who) -> Outcome:
+def replay(session: Session, delivery: Delivery, files: FileStore, by: By) -> Outcome:
     """Read one again. The caller has begun to write, and commits. Raises `CannotBeRead`, `OSError`."""
-    outcome = _read(session, delivery, files, who.at)
-    _note(session, Action.DELIVERY_REPLAYED, delivery, who, status=outcome.status)
+    outcome = _read(session, delivery, files, by.at)
+    _note(session, Action.DELIVERY_REPLAYED, delivery, by, status=outcome.status)
     return outcome
 
 
-def accept(session: Session, delivery: Delivery, *, files: FileStore, who: Who) -> Outcome | None:
+def accept(session: Session, delivery: Delivery, files: FileStore, by: By) -> Outcome | None:
     """File what was quarantined for its age, marked as late; None where it is quarantined no more.
 
     The caller has begun to write, and commits. Raises `CannotBeRead`, `OSError`.
     """
     if delivery.status != "quarantined":
         return None
-    outcome = _read(session, delivery, files, who.at, timing="late")
+    outcome = _read(session, delivery, files, by.at, timing="late")
     if outcome.status == "kept":
         delivery.status = "kept"  # its age is settled; that nobody understands it is another matter
-    _note(session, Action.DELIVERY_ACCEPTED, delivery, who, status=outcome.status)
+    _note(session, Action.DELIVERY_ACCEPTED, delivery, by, status=outcome.status)
     return outcome
 
 
-def dismiss(session: Session, delivery: Delivery, *, who: Who) -> bool:
+def dismiss(session: Session, delivery: Delivery, by: By) -> bool:
     """Somebody looked at it and wants nothing of it; it stays in the list. False where it does not wait for that."""
     done = session.execute(
         update(Delivery)
@@ -79,11 +71,11 @@ def dismiss(session: Session, delivery: Delivery, *, who: Who) -> bool:
     )
     if not done.rowcount:  # type: ignore[attr-defined]
         return False
-    _note(session, Action.DELIVERY_DISMISSED, delivery, who)
+    _note(session, Action.DELIVERY_DISMISSED, delivery, by)
     return True
 
 
-def take_back(session: Session, delivery: Delivery, *, who: Who) -> bool:
+def take_back(session: Session, delivery: Delivery, by: By) -> bool:
     """A dismissed one waits again as it did before. False where it is dismissed no more."""
     before = "quarantined" if delivery.timing == "expired" and delivery.replayed_at is None else "kept"
     done = session.execute(
@@ -91,21 +83,21 @@ def take_back(session: Session, delivery: Delivery, *, who: Who) -> bool:
     )
     if not done.rowcount:  # type: ignore[attr-defined]
         return False
-    _note(session, Action.DELIVERY_TAKEN_BACK, delivery, who)
+    _note(session, Action.DELIVERY_TAKEN_BACK, delivery, by)
     return True
 
 
-def want_all_again(session: Session, *, who: Who) -> int:
+def want_all_again(session: Session, *, by: By) -> int:
     """Have all kept ones read again. Returns how many. The caller has begun to write, and commits."""
-    done = session.execute(update(Delivery).where(Delivery.status == "kept").values(again_at=who.at))
+    done = session.execute(update(Delivery).where(Delivery.status == "kept").values(again_at=by.at))
     number = int(done.rowcount)  # type: ignore[attr-defined]
     if number:
         audit.note(
             session,
             Action.DELIVERY_REPLAYED,
-            at=who.at,
-            user_id=who.user_id,
-            remote_addr=who.remote_addr,
+            at=by.at,
+            user_id=by.user_id,
+            remote_addr=by.remote_addr,
             number=number,
         )
     return number
@@ -165,6 +157,6 @@ def _read(session: Session, delivery: Delivery, files: FileStore, now: datetime,
         raise CannotBeRead(MISSING_WORDS) from None
 
 
-def _note(session: Session, action: Action, delivery: Delivery, who: Who, **details: str) -> None:
+def _note(session: Session, action: Action, delivery: Delivery, by: By, **details: str) -> None:
     subject = Subject("delivery", delivery.public_id)
-    audit.note(session, action, at=who.at, user_id=who.user_id, remote_addr=who.remote_addr, subject=subject, **details)
+    audit.note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, subject=subject, **details)

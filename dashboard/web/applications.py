@@ -13,7 +13,9 @@ from dashboard import queries
 from dashboard.choices import current_choices
 from dashboard.database import let_go
 from dashboard.highlight import Marks
-from dashboard.inbox import Inbox, Standing, inbox_batches, inbox_page
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_batches, inbox_page
+from dashboard.inbox_tabs import Standing
 from dashboard.models import Application
 from dashboard.permissions import Permission, needs
 from dashboard.saved_views import SHOWN
@@ -38,7 +40,7 @@ def index() -> Response | str:
         return _csv(along.in_address())
     asked = _asked()
     standing = how_it_stands(asks_index=not asked.query.is_empty)
-    page = inbox_page(reading(), asked, request.args.get("after"))
+    page = inbox_page(reading(), asked, request.args.get("after"), standing.everybody)
     return render_template(
         "applications/index.html",
         page=page,

@@ -22,7 +22,7 @@ from dashboard.choices import Choices, current_choices
 from dashboard.clock import utcnow
 from dashboard.database import let_go
 from dashboard.extensions import db
-from dashboard.inbox import standing
+from dashboard.inbox_tabs import standing
 from dashboard.one_at_a_time import alone
 from dashboard.permissions import Permission, needs
 from dashboard.services import activity, bulk, bulk_verbs, bundle

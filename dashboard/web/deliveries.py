@@ -19,9 +19,10 @@ from dashboard.models import Attachment, Delivery
 from dashboard.models.watch import Reason
 from dashboard.permissions import Permission, allows, needs
 from dashboard.services import audit, intake, refusals, sorting_out
+from dashboard.services.activity import By
 from dashboard.services.audit import Subject
-from dashboard.services.files import FileMissing
-from dashboard.services.sorting_out import MISSING_WORDS, CannotBeRead, Who
+from dashboard.services.files import FileMissing, FileStore
+from dashboard.services.sorting_out import MISSING_WORDS, CannotBeRead
 from dashboard.talroo.cutting import REFERENCE_LENGTH, REFERENCE_PREFIX
 from dashboard.web import noting
 from dashboard.web.edge import (
@@ -102,14 +103,14 @@ def body(public_id: str) -> AnyResponse:
     except FileMissing:
         flash(MISSING_WORDS, "error")
         return _to(public_id)
-    who = _who()
+    by = _by()
     subject = Subject("delivery", public_id)
     audit.note(
         session,
         Action.DELIVERY_VIEWED,
-        at=who.at,
-        user_id=who.user_id,
-        remote_addr=who.remote_addr,
+        at=by.at,
+        user_id=by.user_id,
+        remote_addr=by.remote_addr,
         subject=subject,
         exact=True,
     )
@@ -123,53 +124,35 @@ def body(public_id: str) -> AnyResponse:
 @needs(Permission.DELIVERIES)
 def replay(public_id: str) -> AnyResponse:
     """Read a delivery again, as this version understands it. Reading it twice changes nothing twice."""
-    return _read(
-        public_id,
-        lambda session, delivery: sorting_out.replay(session, delivery, files=file_store(), who=_who()),
-        "Read again",
-    )
+    return _read(public_id, sorting_out.replay, "Read again")
 
 
 @bp.post("/<public_id>/accept")
 @needs(Permission.DELIVERIES)
 def accept(public_id: str) -> AnyResponse:
     """File what was quarantined, marked as late."""
-    return _read(
-        public_id,
-        lambda session, delivery: sorting_out.accept(session, delivery, files=file_store(), who=_who()),
-        "Accepted",
-    )
+    return _read(public_id, sorting_out.accept, "Accepted")
 
 
 @bp.post("/<public_id>/dismiss")
 @needs(Permission.DELIVERIES)
 def dismiss(public_id: str) -> AnyResponse:
     """Want nothing of it. It stays in the list, and can be taken back."""
-    session = writing()
-    delivery = arrivals.delivery(session, public_id) or abort(404)
-    done = sorting_out.dismiss(session, delivery, who=_who())
-    db.session.commit()
-    flash("Dismissed. It stays in the list." if done else _CHANGED, "success" if done else "error")
-    return _to(public_id)
+    return _mark(public_id, sorting_out.dismiss, "Dismissed. It stays in the list.")
 
 
 @bp.post("/<public_id>/take-back")
 @needs(Permission.DELIVERIES)
 def take_back(public_id: str) -> AnyResponse:
     """Dismissed by mistake: it waits again."""
-    session = writing()
-    delivery = arrivals.delivery(session, public_id) or abort(404)
-    done = sorting_out.take_back(session, delivery, who=_who())
-    db.session.commit()
-    flash("It waits for a look again." if done else _CHANGED, "success" if done else "error")
-    return _to(public_id)
+    return _mark(public_id, sorting_out.take_back, "It waits for a look again.")
 
 
 @bp.post("/replay")
 @needs(Permission.DELIVERIES)
 def replay_all() -> AnyResponse:
     """Read all kept ones again: some now, the rest by the worker."""
-    number = sorting_out.want_all_again(writing(), who=_who())
+    number = sorting_out.want_all_again(writing(), by=_by())
     db.session.commit()
     done = sorting_out.read_waiting(storing, file_store())
     words = f"{done.filed:,} filed, {done.kept:,} still not understood"
@@ -193,11 +176,21 @@ def linked(shown: bytes, files: Mapping[str, Attachment]) -> Markup:
     return text
 
 
-def _read(public_id: str, verb: Callable[[Session, Delivery], intake.Outcome | None], done: str) -> AnyResponse:
+def _mark(public_id: str, verb: Callable[[Session, Delivery, By], bool], done: str) -> AnyResponse:
+    session = writing()
+    was_done = verb(session, arrivals.delivery(session, public_id) or abort(404), _by())
+    db.session.commit()
+    flash(done if was_done else _CHANGED, "success" if was_done else "error")
+    return _to(public_id)
+
+
+def _read(
+    public_id: str, verb: Callable[[Session, Delivery, FileStore, By], intake.Outcome | None], done: str
+) -> AnyResponse:
     session = writing()
     delivery = arrivals.delivery(session, public_id) or abort(404)
     try:
-        outcome = verb(session, delivery)
+        outcome = verb(session, delivery, file_store(), _by())
     except CannotBeRead as problem:
         db.session.rollback()
         flash(str(problem), "error")
@@ -219,8 +212,8 @@ def _is_restricted(delivery: Delivery) -> bool:
     return delivery.application is not None and delivery.application.restricted_at is not None
 
 
-def _who() -> Who:
-    return Who(current_user.id, remote_address(), utcnow())
+def _by() -> By:
+    return By(current_user.id, remote_address(), utcnow())
 
 
 def _to(public_id: str) -> AnyResponse:

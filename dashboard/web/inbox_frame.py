@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from dashboard.choices import Choices, Pairs, Question
 from dashboard.clock import utcnow
-from dashboard.inbox import TABS, Inbox, Standing, standing
+from dashboard.inbox import TABS, Inbox
 from dashboard.inbox_row import InboxRow
+from dashboard.inbox_tabs import Standing, standing
 from dashboard.paging import COUNT_LIMIT
 from dashboard.saved_views import SHOWN, ViewLink
 from dashboard.web import along
@@ -82,8 +83,7 @@ def tabs(asked: Inbox, standing: Standing) -> Iterator[Way]:
     Counted where nothing else is: how many there are of everybody would be no number of what the tab then shows.
     """
     is_counted = replace(asked, tab="", sort="") == Inbox()
-    everybody = min(sum(number for tab, number in standing.tabs.items() if tab != "mine"), COUNT_LIMIT + 1)
-    for way, number in zip(_tabs(asked), (everybody, *standing.tabs.values()), strict=True):
+    for way, number in zip(_tabs(asked), (standing.everybody, *standing.tabs.values()), strict=True):
         yield replace(way, count=counted(number)) if is_counted else way
 
 

@@ -21,7 +21,7 @@ from dashboard.extensions import db
 from dashboard.models import Erasure, Hold
 from dashboard.models.privacy import HoldKind
 from dashboard.permissions import Permission, needs
-from dashboard.services import audit, cleaning, erasing, handing_out, holding, retiring, whose
+from dashboard.services import audit, belongings, cleaning, erasing, handing_out, holding, retiring, whose
 from dashboard.services.audit import Subject
 from dashboard.services.erasing import REASONS, By, CannotErase, Cause
 from dashboard.services.holding import BadHold, Keeping
@@ -50,7 +50,7 @@ def index() -> str:
         holds=kept[HoldKind.LEGAL],
         restrictions=kept[HoldKind.RESTRICTION],
         erasures=_erasures(session),
-        words=erasing.WORDS,
+        words=belongings.WORDS,
         reasons=REASONS,
         months=months,
         warning=retiring.warning(months),
@@ -101,7 +101,7 @@ def erased(public_id: str) -> str:
     """What was erased, in numbers."""
     found = select(Erasure).where(Erasure.public_id == public_id).options(joinedload(Erasure.user))
     erasure = reading().scalar(found) or abort(404)
-    return render_template("privacy/erased.html", erasure=erasure, words=erasing.WORDS, reasons=REASONS)
+    return render_template("privacy/erased.html", erasure=erasure, words=belongings.WORDS, reasons=REASONS)
 
 
 @bp.post("/people/<public_id>/keep")
@@ -191,7 +191,7 @@ def _page(public_id: str, session: Session, problem: str = "") -> str:
         doubts={one.id: whose.doubt(application, one) for one in applications if one.public_id not in sure},
         exported=() if chosen == sure else [one.public_id for one in meant],
         found=erasing.preview(session, meant),
-        words=erasing.WORDS,
+        words=belongings.WORDS,
         holds=_by_application(holding.of(session, [one.id for one in applications])),
         reasons=REASONS,
         problem=problem,

@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response
 from dashboard.choices import Choices, current_choices
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.inbox import Inbox, inbox_totals
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_totals
 from dashboard.models import SavedView
 from dashboard.permissions import Permission, needs
 from dashboard.saved_views import SHOWN

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from dashboard import search
-from dashboard.inbox import Inbox, inbox_page
+from dashboard import search, tokens
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_page
 from dashboard.models import Application, User
 from dashboard.reach import EVERYTHING
 from dashboard.services import bulk, bulk_verbs, tagging, teamwork
@@ -18,7 +19,7 @@ from tests.outbox_fixtures import RULES, add_applicant, add_recruiter
 @pytest.fixture
 def ada(session: Session) -> Application:
     """In the inbox and its index, with somebody else."""
-    state = search.state_terms(stage="new", is_held=False, assigned_to=None)
+    state = tokens.state_terms(stage="new", is_held=False, assigned_to=None)
     applicants = [add_applicant(session, name, inbox_no=number) for number, name in enumerate(("Ada", "Bea"), 1)]
     search.put(session, (search.Entry(one.inbox_no or 0, [], [], state) for one in applicants))
     session.commit()

@@ -15,8 +15,9 @@ from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Application, Delivery
 from dashboard.models.privacy import HoldKind
-from dashboard.services import erasing, tombstones
-from dashboard.services.erasing import Again, By, Cause
+from dashboard.services import erasing, erasing_again, tombstones
+from dashboard.services.erasing import By, Cause
+from dashboard.services.erasing_again import Again
 from dashboard.services.tombstones import Kind
 from tests.factories import event
 from tests.reminder_fixtures import SECRET
@@ -41,7 +42,7 @@ def erase(session: Session, *public_ids: str, cause: Cause = Cause.REQUEST) -> N
 def bury_again(session: Session) -> Any:
     session.rollback()
     start_writing(session)
-    done = erasing.bury_again(session, (SECRET,), at=utcnow())
+    done = erasing_again.bury_again(session, (SECRET,), at=utcnow())
     session.commit()
     return done
 

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from dashboard.inbox import Inbox, inbox_page
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_page
 from dashboard.models import Attachment, StoredFile
 from dashboard.services import indexing
 from dashboard.services.filereading import MOST_PASSED_OVER, FileReader

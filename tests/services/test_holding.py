@@ -15,7 +15,8 @@ from dashboard import queries, worklist
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.inbox import Inbox, inbox_page
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_page
 from dashboard.models import Application, Erasure, FollowUp, Hold, User
 from dashboard.models.privacy import HoldKind
 from dashboard.reach import EVERYTHING

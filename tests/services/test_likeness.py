@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from dashboard import search
+from dashboard import search, tokens
 from dashboard.models import Application, Attachment, StoredFile
 from dashboard.reach import EVERYTHING
 from dashboard.services import likeness, people
@@ -21,7 +21,7 @@ def applicant(session: Session, first: str, last: str, city: str | None = "Austi
     """Somebody in the inbox, found by their words."""
     numbers = session.query(Application).count() + 1
     made = add_applicant(session, first, last_name=last, city=city, inbox_no=numbers, **fields)
-    words = search.application_words(made, None)
+    words = tokens.application_words(made, None)
     search.put(session, [search.Entry(numbers, words, (), ())])
     session.commit()
     return made

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from dashboard import reach, search
+from dashboard import reach, tokens
 from dashboard.models import Application, AuditEntry, Job, User, UserScope
 from dashboard.reach import EVERYTHING
 from dashboard.services import scopes
@@ -28,7 +28,7 @@ def jobs(session: Session) -> list[Job]:
             reference=reference,
             title=title,
             company=company,
-            company_term=search.term("company", company),
+            company_term=tokens.term("company", company),
             city="Waco",
         )
         for reference, title, company in told

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from dashboard import search
+from dashboard import search, tokens
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.inbox import Inbox, inbox_page
+from dashboard.inbox import Inbox
+from dashboard.inbox_pages import inbox_page
 from dashboard.models import Application, Attachment, Delivery, Job, StageChange, StoredFile
 from dashboard.sandbox.material import many
 from dashboard.services import indexing, intake, seeding
@@ -96,7 +97,7 @@ def test_seeded_people_are_found_by_name_and_by_the_words_of_their_resume(seed, 
         found = inbox_page(session, Inbox(text=f"{application.first_name} {application.last_name}"), None)
         assert application.id in {row.id for row in found.rows}
     with_resume = session.scalars(select(Attachment)).first()
-    word = next(word for word in search.words([with_resume.content.text]) if len(word) > 8 and word.isalpha())
+    word = next(word for word in tokens.words([with_resume.content.text]) if len(word) > 8 and word.isalpha())
     found = inbox_page(session, Inbox(text=word), None)
     assert with_resume.application_id in {row.id for row in found.rows}
 
@@ -104,7 +105,7 @@ def test_seeded_people_are_found_by_name_and_by_the_words_of_their_resume(seed, 
 def test_indexing_a_seeded_application_anew_changes_nothing_that_is_found(seed, session):
     seed(20)
     carrying = session.scalars(select(Attachment)).first().application
-    word = next(word for word in search.words([carrying.resume.content.text]) if len(word) > 8 and word.isalpha())
+    word = next(word for word in tokens.words([carrying.resume.content.text]) if len(word) > 8 and word.isalpha())
     before = indexed(session)
     session.execute(update(Application).values(unindexed=search.mark()))
     session.commit()

@@ -116,7 +116,7 @@ def test_an_unfinished_application_is_noted_when_it_is_opened(app, sign_in, deli
 def test_a_file_is_noted_once_a_look_and_at_each_download(app, recruiter, arrived):
     file = file_of(app)
     for path in ("/preview", "/picture", "/picture?page=1", "", "/preview-part"):
-        assert recruiter.get(f"/files/{file}{path}", buffered=True).status_code == 200, path
+        assert recruiter.get(f"/files/{file}{path}").status_code == 200, path
     about = {"application": arrived}
     assert noted(app) == [("file_viewed", file, about), ("file_downloaded", file, about), ("file_viewed", file, about)]
 
@@ -143,7 +143,7 @@ def test_pictures_on_somebodys_page_belong_to_that_look_for_an_hour(app, recruit
 def test_a_table_is_noted_before_and_after_it_is_sent(app, recruiter, deliver):
     for _ in range(3):
         deliver(event())
-    assert recruiter.get("/applications.csv", buffered=True).status_code == 200
+    assert recruiter.get("/applications.csv").status_code == 200
     assert noted(app) == [
         ("exported", None, {"what": "applications.csv"}),
         ("export_ended", None, {"what": "applications.csv", "whole": 1, "sent": 3}),
@@ -153,7 +153,7 @@ def test_a_table_is_noted_before_and_after_it_is_sent(app, recruiter, deliver):
 def test_of_a_download_that_was_broken_off_it_is_noted_how_far_it_came(app, recruiter, deliver):
     for _ in range(401):
         deliver(event())
-    answer = recruiter.get("/applications.csv")
+    answer = recruiter.get("/applications.csv", buffered=False)
     next(answer.iter_encoded())
     answer.close()
     assert noted(app)[-1] == ("export_ended", None, {"what": "applications.csv", "whole": 0, "sent": 200})
@@ -168,7 +168,7 @@ def test_an_archive_is_noted_with_how_many_are_in_it(app, recruiter, arrived):
 
 @pytest.mark.parametrize("what", ["conversions", "dispositions", "incomplete/messages", "admin/audit"])
 def test_the_other_tables_are_noted_too(app, sign_in, what):
-    assert sign_in("hr_admin").get(f"/{what}.csv", buffered=True).status_code == 200
+    assert sign_in("hr_admin").get(f"/{what}.csv").status_code == 200
     assert [action for action, *_ in noted(app)] == ["exported", "export_ended"]
 
 
@@ -223,7 +223,7 @@ def test_nothing_of_an_applicant_is_ever_noted(stocked, sign_in):
     for role in ("recruiter", "hr_admin", "it_admin"):
         client = sign_in(role)
         for _, address in stocked.addresses():
-            client.get(f"{address}?q={CANARY}", buffered=True)
+            client.get(f"{address}?q={CANARY}")
     with stocked.app.app_context():
         assert db.session.query(AuditEntry).count() > 20
         rows = db.session.execute(text("SELECT * FROM audit_entry")).all()
@@ -240,12 +240,12 @@ def test_what_cannot_be_noted_is_not_shown(app, recruiter, arrived, monkeypatch,
         raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database or disk is full"))
 
     monkeypatch.setattr("dashboard.web.noting.writing", refuse)
-    answer = recruiter.get(path.format(arrived), buffered=True)
+    answer = recruiter.get(path.format(arrived))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
     assert "Ada" not in answer.text
     assert "Content-Security-Policy" in answer.headers
     monkeypatch.undo()
-    assert recruiter.get(path.format(arrived), buffered=True).status_code == 200
+    assert recruiter.get(path.format(arrived)).status_code == 200
 
 
 def test_a_page_waits_for_its_turn_to_note_and_then_is_shown(make_app: MakeApp, sqlite_url, deliver):
@@ -348,7 +348,7 @@ def test_an_it_administrator_sees_ids_but_no_way_to_applications(sign_in, happen
 
 
 def test_the_table_holds_the_same_selection_with_the_digests(app, sign_in, happened):
-    answer = sign_in("hr_admin").get(f"/admin/audit.csv?who={happened['recruiter']}", buffered=True)
+    answer = sign_in("hr_admin").get(f"/admin/audit.csv?who={happened['recruiter']}")
     rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     assert [row["number"] for row in rows] == ["3", "1"]
     with app.app_context():

@@ -90,8 +90,9 @@ def test_whoever_downloads_slowly_keeps_nobody_from_the_database(app, sign_in):
     client = sign_in("recruiter")
     app.config["WTF_CSRF_ENABLED"] = False
     many = {"application": [f"p{n}:0" for n in range(501)], "do": "csv"}
-    for ask in (lambda: client.get("/applications.csv"), lambda: client.post("/applications/bulk", data=many)):
-        held = [pool.checkedout() for _ in ask().iter_encoded()]
+    for address, method, data in (("/applications.csv", "GET", None), ("/applications/bulk", "POST", many)):
+        answer = client.open(address, method=method, data=data, buffered=False)
+        held = [pool.checkedout() for _ in answer.iter_encoded()]
         assert len(held) > 2
         assert not any(held), "between two pieces, however slowly they are taken, no connection is kept"
 

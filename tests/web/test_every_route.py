@@ -98,7 +98,7 @@ def test_a_view_without_a_permission_is_reached_by_nobody(make_app, sqlite_url, 
 def test_each_role_opens_exactly_what_the_interface_grants(stocked, sign_in, role):
     client = sign_in(role)
     for name, address in guarded(stocked, "GET"):
-        status = client.get(address, buffered=True).status_code
+        status = client.get(address).status_code
         assert (status != 403) is (role in who_may(name)), f"{role} got {status} at {address}"
         assert status < 500, address
 
@@ -118,7 +118,7 @@ def test_each_role_changes_exactly_what_the_interface_grants(make_app, sqlite_ur
 
 def test_signed_out_people_are_sent_to_sign_in_and_come_back(stocked, client):
     for _name, address in guarded(stocked, "GET"):
-        answer = client.get(address, headers={"Accept": "text/html"}, buffered=True)
+        answer = client.get(address, headers={"Accept": "text/html"})
         if address.endswith(".csv"):
             assert answer.status_code == 401
         else:
@@ -127,7 +127,7 @@ def test_signed_out_people_are_sent_to_sign_in_and_come_back(stocked, client):
 
 def test_signed_out_machines_are_told_401_in_json(stocked, client):
     for _name, address in guarded(stocked, "GET"):
-        answer = client.get(address, headers={"Accept": "application/json"}, buffered=True)
+        answer = client.get(address, headers={"Accept": "application/json"})
         assert (answer.status_code, answer.mimetype) == (401, "application/json"), address
         assert answer.json["error"]
 
@@ -139,7 +139,7 @@ def test_signed_out_nothing_can_be_posted_and_no_content_is_shown(stocked, clien
         if name not in PUBLIC_ADDRESSES:
             assert answer.status_code in (302, 400), address
     for _name, address in stocked.addresses("GET"):
-        assert CANARY not in client.get(address, buffered=True).text
+        assert CANARY not in client.get(address).text
 
 
 def test_every_post_without_a_token_is_refused_but_by_the_machine_addresses(stocked, sign_in):
@@ -166,7 +166,7 @@ def test_every_form_that_posts_carries_a_token_and_posts_to_this_site(stocked, s
     client = sign_in(role)
     forms = 0
     for _name, address in stocked.pages():
-        html = client.get(address, buffered=True).text
+        html = client.get(address).text
         for form in re.findall(r"<form.*?</form>", html, re.DOTALL):
             if re.search(r'method="post"', form, re.IGNORECASE):
                 forms += 1
@@ -179,7 +179,7 @@ def test_an_it_administrator_sees_nothing_of_an_applicant_anywhere(stocked, sign
     client = sign_in("it_admin")
     opened = 0
     for _name, address in [*stocked.addresses("GET"), *stocked.pages()]:
-        answer = client.get(address, buffered=True)
+        answer = client.get(address)
         opened += answer.status_code == 200
         assert CANARY not in answer.text, address
         assert CANARY.lower() not in answer.text.lower(), address
@@ -228,7 +228,7 @@ def test_what_does_not_exist_is_404(app, sign_in, path):
 def test_every_answer_carries_the_security_headers(stocked, sign_in):
     client = sign_in("hr_admin")
     for address in [address for _, address in stocked.addresses("GET")] + ["/nowhere", "/applications/none"]:
-        headers = client.get(address, buffered=True).headers
+        headers = client.get(address).headers
         assert headers["X-Content-Type-Options"] == "nosniff", address
         assert headers["X-Frame-Options"] == "DENY", address
         assert headers["Referrer-Policy"] == "same-origin", address

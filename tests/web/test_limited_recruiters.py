@@ -57,7 +57,7 @@ class Limited:
 
     def post(self, address: str, **fields: Any) -> TestResponse:
         fields["csrf_token"] = token_of(self.client.get("/me").text)
-        return self.client.post(address, data=fields, buffered=True)
+        return self.client.post(address, data=fields)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_whatever_is_a_strangers_is_not_there(limited: Limited, method: str):
         if endpoint in OF_ONESELF:
             continue
         data = {"csrf_token": token} if method == "POST" else None
-        answer = limited.client.open(address, method=method, data=data, buffered=True)
+        answer = limited.client.open(address, method=method, data=data)
         may = "recruiter" in (MAY.get(endpoint) or MAY[endpoint.partition(".")[0]])
         assert answer.status_code == (404 if may else 403), address
         asked += may
@@ -127,7 +127,7 @@ def test_the_same_addresses_are_there_for_whoever_is_not_limited(limited: Limite
     client = sign_in("hr_admin")
     for endpoint, address in routes_with_an_id(limited, "GET"):
         if endpoint not in OF_ONESELF | OF_NOBODY:
-            assert client.get(address, buffered=True).status_code == 200, address
+            assert client.get(address).status_code == 200, address
 
 
 QUERIES: Final = (
@@ -168,7 +168,7 @@ def test_nothing_of_a_stranger_stands_on_any_page_or_table(limited: Limited):
     opened = 0
     for address in sorted(addresses | lists):
         for accept in ("text/html", "text/csv") if address in addresses else ("text/html",):
-            answer = limited.client.get(address, headers={"Accept": accept}, buffered=True)
+            answer = limited.client.get(address, headers={"Accept": accept})
             opened += answer.status_code == 200
             assert_no_stranger(answer, limited, address)
     assert opened > 60
@@ -188,7 +188,7 @@ def test_the_same_pages_show_the_stranger_to_whoever_is_not_limited(limited: Lim
     client = sign_in("hr_admin")
     shown = ("/applications", "/applications.csv", "/applications/filters", f"/people/{limited.hers}", "/conversions")
     for address in (*shown, f"/applications/{limited.hers}", "/conversions.csv"):
-        assert CANARY in client.get(address, buffered=True).text, address
+        assert CANARY in client.get(address).text, address
     assert "SRMC" in client.get("/applications?job=SRMC-RN-09").text
 
 
@@ -385,9 +385,9 @@ def test_no_page_of_a_limited_recruiter_takes_more_statements_than_it_may(limite
     for endpoint, address in [*limited.stocked.addresses(), *limited.stocked.pages(), *own]:
         if endpoint in NO_PAGES:
             continue
-        limited.client.get(address, buffered=True)
+        limited.client.get(address)
         with statements(limited.app) as sent:
-            limited.client.get(address, buffered=True)
+            limited.client.get(address)
         sent = [one for one in sent if not is_noting(one)]
         if len(sent) > MORE_FOR_THEM.get(endpoint, most(endpoint)):
             wrong.append(f"{address}: {len(sent)}\n  " + "\n  ".join(" ".join(one.split()) for one in sent))

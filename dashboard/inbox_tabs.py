@@ -1,0 +1,92 @@
+"""What stands over the inbox whatever is asked for: its tabs with their counts, the saved views, what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, String, bindparam, exists, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from dashboard import saved_views, tokens
+from dashboard.inbox import TABS, Inbox
+from dashboard.inbox_pages import total_of
+from dashboard.models import Application, Facet, Job, Tag, User
+from dashboard.paging import COUNT_LIMIT, written
+from dashboard.saved_views import ViewLink
+from dashboard.stages import DECISIVE, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand, whatever is asked for: applications by tab, counted to `COUNT_LIMIT` + 1; and what has changed.
+
+    `waiting`: whether an application waits to be indexed. `version`: another value once there is more to choose from.
+    `views`: the saved views that stand over the list, and one more where there are more (`saved_views.SHOWN`).
+    """
+
+    tabs: Mapping[str, int]
+    waiting: bool
+    version: tuple[int, ...]
+    views: Sequence[ViewLink] = ()
+
+    @property
+    def everybody(self) -> int:
+        """Everybody is in one tab, and may be somebody's besides."""
+        return min(sum(number for tab, number in self.tabs.items() if tab != "mine"), COUNT_LIMIT + 1)
+
+    @property
+    def has_any(self) -> bool:
+        return any(self.tabs.values())
+
+
+def standing(session: Session, user_id: int, everybody: Inbox) -> Standing:
+    """One statement, which looks at no more rows for a million applications than for a thousand.
+
+    `everybody`: the whole inbox of the user, whose tabs are counted by the index where they are limited.
+    """
+    limited = everybody.reach.is_limited
+    statement = _standing_within(everybody, session.get_bind().dialect.name) if limited else _STANDING
+    tabs = list(TABS) if limited else [tab for tab, _ in _COUNTED]
+    row = session.connection().execute(statement, {"user_id": user_id}).one()
+    counted: dict[str, int] = dict.fromkeys(TABS, 0)
+    for tab, number in zip(tabs, row, strict=False):
+        counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)
+    waiting, *newest, views = row[len(tabs) :]
+    return Standing(counted, bool(waiting), tuple(number or 0 for number in newest), saved_views.read(views))
+
+
+def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
+    """Conditions that an index answers, by tab; a tab of several stages is counted stage by stage."""
+    completed = Application.inbox_no.is_not(None)
+    waits = [Application.held_at.is_(None), completed]
+    for stage in Stage:
+        here = Application.stage == _constant(stage)
+        if stage in DECISIVE:
+            yield tokens.tab_of(stage, is_held=False), [here, completed]
+        else:
+            yield tokens.tab_of(stage, is_held=False), [here, *waits]
+            yield "held", [here, Application.held_at.is_not(None), completed]
+    is_open = (Application.stage != _constant(stage) for stage in DECISIVE)
+    yield "mine", [Application.assigned_to_id == bindparam("user_id"), *is_open, *waits]
+
+
+def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:
+    few = select(written(1)).select_from(Application).where(*conditions).limit(written(COUNT_LIMIT + 1)).subquery()
+    return select(func.count()).select_from(few).scalar_subquery()
+
+
+def _constant(stage: Stage) -> ColumnElement[str]:
+    # Each parameter is read, sent and planned with at every page; with so many the driver reads the text anew, too.
+    return literal_column(f"'{stage:s}'", String)
+
+
+_COUNTED: Final = list(_tab_conditions())
+_NEWEST: Final = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
+_BESIDE_THE_TABS: Final = (exists().where(Application.unindexed.is_not(None)), *_NEWEST, saved_views.TOLD)
+_STANDING: Final = select(*(_counted(conditions) for _, conditions in _COUNTED), *_BESIDE_THE_TABS)
+
+
+def _standing_within(everybody: Inbox, dialect: str) -> Select[Any]:
+    return select(*(total_of(replace(everybody, tab=tab), dialect) for tab in TABS), *_BESIDE_THE_TABS)
