@@ -66,7 +66,7 @@ class Stocked:
         for endpoint, address in self.addresses():
             if not endpoint.startswith(not_pages) and not endpoint.endswith(".csv"):
                 yield endpoint, address
-                if endpoint == "deliveries.show":
+                if endpoint == "deliveries.show" and "kept delivery" in self.ids:
                     yield endpoint, address.replace(self.ids["deliveries"], self.ids["kept delivery"])
                 if endpoint == "compose.index":
                     yield endpoint, f"{address}?application={self.ids.get('incomplete', 'none')}"
