@@ -204,7 +204,7 @@ class HostileSite:
         while time.monotonic() < ends:
             with self.app.app_context():
                 session = db.session
-                here = dict(session.execute(select(Application.talroo_id, Application.public_id)).tuples().all())
+                here = dict(iter(session.execute(select(Application.talroo_id, Application.public_id))))
                 names = [wire.clean(hostile.application(turn, "pulled")["id"]).strip() for turn in TURNS]
                 self.pulled = [here[name] for name in names if name in here]
                 ready = [len(self.pulled) == len(TURNS), len(self.mail.mails) > len(TURNS)]
