@@ -167,21 +167,27 @@ CORPUS: Final = tuple(
 )
 """Every payload, with its number in it."""
 
+LONGEST: Final = 100
+"""Characters that every field of the payload has room for."""
 _AT_THE_START: Final = frozenset((LINK, FRAME, SHEET, STYLED))
-"""Where only what a text begins with hurts; so in a spreadsheet, and in the name of a file."""
+"""Where only what a text begins with hurts; so it is with a formula."""
+_FORMULA: Final = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝]")
 
 
 def _grouped() -> tuple[str, ...]:
-    first = [one.text for one in CORPUS if one.hurts == "nothing" or _AT_THE_START & {*one.where}]
-    groups = sorted(first, key=len)
+    first = [one.text for one in CORPUS if _FORMULA.match(one.text) or _AT_THE_START & {*one.where}]
+    groups = list(first)
     for text in sorted((one.text for one in CORPUS if one.text not in first), key=len, reverse=True):
-        groups[0] = f"{groups[0]} {text}"
-        groups.sort(key=len)
+        room = [group for group in groups if len(group) + 1 + len(text) <= LONGEST]
+        if fullest := max(room, key=len, default=None):
+            groups[groups.index(fullest)] = f"{fullest} {text}"
+        else:
+            groups.append(text)
     return tuple(groups)
 
 
 WORDS: Final = _grouped()
-"""The whole corpus in few texts, none too long for any field: what must begin a text does."""
+"""The whole corpus in few texts, which fit every field: what must begin a text does."""
 
 # --- applications ---------------------------------------------------------------------------------------------------
 

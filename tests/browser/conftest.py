@@ -20,11 +20,12 @@ OpenAs = Callable[..., Page]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of one folder to one worker, so that the site is started and filled once."""
+    """All that looks at one site to one worker, so that each is started and filled once."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            group = "hostile" if item.path.name.startswith("test_hostile_") else "browser"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -191,10 +191,12 @@ class HostileSite:
     def _keep(self) -> None:
         for turn, words in enumerate(packed(300)):
             self.post("hr_admin", f"/privacy/people/{self.completed[turn]}/keep", do="hold", words=words)
-        last = self.completed[-1]
+        gone = hostile.application(0)
+        for names, key in (gone, "id"), (gone["data"], "id"), (gone["data"]["applicant"], "emailAddress"):
+            names[key] += "~gone"
+        last = self._deliver(gone, 0)
         erasing = {"application": last, "previewed": last, "reason": "asked", "sure": "yes"}
-        self.completed.pop()
-        self.post("hr_admin", f"/privacy/people/{last}/erase", **erasing)
+        assert self.post("hr_admin", f"/privacy/people/{last}/erase", **erasing).status_code == 302
 
     # --- what came of it
 
@@ -204,7 +206,7 @@ class HostileSite:
         while time.monotonic() < ends:
             with self.app.app_context():
                 session = db.session
-                here = dict(session.execute(select(Application.talroo_id, Application.public_id)).tuples().all())
+                here = dict(iter(session.execute(select(Application.talroo_id, Application.public_id))))
                 names = [wire.clean(hostile.application(turn, "pulled")["id"]).strip() for turn in TURNS]
                 self.pulled = [here[name] for name in names if name in here]
                 ready = [len(self.pulled) == len(TURNS), len(self.mail.mails) > len(TURNS)]
@@ -235,7 +237,7 @@ class HostileSite:
                 "views": _all(session, SavedView),
                 "users": _all(session, User),
                 "scope": _all(session, User, User.role == "recruiter"),
-                "deliveries": _all(session, Delivery, Delivery.source == "pushed"),
+                "deliveries": _all(session, Delivery, Delivery.source == "pushed", Delivery.status != "erased"),
                 "kept delivery": _all(session, Delivery, Delivery.status == "kept"),
                 "files": _all(session, Attachment, Attachment.application_id.in_(range(1, 9))),
                 "messages": _all(session, Outbound, Outbound.channel == Channel.REMINDER),

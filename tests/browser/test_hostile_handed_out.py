@@ -189,7 +189,7 @@ def check_mail(mail: Mail, place: HostileSite) -> str:
 
 
 def links(text: str) -> list[str]:
-    return re.findall(r"(?:https?:)?//[^\s<>\"']+|www\.\S+|mailto:\S+", text)
+    return re.findall(r"(?:https?:)?//\w[^\s<>\"']+|www\.\S+|mailto:\S+", text)
 
 
 def test_reminders_are_plain_text_to_the_applicant_alone_and_lead_to_nobody_else(hostile_site: HostileSite):
