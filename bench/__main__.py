@@ -41,8 +41,8 @@ def main() -> int:
             figures.append(figure)
     print(report.table(figures))
     if not asked.quick:
-        words = " ".join(sys.argv[1:])
-        print(f"\nWritten to {report.write(figures, words, time.monotonic() - begun)}", file=sys.stderr)
+        written = report.write(figures, " ".join(asked.parts), time.monotonic() - begun)
+        print(f"\nWritten to {written}", file=sys.stderr)
     return 0
 
 

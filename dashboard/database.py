@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, Operati
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
+import dashboard.postgres
 import dashboard.sqlite
 
 
@@ -60,8 +61,8 @@ PublicId: Final = String(32)
 
 def keep_promises(engine: Engine) -> None:
     """Hook `engine` so that each connection is durable and writers queue instead of losing updates."""
-    if engine.dialect.name == "sqlite":
-        dashboard.sqlite.keep_promises(engine)
+    hooks = dashboard.sqlite if engine.dialect.name == "sqlite" else dashboard.postgres
+    hooks.keep_promises(engine)
 
 
 def start_writing(session: Session) -> None:
@@ -69,12 +70,19 @@ def start_writing(session: Session) -> None:
     session.connection(execution_options={"for_writing": True})
 
 
+def end_reading(session: Session) -> None:
+    """End what the session has begun, and give its connection back."""
+    if session.in_transaction() and session.get_bind().dialect.name == "postgresql":
+        dashboard.postgres.end_reading(session)
+    session.rollback()
+
+
 def let_go(session: Session) -> None:
     """Give the connection back and keep what was read, as it is: whoever waits, or downloads slowly, keeps nobody from
     the database. Whatever was not loaded cannot be any more.
     """
     session.expunge_all()
-    session.rollback()
+    end_reading(session)
 
 
 def table_of(model: type[Base]) -> Table:

@@ -49,12 +49,10 @@ def flask_settings(config: Config) -> dict[str, Any]:
     return {
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.database_url,
-        # PostgreSQL may have been restarted since a connection was last used; a file cannot.
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_size": 4,
             "max_overflow": 4,
             "pool_timeout": 15,
-            "pool_pre_ping": not sqlite,
             "hide_parameters": True,  # an error's message goes into logs, and parameters are applicants' data
             "connect_args": {} if sqlite else {"connect_timeout": 5},
         },
@@ -97,3 +95,4 @@ def init_app(app: Flask) -> None:
     for name in SCREENS:
         app.register_blueprint(import_module(f"dashboard.web.{name}").bp)
     app.add_url_rule("/", "home", edge.home)
+    app.teardown_appcontext(edge.end_request)

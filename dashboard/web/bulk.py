@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 
 from dashboard.choices import Choices, current_choices
 from dashboard.clock import utcnow
-from dashboard.database import let_go
+from dashboard.database import end_reading, let_go
 from dashboard.extensions import db
 from dashboard.inbox_tabs import standing
 from dashboard.one_at_a_time import alone
@@ -254,7 +254,7 @@ def _alone() -> AbstractContextManager[bool]:
 
     On SQLite two in the writers' queue would keep deliveries waiting for longer than they can.
     """
-    reading().rollback()
+    end_reading(reading())
     return alone(db.engine, "many", PATIENCE)
 
 

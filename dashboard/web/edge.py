@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from config import Config
-from dashboard.database import start_writing
+from dashboard.database import end_reading, start_writing
 from dashboard.extensions import db
 from dashboard.models import Role
 from dashboard.paging import Page
@@ -60,21 +60,27 @@ def writing() -> Session:
 
     Finding out who is asking has read already; on SQLite a transaction that read first can lose its turn to write.
     """
-    db.session.rollback()
     session = reading()
+    end_reading(session)
     start_writing(session)
     return session
 
 
+def end_request(problem: BaseException | None = None) -> None:
+    """What a request has only read ends as such; whatever else it left open is rolled back with its session."""
+    if problem is None and db.session.registry.has():
+        end_reading(reading())
+
+
 def let_the_index_catch_up() -> None:
     """Before the index is asked: whatever waits for it is put into it. Ends what the request's session has read."""
-    reading().rollback()
+    end_reading(reading())
     indexing.catch_up(storing)
 
 
 def let_the_notebook_catch_up() -> None:
     """Before a page tells of it: what was noted in passing is written down. Ends what the session has read."""
-    reading().rollback()
+    end_reading(reading())
     notebook().flush()
 
 

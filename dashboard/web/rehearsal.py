@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from dashboard import arrivals
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
+from dashboard.database import end_reading
 from dashboard.extensions import db
 from dashboard.permissions import Permission, needs
 from dashboard.services import audit, secret_uses
@@ -31,7 +32,7 @@ def application() -> Response:
     if not config.talroo_webhook_secrets:
         flash("No webhook secret is set, so nothing can be signed: TALROO_WEBHOOK_SECRETS.", "error")
         return _back()
-    reading().rollback()  # nobody waits for the database meanwhile, least of all the delivery itself
+    end_reading(reading())  # nobody waits for the database meanwhile, least of all the delivery itself
     told = rehearsal.send_application(config, now=utcnow(), post=current_app.extensions.get("post_test"))
     delivery = arrivals.by_event(reading(), told.event_id or "")
     _note("application", ok=told.ok, delivery=delivery.public_id if delivery else None)
@@ -54,7 +55,7 @@ def app_client() -> Response:
     from dashboard.services import rehearsal
 
     config = settings()
-    reading().rollback()
+    end_reading(reading())
     told = rehearsal.try_app_client(config)
     if told.ok and config.talroo_client_secret:
         notebook().proved(secret_uses.APP_CLIENT, config.talroo_client_secret, utcnow())
@@ -77,7 +78,7 @@ def conversion() -> Response | str:
     if request.form.get("confirmed") != "yes":
         address = rehearsal.conversion_address(config, number, click)
         return render_template("rehearsal/conversion.html", address=address, event=event, tlr_sid=click)
-    reading().rollback()
+    end_reading(reading())
     told = rehearsal.send_conversion(config, number, click)
     _note("conversion", ok=told.ok, event=number)
     flash(told.words, "success" if told.ok else "error")
