@@ -64,9 +64,7 @@ def test_it_is_shown_with_the_connections_and_in_the_figures_and_among_no_delive
     client = signed_in_client(app, "it_admin")
     page = client.get("/admin").text
     (row,) = re.findall(r"<tr data-violation.*?</tr>", page)
-    assert [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)][:3] == [
-        *("/applications", "img-src", "1"),
-    ]
+    assert re.sub(r"<[^>]+>", " ", row).split()[:3] == ["/applications", "img-src", "1"]
     assert "Nothing was refused in 24 hours." in page
     assert "Nothing was refused" in client.get("/admin/deliveries?status=refused").text
     figures = client.get("/metrics").text
