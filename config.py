@@ -263,6 +263,8 @@ class Config:
     oidc_role_claim: str = _setting(_text, "groups")
     oidc_roles: Mapping[str, str] = _computed(_role_pairs, dict)
     oidc_label: str = _setting(_line, "Sign in with your company account")
+    tls_cert: str | None = _setting(_absolute, None)
+    tls_key: str | None = _setting(_absolute, None)
     trusted_proxies: int = _setting(_whole(0, 10), 0)
     alert_silence_hours: int = _setting(_whole(0, 8760), 24)
     alert_disk_free: int = _setting(_whole(0, 10**12), 1_000_000_000)
@@ -313,6 +315,11 @@ class Config:
         return (self.secret_key, *self.secret_key_retired)
 
     @property
+    def tls(self) -> tuple[str, str] | None:
+        """The files of the certificate and its key, where this site serves HTTPS itself."""
+        return (self.tls_cert, self.tls_key) if self.tls_cert and self.tls_key else None
+
+    @property
     def is_https(self) -> bool:
         return self.public_url.startswith("https://")
 
@@ -328,6 +335,8 @@ def _contradictions(cls: type[Config], values: Mapping[str, Any], given: Collect
         found.append("TALROO_SIGNATURE_MAX_AGE must not be smaller than TALROO_SIGNATURE_TOLERANCE.")
     if ("talroo_client_id" in values) != ("talroo_client_secret" in values):
         found.append("TALROO_CLIENT_ID and TALROO_CLIENT_SECRET belong together: set both or neither.")
+    if ("tls_cert" in given) != ("tls_key" in given):
+        found.append("TLS_CERT and TLS_KEY belong together: set both or neither.")
     provider = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_roles")
     if 0 < sum(name in given for name in provider) < len(provider):
         found.append(f"{', '.join(name.upper() for name in provider)} belong together: set all of them or none.")

@@ -1,9 +1,12 @@
 """What a WSGI server runs: `granian --interface wsgi wsgi:app`, or any other."""
 
+import logging
 import sys
 
 from config import Config, SettingsError
-from dashboard import create_app, logs
+from dashboard import cli, create_app, logs
+from dashboard.clock import utcnow
+from dashboard.services import problems, standing
 
 try:
     config = Config.from_env()
@@ -17,3 +20,8 @@ logs.configure(config.log_format, config.log_level, config.log_file)
 sys.setswitchinterval(0.0002)
 
 app = create_app(config)
+
+if not cli.is_command_line():
+    # Where the way in is wrong, the page that would say so may be what nobody can open.
+    for wrong in problems.at_the_door(config, standing.certificate(config), utcnow()):
+        logging.getLogger("dashboard.start").warning("%s %s", wrong.words, wrong.advice)

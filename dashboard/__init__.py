@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from config import ROOT, Config
 from dashboard import cli, web
 from dashboard.database import keep_promises
-from dashboard.extensions import csrf, db, login_manager
+from dashboard.extensions import db, login_manager
 from dashboard.services import audit, tombstones
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import open_store
@@ -30,7 +30,6 @@ def create_app(config: Config) -> Flask:
     app.extensions["traffic"] = Traffic(config.metrics_dir)
 
     db.init_app(app)
-    csrf.init_app(app)
     login_manager.init_app(app)
     with app.app_context():
         engine = db.engine

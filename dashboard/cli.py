@@ -20,7 +20,7 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import AccessLink, Role
-from dashboard.services import access_links, accounts, notices, second_factor
+from dashboard.services import access_links, accounts, notices, passwords, second_factor
 from dashboard.services import users as user_verbs
 from dashboard.services.activity import By
 from dashboard.services.notices import Notice
@@ -39,14 +39,14 @@ def init_app(app: Flask) -> None:
 
     for command in (users, web, worker, sandbox, seed, sync, audit, backup, restore, privacy):
         app.cli.add_command(command)
-    if _is_command_line():
+    if is_command_line():
         # Alembic costs a web process memory that it never uses.
         from flask_migrate import Migrate
 
         Migrate(app, db, directory=f"{app.root_path}/../migrations", compare_type=True, render_as_batch=True)
 
 
-def _is_command_line() -> bool:
+def is_command_line() -> bool:
     return any("flask" in part for part in sys.argv[:1]) or "pytest" in sys.modules
 
 
@@ -82,13 +82,23 @@ def _database_problem(problem: DBAPIError) -> str:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="On 127.0.0.1.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Which address of this machine; 0.0.0.0: all.")
 @with_appcontext
-def web(port: int) -> None:
-    """The site alone, by the server that `make run` uses: for a service manager, behind a proxy."""
-    from dashboard.launch import web_command, web_environment
+def web(port: int, host: str) -> None:
+    """The site alone, by the server that `make run` uses: for a service manager.
 
-    command = web_command(port, current_app.config["SETTINGS"].web_workers)
+    Behind a proxy, or by HTTPS itself (TLS_CERT, TLS_KEY). SIGHUP: read a renewed certificate.
+    """
+    from dashboard.launch import CannotStart, warnings_at_start, web_command, web_environment
+
+    config = current_app.config["SETTINGS"]
+    try:
+        for warning in warnings_at_start(config):
+            click.echo(f"WARNING: {warning.words} {warning.advice}", err=True)
+    except CannotStart as problem:
+        fail(str(problem))
+    command = web_command(port, config.web_workers, host=host, tls=config.tls)
     os.execve(command[0], command, web_environment(os.environ))  # noqa: S606 - our own words
 
 
@@ -125,6 +135,8 @@ def add_user(email: str, role: str, *, password_stdin: bool) -> None:
         fail(str(problem))
     db.session.commit()
     click.echo(f"Added {user.email} as {user.role_label.lower()}.")
+    if passwords.weakness(password, user.email):
+        click.echo("Somebody would guess this password. Have them change it under “Your settings” at once.", err=True)
 
 
 @users.command("list")

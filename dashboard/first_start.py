@@ -95,7 +95,8 @@ def with_defaults(environ: Mapping[str, str], var: Path, port: int) -> dict[str,
     """`environ` and what it leaves open. In the sandbox the stand-in's settings win, for they are all unset there."""
     found = dict(environ)
     _default(found, "SECRET_KEY", lambda: secret_key(var))
-    _default(found, "PUBLIC_URL", lambda: f"http://127.0.0.1:{port}")
+    scheme = "https" if found.get("TLS_CERT", "").strip() else "http"
+    _default(found, "PUBLIC_URL", lambda: f"{scheme}://127.0.0.1:{port}")
     if is_sandbox(environ):
         found |= sandbox_settings(var)
         _default(found, "TALROO_DISPOSITION_EVENTS", lambda: _DISPOSITIONS_TO_SHOW)

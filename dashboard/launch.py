@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,8 +18,11 @@ from dotenv import dotenv_values
 from sqlalchemy import create_engine, select
 
 from config import ROOT, VAR, Config, SettingsError
-from dashboard import first_start
+from dashboard import first_start, tls
+from dashboard.clock import utcnow
 from dashboard.models import User
+from dashboard.services import problems
+from dashboard.services.problems import Problem
 from dashboard.supervisor import Service, Supervisor, die_with_parent, follow_interrupt_of
 
 READY_WITHIN: Final = 60
@@ -55,13 +59,15 @@ def run(environ: Mapping[str, str], root: Path, var: Path) -> int:
     first_start.private_folder(var)
     complete = first_start.with_defaults(environ, var, port)
     config = Config.from_env(complete)
+    warnings = warnings_at_start(config)
     _flask(complete, "db", "upgrade")
     log_ins = _log_ins(config, complete, var)
     setup_link = _setup_link(config, complete)
 
     first_start.fresh_logs(var / "logs")
     supervisor = Supervisor(
-        services(config, complete, port, var), lambda: _announce(port, block(config, port, log_ins, setup_link))
+        services(config, complete, port, var),
+        lambda: _announce(here(config, port), block(config, port, log_ins, setup_link, warnings)),
     )
     problem = supervisor.run()
     print(f"\n{problem}" if problem else "Stopped.", file=sys.stderr if problem else sys.stdout, flush=True)
@@ -73,13 +79,13 @@ def services(config: Config, environ: Mapping[str, str], port: int, var: Path) -
     web = web_environment({**_logging_to(var / "logs" / "web.log"), **environ})
     worker = {**_logging_to(var / "logs" / "worker.log"), **environ}
     ours = [
-        Service("web", web_command(port, config.web_workers), web),
+        Service("web", web_command(port, config.web_workers, tls=config.tls), web),
         Service("worker", (*_FLASK, "worker"), worker),
     ]
     if not config.dashboard_sandbox_url:
         return ours
     fake_port = config.dashboard_sandbox_url.rpartition(":")[2]
-    postback = f"http://127.0.0.1:{port}/talroo/applications"
+    postback = f"{here(config, port)}/talroo/applications"
     state = str(var / "sandbox-state.json")
     mail = _sandbox_mail(config, var)
     fake = (*_PYTHON, "dashboard.sandbox", "--port", fake_port, "--postback-url", postback, "--state", state, *mail)
@@ -99,17 +105,41 @@ def _sandbox_mail(config: Config, var: Path) -> tuple[str, ...]:
     return ("--mail-port", config.mail_url.rpartition(":")[2])
 
 
-def web_command(port: int, workers: int, app: str = "wsgi:app") -> tuple[str, ...]:
-    """granian serving `app` on 127.0.0.1:`port`.
+def here(config: Config, port: int) -> str:
+    """The site's address on this machine."""
+    return f"{'https' if config.tls else 'http'}://127.0.0.1:{port}"
+
+
+def warnings_at_start(config: Config) -> list[Problem]:
+    """What is wrong with the way in, so that somebody hears of it who cannot get in. Raises `CannotStart` where HTTPS
+    cannot be served at all.
+    """
+    now = utcnow()
+    try:
+        certificate = tls.check(config, now)
+    except tls.Unusable as problem:
+        raise CannotStart(str(problem)) from problem
+    return list(problems.at_the_door(config, certificate, now))
+
+
+def web_command(
+    port: int, workers: int, app: str = "wsgi:app", *, host: str = "127.0.0.1", tls: tuple[str, str] | None = None
+) -> tuple[str, ...]:
+    """granian serving `app` on `host`:`port`. `tls`: the files of a certificate and its key, to serve HTTPS alone.
 
     Bodies are read on blocking threads, so a slow sender holds one: there are many of them. Workers that still wait
     for such a sender two seconds after they were asked to stop are killed; what was acknowledged is committed.
-    Errors only are logged, because granian warns of that many threads at every start.
+    After SIGHUP each worker is replaced, which reads a renewed certificate; the old one goes when the new one has had
+    some seconds to start. Errors only are logged, because granian warns of that many threads at every start.
     """
+    secure = (
+        () if tls is None else ("--ssl-certificate", tls[0], "--ssl-keyfile", tls[1], "--ssl-protocol-min", "tls1.2")
+    )
     return (
-        *_PYTHON, "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        *_PYTHON, "granian", "--interface", "wsgi", "--host", host, "--port", str(port), *secure,
         "--workers", str(workers), "--blocking-threads", "256", "--backpressure", "512", "--http", "1", "--no-ws",
-        "--workers-kill-timeout", "2", "--http1-header-read-timeout", "20000", "--log-level", "error", app,
+        "--workers-kill-timeout", "2", "--respawn-interval", "8", "--http1-header-read-timeout", "20000",
+        "--log-level", "error", app,
     )  # fmt: skip
 
 
@@ -118,22 +148,26 @@ def web_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "MALLOC_ARENA_MAX": "2"}
 
 
-def block(config: Config, port: int, log_ins: Mapping[str, str], setup_link: str = "") -> str:
+def block(
+    config: Config, port: int, log_ins: Mapping[str, str], setup_link: str = "", warnings: Iterable[Problem] = ()
+) -> str:
     """What the person at the terminal needs to know, aligned. `log_ins` is role → password, as far as known.
 
     `setup_link`: where the first administrator enters, while there is nobody.
     """
-    here = f"http://127.0.0.1:{port}"
-    lines = [("Dashboard", here)]
+    site = here(config, port)
+    lines = [("Dashboard", site)]
     if config.dashboard_sandbox_url:
         lines.append(("", "sandbox mode: sample applicants, and a fake Talroo instead of the real one"))
     lines += [(role, f"{first_start.FIRST_USERS[role]:<24}{password}") for role, password in log_ins.items()]
     if setup_link:
-        lines += [("set-up", address) for address in dict.fromkeys((setup_link, _on(here, setup_link)))]
+        lines += [("set-up", address) for address in dict.fromkeys((setup_link, _on(site, setup_link)))]
         lines.append(("", "nobody can sign in yet: open this link, once, and become the first administrator"))
     lines.append(("postUrl", config.postback_url))
     if config.dashboard_sandbox_url:
         lines.append(("fake Talroo", config.dashboard_sandbox_url))
+    for warning in warnings:
+        lines += [("WARNING", warning.words), ("", warning.advice)]
     lines.append(("stop", "Ctrl-C"))
     return "\n" + "\n".join(f"  {label:<13}{text}" for label, text in lines) + "\n"
 
@@ -194,8 +228,8 @@ def _has_users(database_url: str) -> bool:
         engine.dispose()
 
 
-def _announce(port: int, text: str) -> None:
-    answered = _answers(f"http://127.0.0.1:{port}/healthz", READY_WITHIN)
+def _announce(site: str, text: str) -> None:
+    answered = _answers(f"{site}/healthz", READY_WITHIN)
     note = "" if answered else f"  /healthz has not answered for {READY_WITHIN} s; the lines above may say why.\n"
     print(text + note, flush=True)
     if os.environ.get("MAKELEVEL"):
@@ -206,11 +240,18 @@ def _answers(url: str, within: float) -> bool:
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own loopback address
+            with urllib.request.urlopen(url, timeout=5, context=whatever_it_is_called()):  # noqa: S310 - our own
                 return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     return False
+
+
+def whatever_it_is_called() -> ssl.SSLContext:
+    """For HTTPS to this machine: the certificate is for the public name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 import traceback
@@ -120,8 +121,10 @@ def _told(_logger: Any, _name: str, line: Line) -> Line:
     return {**found, **line}
 
 
+_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What would begin a line of its own, or move a terminal's cursor."""
 _JSON: Final = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), check_circular=False, default=lambda value: type(value).__name__
+    ensure_ascii=True, separators=(",", ":"), check_circular=False, default=lambda value: type(value).__name__
 ).encode
 """Made once: what `json.dumps` makes anew for each line."""
 
@@ -137,4 +140,5 @@ def _as_text(_logger: Any, _name: str, line: Line) -> str:
     trace = line.pop("exception", None)
     rest = "".join(f" {name}={value}" for name, value in line.items() if value is not None)
     told = f"{time[11:19]} {level:<7} {logger.removeprefix(f'{OURS}.')}: {event}{rest} [{request}]"
+    told = _BREAKS.sub("\N{REPLACEMENT CHARACTER}", told)
     return f"{told}\n{trace}" if trace else told

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Executable, func, select, text
+from sqlalchemy import Executable, Select, func, select, text
 from sqlalchemy.orm import Session
 
 from dashboard.models import Alert, Application, AuditHead, Delivery, Outbound, Refusal, StoredFile, SyncRun, WorkerBeat
 from dashboard.models.outbound import State
+from dashboard.models.watch import OF_PAGES
 from dashboard.traffic import Key, Times
 
 
@@ -74,8 +75,17 @@ def _audit_entries(session: Session, _now: datetime) -> Values:
 
 
 def _refusals(session: Session, now: datetime) -> Values:
+    return _counted(session, _refused_lately(now).where(~Refusal.is_of_a_page()))
+
+
+def _violations(session: Session, now: datetime) -> Values:
+    counted = _counted(session, _refused_lately(now).where(Refusal.is_of_a_page()))
+    return {(reason.removeprefix(OF_PAGES),): number for (reason,), number in counted.items()}
+
+
+def _refused_lately(now: datetime) -> Select[str, int]:
     lately = select(Refusal.reason, func.sum(Refusal.count)).where(Refusal.last_at >= now - _LATELY)
-    return _counted(session, lately.group_by(Refusal.reason))
+    return lately.group_by(Refusal.reason)
 
 
 def _alerts(session: Session, _now: datetime) -> Values:
@@ -126,6 +136,12 @@ _FIGURES: Final[tuple[tuple[str, str, tuple[str, ...], Callable[[Session, dateti
     ("outbox_oldest_due_seconds", "How long the oldest row that is due has waited.", ("channel",), _oldest_due),
     ("audit_entries_total", "Entries of the audit log.", (), _audit_entries),
     ("refusals_last_day", "Deliveries that were refused in the last 24 hours.", ("reason",), _refusals),
+    (
+        "page_violations_last_day",
+        "What browsers refused on our pages in the last 24 hours.",
+        ("directive",),
+        _violations,
+    ),
     ("alerts_open", "What is wrong at the moment and those who run this were told of.", ("kind",), _alerts),
     ("worker_beat_age_seconds", "Since any worker was last known to be alive; absent if none was.", (), _worker_age),
     ("pull_age_seconds", "Since a pull from the Platform API last came to its end.", ("kind",), _pull_ages),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ RESTED: Final = 1.0
 
 _HAS_ONLY_READ: Final = "has only read"
 _USED_AT: Final = "used at"
+_OPEN: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _READS: Final = ("SELECT", "WITH")
 
 
@@ -52,8 +54,11 @@ def _execute(connection: Connection, _cursor: Any, statement: str, *_rest: Any) 
         connection.info[_HAS_ONLY_READ] = False
 
 
-def _rest(_connection: Any, record: ConnectionPoolEntry) -> None:
+def _rest(connection: Any, record: ConnectionPoolEntry) -> None:
     record.info[_USED_AT] = time.monotonic()
+    # Where a commit fails before it is sent, SQLAlchemy takes its transaction for ended; the next would go on in it.
+    if connection is not None and connection.info.transaction_status in _OPEN:
+        connection.rollback()
 
 
 def _answers(engine: Engine, connection: Any) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Any, Final
 
-_STARTS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_STARTS_A_FORMULA: Final = frozenset("=+-@＝＋－＠")
+_BREAKS_A_CELL: Final = ("\t", "\r", "\n")
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Begins a table in UTF-8: Excel guesses wrong without one."""
@@ -18,4 +20,9 @@ def cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     words = str(value)
-    return f"'{words}" if words.startswith(_STARTS_A_FORMULA) else words
+    return f"'{words}" if words.startswith(_BREAKS_A_CELL) or _first(words) in _STARTS_A_FORMULA else words
+
+
+def _first(words: str) -> str:
+    """The first character that can be seen: spaces and invisible ones before it are stripped by some spreadsheets."""
+    return next((one for one in words if not one.isspace() and unicodedata.category(one)[0] not in "CZ"), "")

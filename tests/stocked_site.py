@@ -24,7 +24,7 @@ from tests.factories import event, file_object, file_question, payload
 CANARY: Final = "Xyzzyqua"
 """Stands in everything that is the applicant's own, and nowhere else."""
 
-MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert", "unsubscribe.opt_out")
+MACHINE_ADDRESSES: Final = ("receiving.receive", "clicks.convert", "unsubscribe.opt_out", "violations.report")
 """What machines call with proofs of their own; everything else that changes something needs a form's token."""
 
 
@@ -66,7 +66,7 @@ class Stocked:
         for endpoint, address in self.addresses():
             if not endpoint.startswith(not_pages) and not endpoint.endswith(".csv"):
                 yield endpoint, address
-                if endpoint == "deliveries.show":
+                if endpoint == "deliveries.show" and "kept delivery" in self.ids:
                     yield endpoint, address.replace(self.ids["deliveries"], self.ids["kept delivery"])
                 if endpoint == "compose.index":
                     yield endpoint, f"{address}?application={self.ids.get('incomplete', 'none')}"

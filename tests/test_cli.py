@@ -62,6 +62,12 @@ def test_a_user_who_cannot_be_added_is_refused_in_one_line(flask, change, told):
     assert (result.exit_code, result.stderr, result.stdout) == (1, f"{told}\n", "")
 
 
+def test_a_password_that_somebody_would_guess_is_said_to_be_one(flask):
+    result = add_user(flask, typed="recruiter2026\n")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Somebody would guess this password.")
+
+
 def test_nobody_is_added_twice(flask):
     add_user(flask)
     result = add_user(flask, "ADA@example.com")

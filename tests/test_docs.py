@@ -16,6 +16,9 @@ SETTINGS: Final = {setting.name.upper() for setting in fields(Config)}
 NOT_OURS: Final = {
     "AWS_": "what every S3 client reads",
     "MALLOC_ARENA_MAX": "read by glibc; `make run` sets it for the web server",
+    "CAP_NET_BIND_SERVICE": "a word of systemd's",
+    "RENEWED_LINEAGE": "what certbot tells its hooks",
+    "TRUSTED_HOSTS": "Flask's, which we do not use",
     "CLIENT_CREDENTIALS": "a word of Talroo's token request",
 }
 """What looks like a setting and is none, with what it is."""

@@ -75,3 +75,20 @@ def test_web_and_worker_log_into_files_unless_somebody_chose_one(tmp_path):
     ]
     chosen = launch.services(Config.from_env(KEY), {"LOG_FILE": "/var/log/one.log"}, 8000, tmp_path)
     assert {service.environment["LOG_FILE"] for service in chosen} == {"/var/log/one.log"}
+
+
+@pytest.mark.parametrize(
+    ("address", "warned"),
+    [
+        ("http://jobs.example.com", ["not_https"]),
+        ("http://10.0.0.5:8000", ["not_https"]),
+        ("https://jobs.example.com", []),
+        ("http://127.0.0.1:8000", []),
+        ("http://localhost:9000", []),
+    ],
+)
+def test_an_address_that_talroo_would_not_deliver_to_is_warned_of(address, warned):
+    config = Config.from_env({**KEY, "PUBLIC_URL": address})
+    found = launch.warnings_at_start(config)
+    assert [problem.kind for problem in found] == warned
+    assert launch.block(config, 8000, {}, warnings=found).count("WARNING") == len(warned)

@@ -6,7 +6,9 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,20 @@ def test_a_request_is_one_line_with_its_rule_its_user_and_its_id(app: Flask, log
     assert len(line["user"]) == 22
 
 
+def test_every_line_tells_its_time_in_utc(app: Flask, logged: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        app.test_client().get("/login")
+        (line,) = requests_in(logged())[-1:]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    told = datetime.fromisoformat(line["time"])
+    assert told.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
+
+
 def test_each_request_has_an_id_of_its_own_also_where_nothing_is_found(app: Flask, logged: Any):
     client = app.test_client()
     ids = [client.get(path).headers[HEADER] for path in ("/login", "/nowhere", "/static/css/app.css", "/applications")]
@@ -91,6 +107,29 @@ def test_the_id_of_a_proxy_is_taken_over_where_there_is_one(
 ):
     client = make_app(sqlite_url, trusted_proxies=proxies).test_client()
     assert (client.get("/healthz", headers={HEADER: given}).headers[HEADER] == given) is taken
+
+
+def test_who_asks_for_what_their_role_may_not_have_is_told_in_the_log(app: Flask, logged: Any):
+    client = signed_in_client(app, "recruiter")
+    assert client.get("/admin/users").status_code == 403
+    line = next(line for line in logged() if line["event"] == "not permitted")
+    assert (line["level"], line["endpoint"], line["needs"]) == ("warning", "users.index", "users")
+    assert line["request_id"] == requests_in(logged())[-1]["request_id"]
+    assert line["user"] == requests_in(logged())[-1]["user"]
+
+
+def test_a_form_without_its_token_is_told_in_the_log(app: Flask, logged: Any):
+    assert app.test_client().post("/login", data={"csrf_token": CANARY, "email": CANARY}).status_code == 400
+    line = next(line for line in logged() if "token" in line["event"])
+    assert (line["level"], line["event"]) == ("warning", "a form without its token at session.sign_in")
+
+
+@pytest.mark.parametrize("form", logs.FORMS)
+def test_nobody_writes_a_line_of_their_own_into_the_log(form: str):
+    forged = "x\r\n12:00:00 info    web.session: signed in\u2028"
+    handler = logs._on_stderr(sys.stderr, form)
+    record = logging.LogRecord(f"{logs.OURS}.x", logging.INFO, __file__, 1, "told: %s", (forged,), None)
+    assert len(handler.format(record).splitlines()) == 1
 
 
 def test_nothing_of_anybody_stands_in_any_line(

@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from dashboard.first_start import TALROO_SETTINGS, free_port
+from tests.certificates import Issued, issue
 
 pytestmark = pytest.mark.process
 
@@ -188,6 +189,42 @@ def test_with_talroo_configured_there_is_no_fake_and_nobody_but_who_opens_the_se
     running.wait_for("Ctrl-C")
     assert "/setup/" not in running.text
     assert sign_in(running.port, "ann@example.com", "a long enough password").url.endswith("/applications")
+
+
+def test_with_a_certificate_the_site_and_the_fake_talroo_meet_by_https(launch, tmp_path):
+    issued = issue(tmp_path / "tls", "127.0.0.1")
+    running = launch(TLS_CERT=str(issued.certificate), TLS_KEY=str(issued.key))
+    running.wait_for("Ctrl-C")
+    site = f"https://127.0.0.1:{running.port}"
+    assert f"Dashboard    {site}\n" in running.text
+    assert f"postUrl      {site}/talroo/applications\n" in running.text
+    assert "WARNING" not in running.text
+    assert "has not answered" not in running.text
+    deadline = time.monotonic() + 60
+    while 'dashboard_deliveries{status="accepted"}' not in figures(site, issued):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def figures(site: str, issued: Issued) -> str:
+    return requests.get(f"{site}/metrics", verify=str(issued.authority), timeout=10).text
+
+
+def test_a_public_address_without_https_is_warned_of_where_the_start_is_watched_and_in_the_log(launch, checkout):
+    running = launch(TALROO_WEBHOOK_SECRETS="the real one", PUBLIC_URL="http://jobs.example.com")
+    running.wait_for("Ctrl-C")
+    words = "PUBLIC_URL is not https, and Talroo delivers to nothing else."
+    assert f"  WARNING      {words}\n" in running.text
+    (line, *_) = [one for one in (checkout / "var/logs/web.log").read_text().splitlines() if words in one]
+    assert '"level":"warning"' in line
+
+
+def test_a_certificate_that_cannot_be_served_ends_the_start_before_anything_is_made(launch, checkout, tmp_path):
+    one, other = issue(tmp_path / "one", "127.0.0.1"), issue(tmp_path / "other", "127.0.0.1")
+    running = launch(TLS_CERT=str(one.certificate), TLS_KEY=str(other.key))
+    assert running.ends(within=20) == 1
+    assert "TLS_CERT and TLS_KEY do not match" in running.text
+    assert not (checkout / "var/dashboard.db").exists()
 
 
 def test_a_wrong_setting_is_named_and_nothing_runs(launch, checkout):

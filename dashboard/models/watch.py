@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import JSON, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, ColumnElement, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.database import Base, UTCDateTime
@@ -21,6 +21,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     NO_SECRET = "no_secret"  # noqa: S105
     NOT_STORED = "not_stored"
+    HOST = "host"
 
     @property
     def label(self) -> str:
@@ -31,7 +32,7 @@ class Reason(StrEnum):
         """What was answered."""
         if self in (Reason.NO_SECRET, Reason.NOT_STORED):
             return 503
-        return 413 if self is Reason.TOO_LARGE else 401
+        return {Reason.TOO_LARGE: 413, Reason.HOST: 400}.get(self, 401)
 
 
 REASON_LABELS: Final = {
@@ -43,15 +44,20 @@ REASON_LABELS: Final = {
     Reason.TOO_LARGE: "Too large",
     Reason.NO_SECRET: "No secret set here",
     Reason.NOT_STORED: "Could not be stored",
+    Reason.HOST: "Another host name than PUBLIC_URL’s",
 }
 """A line for every reason (`tests/services/test_refusals.py`)."""
 OF_STRANGERS: Final = (Reason.MISSING, Reason.MALFORMED, Reason.MISMATCH)
 """What anybody on the internet can bring about, and usually did."""
 
 
+OF_PAGES: Final = "page:"
+"""Before the directive, in `Refusal.reason` of what browsers refused on our pages (`services/violations.py`)."""
+
+
 class Refusal(Base):
     """Deliveries that were refused in one hour for one reason from one address: nobody vouches for their bytes, so
-    they are counted and not kept.
+    they are counted and not kept. Likewise what browsers refused on our pages, with the page's rule for an address.
     """
 
     __tablename__ = "refusal"
@@ -64,6 +70,11 @@ class Refusal(Base):
     count: Mapped[int] = mapped_column(default=0)
     first_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    @classmethod
+    def is_of_a_page(cls) -> ColumnElement[bool]:
+        """A condition; what it leaves out are deliveries."""
+        return cls.reason.startswith(OF_PAGES)
 
 
 class SecretUse(Base):

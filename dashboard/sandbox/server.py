@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, kind: str, content: Any) -> None:
         body = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-        raw = body.encode()
+        raw = body.encode(errors="backslashreplace")  # half a character, in JSON, as its escape
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(raw)))

@@ -26,6 +26,10 @@ from dashboard.services.activity import By
 from dashboard.services.audit import Subject
 
 SESSION_LIFE: Final = timedelta(hours=12)
+SESSION_IDLE: Final = timedelta(hours=2)
+"""How long a session of somebody who does nothing goes on (docs/security.md says why so long)."""
+_NOTED_EVERY: Final = timedelta(minutes=5)
+"""By how much less a session may be left before it is prolonged: else every page would write."""
 REMEMBERED: Final = timedelta(days=60)
 """How long sessions that are over are kept: by them `throttle` knows from where somebody signs in."""
 _COUNTED: Final = frozenset({"password", "totp", "recovery"})
@@ -70,9 +74,17 @@ class Caller(NamedTuple):
     totp_since: datetime | None
     how: str | None
     """By what they signed in."""
+    session_began: datetime
+    session_ends: datetime
+    """If nothing is done any more."""
     unread_mentions: int = 0
     """How many notes that name the user wait to be read, on applications within their reach."""
     reach: Reach = NOBODY
+
+    def prolonged(self, now: datetime) -> datetime | None:
+        """Until when the session goes on, since something is done now; None where that makes no difference yet."""
+        until = min(now + SESSION_IDLE, self.session_began + SESSION_LIFE)
+        return until if until - self.session_ends > _NOTED_EVERY else None
 
 
 def add_user(session: Session, email: str, password: str, role: str, *, now: datetime) -> User:
@@ -133,10 +145,11 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
     """
     found = session.execute(select(User.id, User.password_hash).where(User.email == fold(email))).one_or_none()
     session.rollback()
+    typed = password if len(password) <= MAX_PASSWORD else ""
     try:
         # A flood of sign-ins may take time, but neither all the memory nor the connections deliveries need.
         with _checks:
-            _hasher.verify(_to_verify(found.password_hash if found else NO_PASSWORD), password[:MAX_PASSWORD])
+            _hasher.verify(_to_verify(found.password_hash if found else NO_PASSWORD), typed)
     except (VerificationError, InvalidHashError):
         return None
     user = session.get(User, found.id) if found else None
@@ -162,7 +175,7 @@ def sign_in(
             token_hash=hashed_token(token),
             user_id=user.id,
             created_at=now,
-            expires_at=now + SESSION_LIFE,
+            expires_at=now + SESSION_IDLE,
             remote_addr=address[:64],
             user_agent=user_agent[:300],
             how=how,
@@ -188,7 +201,8 @@ def signed_in(
     return Caller._make([*told, reach.read(found.id, scopes)]), tuple(found[width:])
 
 
-_OF_CALLER: Final = [*(getattr(User, name) for name in Caller._fields[:-3]), LoginSession.how]
+_OF_CALLER: Final = [*(getattr(User, name) for name in Caller._fields[:-5]), LoginSession.how]
+_OF_SESSION: Final = (LoginSession.created_at, LoginSession.expires_at)
 
 
 @cache
@@ -198,7 +212,7 @@ def _signed_in(beside: tuple[ScalarSelect[int], ...]) -> Select[Any]:
     seen = where.where(Note.id == Mention.note_id, reach.within(Application.job_id, User.id)).exists()
     unread = select(func.count()).where(Mention.user_id == User.id, Mention.read_at.is_(None), ~reach.LIMITED | seen)
     return (
-        select(*_OF_CALLER, unread.correlate(User).scalar_subquery(), reach.TOLD, *beside)
+        select(*_OF_CALLER, *_OF_SESSION, unread.correlate(User).scalar_subquery(), reach.TOLD, *beside)
         .join(LoginSession, LoginSession.user_id == User.id)
         .where(
             LoginSession.token_hash == bindparam("token_hash"),

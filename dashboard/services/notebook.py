@@ -1,4 +1,5 @@
-"""What requests notice in passing, written down behind their backs: who was refused, which secret proved something.
+"""What requests notice in passing, written down behind their backs: who was refused, what browsers refused on our
+pages, which secret proved something, which session is still used.
 
 Anybody can have us refuse them a thousand times a second, so no refusal writes by itself. The first is written at once,
 by a thread of its own; what comes meanwhile is gathered and written together, at most once a second.
@@ -16,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
-from dashboard.services import refusals, secret_uses
+from dashboard.services import refusals, secret_uses, sessions, violations
 from dashboard.services.refusals import OTHERS, Tally
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,26 @@ EVERY: Final = 1.0
 """Seconds between two writes."""
 MOST_ADDRESSES: Final = 200
 """Different addresses that are told apart within an hour, by one process."""
+MOST_VIOLATIONS: Final = 50
+"""Different pairs of directive and page, likewise."""
 MINUTE: Final = timedelta(minutes=1)
+
+
+class _Few:
+    """What is told apart within an hour, so many at most: anybody can make up more."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._hour: datetime | None = None
+        self._known: set[str] = set()
+
+    def has_room_for(self, hour: datetime, what: str) -> bool:
+        if self._hour != hour:
+            self._hour, self._known = hour, set()
+        if what not in self._known and len(self._known) >= self._most:
+            return False
+        self._known.add(what)
+        return True
 
 
 class Notebook:
@@ -44,14 +64,24 @@ class Notebook:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._tallies: dict[tuple[datetime, str, str], Tally] = {}
-        self._addresses: tuple[datetime | None, set[str]] = (None, set())
+        self._addresses, self._violations = _Few(MOST_ADDRESSES), _Few(MOST_VIOLATIONS)
         self._uses: dict[tuple[str, str], datetime] = {}
         self._last_uses: dict[tuple[str, str], datetime] = {}
+        self._sessions_until: dict[str, datetime] = {}
 
     def refused(self, reason: str, address: str, at: datetime) -> None:
         """A delivery was refused. Never waits for the database."""
         with self._lock:
-            self._gather(Tally.once(reason, self._told_apart(refusals.hour_of(at), address), at))
+            told_apart = self._addresses.has_room_for(refusals.hour_of(at), address)
+            self._gather(Tally.once(reason, address if told_apart else OTHERS, at))
+            self._wake()
+
+    def violated(self, directive: str, page: str, at: datetime) -> None:
+        """A browser refused something on a page of ours. Never waits for the database."""
+        with self._lock:
+            told_apart = self._violations.has_room_for(refusals.hour_of(at), f"{directive} {page}")
+            what = (directive, page) if told_apart else (violations.OTHER, OTHERS)
+            self._gather(violations.tally(*what, at))
             self._wake()
 
     def proved(self, setting: str, secret: str, at: datetime) -> None:
@@ -64,23 +94,31 @@ class Notebook:
             self._last_uses[key] = self._uses[key] = at
             self._wake()
 
+    def used(self, token_hash: str, until: datetime) -> None:
+        """Somebody does something in a session, which therefore goes on. Never waits for the database."""
+        with self._lock:
+            self._sessions_until[token_hash] = until
+            self._wake()
+
     def flush(self) -> None:
         """Write down what was noted. Where the database cannot, it stays noted."""
         with self._writing:
             with self._lock:
                 tallies, self._tallies = self._tallies, {}
                 uses, self._uses = self._uses, {}
-            if not tallies and not uses:
+                until, self._sessions_until = self._sessions_until, {}
+            if not (tallies or uses or until):
                 return
             try:
                 with self._sessions() as session:
                     start_writing(session)
                     refusals.add(session, tallies.values())
                     secret_uses.note(session, uses)
+                    sessions.prolong(session, until)
                     session.commit()
             except (SQLAlchemyError, OSError) as problem:
                 log.warning("what was noticed could not be written down yet: %s", type(problem).__name__)
-                self._put_back(list(tallies.values()), uses)
+                self._put_back(list(tallies.values()), uses, until)
 
     def close(self) -> None:
         """Write down what is left, and nothing any more by itself."""
@@ -90,25 +128,18 @@ class Notebook:
             self._thread.join(10)
         self.flush()
 
-    def _told_apart(self, hour: datetime, address: str) -> str:
-        known_for, known = self._addresses
-        if known_for != hour:
-            known = set()
-            self._addresses = (hour, known)
-        if address not in known and len(known) >= MOST_ADDRESSES:
-            return OTHERS
-        known.add(address)
-        return address
-
     def _gather(self, tally: Tally) -> None:
         before = self._tallies.get(tally.key)
         self._tallies[tally.key] = before.and_again(tally) if before else tally
 
-    def _put_back(self, tallies: list[Tally], uses: dict[tuple[str, str], datetime]) -> None:
+    def _put_back(
+        self, tallies: list[Tally], uses: dict[tuple[str, str], datetime], until: dict[str, datetime]
+    ) -> None:
         with self._lock:
             for tally in tallies:
                 self._gather(tally)
             self._uses = {**uses, **self._uses}
+            self._sessions_until = {**until, **self._sessions_until}
 
     def _wake(self) -> None:
         """Begun by the first that is noted: a process that is forked before then has its own."""

@@ -8,22 +8,37 @@ from sqlalchemy.orm import Session
 
 from dashboard.audit_actions import Action
 from dashboard.models import AccessLink, Role, User
-from dashboard.services import access_links, accounts, sessions, users
+from dashboard.services import access_links, accounts, guessable, sessions, users
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
 
 TWICE_WORDS: Final = "The two are not the same. Type the new password twice."
+STOLEN_WORDS: Final = "This password is among those that were stolen elsewhere and are tried first. Choose another."
+KNOWN_WORDS: Final = (
+    "This password is made of your address or of this dashboard’s own words. Add words that nobody would guess."
+)
 
 
-def chosen(password: str, again: str) -> str:
+def chosen(password: str, again: str, email: str) -> str:
     """The hash of a new password that was typed twice. Raises `AccountError` where it cannot be one.
+
+    `email`: whose it will be.
 
     Takes its time, so nothing should wait for it: neither a transaction nor a lock.
     """
     accounts.check_length(password)
     if password != again:
         raise AccountError(TWICE_WORDS)
+    if words := weakness(password, email):
+        raise AccountError(words)
     return accounts.hashed(password)
+
+
+def weakness(password: str, email: str) -> str | None:
+    """In words, why somebody would guess it; None where nobody would."""
+    if guessable.is_stolen(password):
+        return STOLEN_WORDS
+    return KNOWN_WORDS if guessable.is_of_known_words(password, email) else None
 
 
 def change(session: Session, user: User, password_hash: str, token: str, by: By) -> int:

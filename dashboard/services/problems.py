@@ -19,11 +19,14 @@ from dashboard.models.watch import Reason
 from dashboard.outbound_words import WORDS
 from dashboard.services.standing import Machine, Standing
 from dashboard.services.sync import SyncStatus
+from dashboard.tls import Certificate
 
 REFUSED_OFTEN: Final = 5
 """So many refusals within an hour are no accident."""
 CLOCK_OFF: Final = 60
 """Seconds by which the median signature may be old, or ahead, before somebody should look at the clocks."""
+ENDS_SOON: Final = timedelta(days=14)
+"""A certificate that is renewed by itself never comes so near to its end."""
 SILENT_AFTER: Final = timedelta(seconds=30)
 """A worker says every five seconds that it is alive."""
 
@@ -49,7 +52,21 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "not_https": Kind(
         "PUBLIC_URL is not https, and Talroo delivers to nothing else.",
-        "Put a TLS proxy in front, and write PUBLIC_URL with https://.",
+        "Put a TLS proxy in front, or set TLS_CERT and TLS_KEY, and write PUBLIC_URL with https://.",
+        mails=False,
+    ),
+    "certificate": Kind(
+        "The certificate in TLS_CERT {what}.",
+        "Renew it and start anew: after it has ended nobody gets in, and Talroo cannot deliver.",
+    ),
+    "other_name": Kind(
+        "The certificate in TLS_CERT is for other names than PUBLIC_URL’s.",
+        "Browsers warn of that, and Talroo does not deliver. Get one for that name, or correct PUBLIC_URL.",
+        mails=False,
+    ),
+    "open_key": Kind(
+        "Everybody on this machine can read the key in TLS_KEY.",
+        "Take that from them (chmod o-r), and get a new certificate if anybody else was there.",
         mails=False,
     ),
     "migration": Kind(
@@ -153,6 +170,7 @@ def find(
     """Everything that is wrong, the serious things first."""
     found = [
         *_settings(config),
+        *at_the_door(config, machine.certificate, now),
         *_machine(standing, machine, config, now),
         *_arriving(standing, config, now),
         *_pulling(pulls, config),
@@ -164,8 +182,31 @@ def find(
 def _settings(config: Config) -> Iterator[Problem]:
     if not config.talroo_webhook_secrets:
         yield Problem("no_secret")
-    if not config.is_https and not _is_loopback(config.public_url):
+
+
+def at_the_door(config: Config, certificate: Certificate | str | None, now: datetime) -> Iterator[Problem]:
+    """What is wrong with the way in: told at the start, too, when nobody could open the page. `certificate`: as
+    `Machine` has it.
+    """
+    if not config.is_https and (config.tls or not _is_loopback(config.public_url)):
         yield Problem("not_https")
+    if certificate is None:
+        return
+    if isinstance(certificate, str):
+        yield Problem("certificate", {"what": f"is of no use ({certificate.rstrip('.')})"})
+        return
+    if certificate.ends - now <= ENDS_SOON:
+        yield Problem("certificate", {"what": _ending(certificate.ends, now)})
+    if not certificate.is_for(urlsplit(config.public_url).hostname or ""):
+        yield Problem("other_name")
+    if certificate.open_key:
+        yield Problem("open_key")
+
+
+def _ending(ends: datetime, now: datetime) -> str:
+    days = abs(ends - now).days
+    counted = "less than a day" if not days else "1 day" if days == 1 else f"{days} days"
+    return f"ends in {counted}" if ends > now else f"ended {counted} ago"
 
 
 def _machine(standing: Standing, machine: Machine, config: Config, now: datetime) -> Iterator[Problem]:

@@ -1,8 +1,11 @@
-"""Deliveries that were refused: counted by hour, reason and address. Nobody vouches for their bytes: none are kept."""
+"""Deliveries that were refused: counted by hour, reason and address. Nobody vouches for their bytes: none are kept.
+
+What browsers refused on our pages is counted by the same means (`violations`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -67,16 +70,12 @@ def is_any_old(session: Session, now: datetime) -> bool:
 def page(
     session: Session, cursor: str | None, begin: datetime | None = None, end: datetime | None = None
 ) -> Page[Refusal]:
-    """One page of what was refused, last from `begin` on and before `end`, newest first."""
-    asked = select(Refusal)
+    """One page of deliveries that were refused, last from `begin` on and before `end`, newest first."""
+    asked = select(Refusal).where(~Refusal.is_of_a_page())
     asked = asked.where(Refusal.last_at >= begin) if begin else asked
     asked = asked.where(Refusal.last_at < end) if end else asked
     rows, following = rows_after(session, asked, cursor, Refusal.last_at, Refusal.id)
     return Page(rows, following, None if following else len(rows) if not cursor else None)
-
-
-def of_hour(session: Session, hour: datetime) -> Sequence[Refusal]:
-    return session.scalars(select(Refusal).where(Refusal.hour == hour).order_by(Refusal.id)).all()
 
 
 def _counting(dialect: str) -> Any:

@@ -6,7 +6,6 @@ a key in `SECRET_KEY_RETIRED` still counts. `secrets` are these keys, newest fir
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import logging
@@ -18,14 +17,14 @@ from enum import StrEnum
 from typing import Any, Final
 
 import pyotp
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import CursorResult, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.audit_actions import Action
 from dashboard.models import RecoveryCode, User
-from dashboard.services import audit
+from dashboard.services import audit, sealing
 from dashboard.services.activity import By
+from dashboard.services.sealing import NotOurs
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +37,10 @@ RECOVERY_CODES: Final = 10
 SETTING_UP: Final = timedelta(minutes=30)
 """How long a secret that was shown waits for its first code."""
 
-# Crockford's: no letter can be taken for a digit. Twelve of 32 are 60 bits.
+# Crockford's: no letter can be taken for a digit. 24 of 32 are 120 bits, which no hash has to be slow for.
 _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_LENGTH: Final = 12
+_LENGTH: Final = 24
+_PURPOSE: Final = b"second factor: secrets of apps"
 _MISREAD: Final = str.maketrans("OIL", "011")
 _APP_CODE: Final = re.compile(r"[0-9]{6}", re.ASCII)
 
@@ -65,19 +65,18 @@ class AlreadyOn(Exception):
 
 def propose(user: User, secrets: Sequence[str], *, now: datetime) -> str:
     """A new secret, sealed for the browser that sets it up: nothing is kept here until its first code has come."""
-    words = f"{user.public_id} {pyotp.random_base32()}"
-    return _cipher(secrets).encrypt_at_time(words.encode(), int(now.timestamp())).decode()
+    words = f"{user.public_id} {int(now.timestamp())} {pyotp.random_base32()}"
+    return sealing.seal(words, _PURPOSE, secrets)
 
 
 def proposed(user: User, sealed: str, secrets: Sequence[str], *, now: datetime) -> str | None:
     """The secret in it, base32; None for what is too old, somebody else's, or not ours."""
-    life = int(SETTING_UP.total_seconds())
     try:
-        words = _cipher(secrets).decrypt_at_time(sealed.encode(), life, int(now.timestamp())).decode()
-    except (InvalidToken, UnicodeError):
+        owner, at, secret = sealing.open_sealed(sealed, _PURPOSE, secrets).split(" ")
+    except (NotOurs, ValueError):
         return None
-    owner, _, secret = words.partition(" ")
-    return secret if owner == user.public_id else None
+    in_time = now.timestamp() - int(at) <= SETTING_UP.total_seconds()
+    return secret if owner == user.public_id and in_time else None
 
 
 def app_address(user: User, secret: str) -> str:
@@ -93,7 +92,7 @@ def turn_on(session: Session, user: User, secret: str, code: str, secrets: Seque
     step = _step_of(secret, typed(code), by.at)
     if step is None:
         raise WrongCode
-    sealed = _cipher(secrets).encrypt(secret.encode()).decode()
+    sealed = sealing.seal(secret, _PURPOSE, secrets)
     on = update(User).where(User.id == user.id, User.totp_since.is_(None))
     if not _changes(session, on.values(totp_secret=sealed, totp_since=by.at, totp_step=step)):
         raise AlreadyOn
@@ -172,8 +171,8 @@ def _secret_of(user: User, secrets: Sequence[str]) -> str | None:
     if user.totp_secret is None:
         return None
     try:
-        return _cipher(secrets).decrypt(user.totp_secret.encode()).decode()
-    except InvalidToken:
+        return sealing.open_sealed(user.totp_secret, _PURPOSE, secrets)
+    except NotOurs:
         log.error("the second factor of user %s cannot be read: is its SECRET_KEY not in SECRET_KEY_RETIRED?", user.id)
         return None
 
@@ -199,14 +198,9 @@ def _new_codes(session: Session, user: User, secrets: Sequence[str]) -> list[str
 
 
 def _hashed(user: User, code: str, secret: str) -> str:
-    """Keyed, and fast: nobody tries out 60 bits, and least of all without the key."""
+    """Keyed, and fast: nobody tries out 120 bits, and least of all without the key."""
     key = hmac.digest(secret.encode(), b"second factor: recovery codes", "sha256")
     return hmac.new(key, f"{user.public_id} {code}".encode(), hashlib.sha256).hexdigest()
-
-
-def _cipher(secrets: Sequence[str]) -> MultiFernet:
-    keys = [hmac.digest(secret.encode(), b"second factor: secrets of apps", "sha256") for secret in secrets]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
 
 def _changes(session: Session, statement: Any) -> bool:

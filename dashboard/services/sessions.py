@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -33,6 +34,25 @@ def last_before(session: Session, user_id: int, now: datetime) -> datetime | Non
     """When the user signed in before `now`, by something that is theirs: a link may have been somebody else's."""
     own = (LoginSession.user_id == user_id, LoginSession.created_at < now, LoginSession.how.is_distinct_from("link"))
     return session.scalar(select(func.max(LoginSession.created_at)).where(*own))
+
+
+def prolong(session: Session, until: Mapping[str, datetime]) -> None:
+    """Have sessions, by the hash of their token, go on until then. One that was ended meanwhile stays so."""
+    for token_hash, at in sorted(until.items()):
+        same = (LoginSession.token_hash == token_hash, LoginSession.revoked_at.is_(None))
+        session.execute(update(LoginSession).where(*same, LoginSession.expires_at < at).values(expires_at=at))
+
+
+def renew(session: Session, token: str) -> str:
+    """Another token for the session with this one, which is worth nothing from the commit on."""
+    renewed = secrets.token_urlsafe(32)
+    session.execute(
+        update(LoginSession)
+        .where(LoginSession.token_hash == accounts.hashed_token(token))
+        .values(token_hash=accounts.hashed_token(renewed))
+        .execution_options(synchronize_session=False)
+    )
+    return renewed
 
 
 def end(session: Session, user: User, public_id: str, by: By) -> int:

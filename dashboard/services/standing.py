@@ -9,7 +9,7 @@ import re
 import shutil
 import sqlite3
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,18 +33,22 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from config import Config
-from dashboard import schema
+from dashboard import schema, tls
 from dashboard.database import UTCDateTime
 from dashboard.models import Alert, Delivery, Outbound, Refusal, SecretUse, WorkerBeat
 from dashboard.models.outbound import Channel, State
+from dashboard.models.watch import OF_PAGES
 from dashboard.paging import COUNT_LIMIT
 from dashboard.services import own_tests
 from dashboard.services.files import FileStore
+from dashboard.tls import Certificate
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 SIGNED: Final = 25
 """So many of the last deliveries tell how Talroo's clock compares with ours."""
+VIOLATIONS: Final = 20
+"""So many of those are told."""
 SOUND_SQLITE: Final = (3, 51, 3)
 """Before that, a rare race between two checkpoints could damage the file (sqlite.org/wal.html, the WAL-reset bug)."""
 
@@ -67,12 +71,16 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the database cannot tell. `files_problem`: why the file store does not answer, by type; empty if it does."""
+    """What the database cannot tell. `files_problem`: why the file store does not answer, by type; empty if it does.
+
+    `certificate`: the one in `TLS_CERT`; why there is none to see, in words, where that is set; else None.
+    """
 
     database: str
     is_sound: bool
     files_problem: str
     disks: tuple[Disk, ...]
+    certificate: Certificate | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Standing:
     """What the database tells. `arrived`, `by_source`, `by_timing`, `refused`: of the last 24 hours.
 
     `refused_lately`: of the last hour, by reason. `outbox`: by channel and `waiting`, `sending`, `retrying`, `parked`.
+    `violations`: what browsers refused on our pages most often in 24 hours: directive, rule of the page, number, last.
     `clock`: seconds that signatures are old when they arrive, the median; below 0, Talroo's clock is ahead.
     """
 
@@ -93,6 +102,7 @@ class Standing:
     tests: int = 0
     refused: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
     refused_lately: Mapping[str, int] = field(default_factory=dict)
+    violations: Sequence[tuple[str, str, int, datetime]] = ()
     uses: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     outbox: Mapping[tuple[str, str], int] = field(default_factory=dict)
     last_sent: Mapping[str, datetime] = field(default_factory=dict)
@@ -125,6 +135,9 @@ def read(session: Session, now: datetime) -> Standing:
         tests=sum(_numbers(found, "tests").values()),
         refused={row.name: (row.number, row.at) for row in found.get("refused", ())},
         refused_lately=_numbers(found, "refused lately"),
+        violations=[
+            (row.name.removeprefix(OF_PAGES), row.detail, row.number, row.at) for row in found.get("violated", ())
+        ],
         uses={(row.name, row.detail): row.at for row in found.get("secret", ())},
         outbox={(row.name, row.detail): row.number for row in found.get("outbox", ())},
         last_sent={row.name: row.at for row in found.get("sent", ())},
@@ -143,11 +156,21 @@ def machine(session: Session, config: Config, files: FileStore) -> Machine:
         problem = ""
     except OSError as trouble:
         problem = type(trouble).__name__
-    disks = tuple(_disks(config))
+    rest = (problem, tuple(_disks(config)), certificate(config))
     if name == "sqlite":
-        return Machine(f"SQLite {sqlite3.sqlite_version}", sqlite3.sqlite_version_info >= SOUND_SQLITE, problem, disks)
+        return Machine(f"SQLite {sqlite3.sqlite_version}", sqlite3.sqlite_version_info >= SOUND_SQLITE, *rest)
     version = session.connection().dialect.server_version_info or ()
-    return Machine(f"PostgreSQL {'.'.join(map(str, version[:2]))}", True, problem, disks)
+    return Machine(f"PostgreSQL {'.'.join(map(str, version[:2]))}", True, *rest)
+
+
+def certificate(config: Config) -> Certificate | str | None:
+    """See `Machine`. What lies there is served after the next start; what is served now lay there at the last."""
+    if config.tls is None:
+        return None
+    try:
+        return tls.read(config)
+    except tls.Unusable as problem:
+        return str(problem)
 
 
 # --- the statement --------------------------------------------------------------------------------------------------
@@ -188,10 +211,13 @@ def _parts(now: datetime) -> Iterator[Select[Any]]:
 
 def _others(now: datetime) -> Iterator[Select[Any]]:
     number, last = func.sum(Refusal.count), func.max(Refusal.last_at)
-    refused = _row("refused", Refusal.reason, number=cast(number, Integer), at=last).group_by(Refusal.reason)
-    yield refused.where(Refusal.last_at >= now - DAY)
-    lately = _row("refused lately", Refusal.reason, number=cast(number, Integer)).group_by(Refusal.reason)
-    yield lately.where(Refusal.last_at >= now - HOUR)
+    counted, of_page, in_a_day = cast(number, Integer), Refusal.is_of_a_page(), Refusal.last_at >= now - DAY
+    refused = _row("refused", Refusal.reason, number=counted, at=last).group_by(Refusal.reason)
+    yield refused.where(in_a_day, ~of_page)
+    lately = _row("refused lately", Refusal.reason, number=counted).group_by(Refusal.reason)
+    yield lately.where(Refusal.last_at >= now - HOUR, ~of_page)
+    violated = _row("violated", Refusal.reason, Refusal.remote_addr, counted, last).where(in_a_day, of_page)
+    yield _newest(violated.group_by(Refusal.reason, Refusal.remote_addr), VIOLATIONS, number.desc(), last.desc())
     yield _row("secret", SecretUse.setting, SecretUse.fingerprint, at=SecretUse.last_at)
     yield _row("alert", Alert.kind, at=Alert.began_at).where(Alert.ended_at.is_(None))
     yield _row("beat", at=func.max(WorkerBeat.beat_at))

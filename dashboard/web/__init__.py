@@ -10,10 +10,11 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
+from dashboard.extensions import csrf
 from dashboard.paging import COUNT_LIMIT
 from dashboard.services import bulk, teamwork
 from dashboard.services.accounts import SESSION_LIFE
-from dashboard.web import edge, errors, formatting, fragments, noting, security, static_files, tracing
+from dashboard.web import edge, errors, formatting, fragments, hosts, noting, security, static_files, tracing
 
 SCREENS: Final = (
     *(
@@ -35,7 +36,7 @@ SCREENS: Final = (
     *("files", "mentions", "incomplete"),
     *("views", "compose", "messages", "reminder_templates", "follow_up_jobs", "unsubscribe", "stops"),
     *("conversions", "dispositions", "deliveries", "integration", "rehearsal"),
-    *("users", "scope", "audit", "privacy", "health"),
+    *("users", "scope", "audit", "privacy", "violations", "health"),
 )
 
 LIMITS: Final = {"best_rating": teamwork.BEST, "count_limit": COUNT_LIMIT, "bulk_most": bulk.MOST}
@@ -83,6 +84,8 @@ def init_app(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals |= LIMITS
     tracing.init_app(app)
+    hosts.init_app(app)
+    csrf.init_app(app)  # which looks at forms, so after those two
     formatting.register(app)
     static_files.init_app(app)
     fragments.init_app(app)

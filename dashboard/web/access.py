@@ -127,9 +127,10 @@ def _read(token: str, purposes: Sequence[Purpose]) -> AccessLink:
 
 def _chosen(token: str, purposes: Sequence[Purpose]) -> str:
     """The hash of the password that was typed for a link that is open. Nothing waits for the database meanwhile."""
-    _read(token, purposes)
+    user = _read(token, purposes).user
+    email = user.email if user else request.form.get("email", "")
     db.session.rollback()
-    return passwords.chosen(request.form.get("password", ""), request.form.get("again", ""))
+    return passwords.chosen(request.form.get("password", ""), request.form.get("again", ""), email)
 
 
 def _choosing(link: AccessLink, token: str, problem: str = "") -> str:

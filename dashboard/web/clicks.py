@@ -20,6 +20,7 @@ from dashboard.web.edge import notebook, settings, writing
 bp = Blueprint("clicks", __name__, url_prefix="/click")
 
 COOKIE: Final = "talroo_click"
+"""Over https with `__Host-` in front: browsers then take it from this host alone."""
 COOKIE_LIFE: Final = 30 * 24 * 3600
 
 
@@ -40,7 +41,7 @@ def land() -> Response:
     db.session.commit()
     response = redirect(landing.target, 302)
     response.set_cookie(
-        COOKIE, _signer().dumps(tlr_sid), max_age=COOKIE_LIFE, httponly=True, samesite="Lax", secure=config.is_https
+        _cookie(), _signer().dumps(tlr_sid), max_age=COOKIE_LIFE, httponly=True, samesite="Lax", secure=config.is_https
     )
     return response
 
@@ -81,9 +82,13 @@ def _authorization() -> bytes:
 
 def _visitors_click() -> str:
     try:
-        return str(_signer().loads(request.cookies.get(COOKIE, ""), max_age=COOKIE_LIFE))
+        return str(_signer().loads(request.cookies.get(_cookie(), ""), max_age=COOKIE_LIFE))
     except BadSignature:
         return ""
+
+
+def _cookie() -> str:
+    return f"__Host-{COOKIE}" if settings().is_https else COOKIE
 
 
 def _signer() -> URLSafeTimedSerializer:

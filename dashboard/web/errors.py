@@ -78,6 +78,7 @@ def _known(problem: HTTPException) -> Response:
 
 
 def _stale_form(_problem: CSRFError) -> Response:
+    log.warning("a form without its token at %s", request.endpoint)
     return page(400, "This form is out of date", "Go back, reload the page and send it again. Nothing was changed.")
 
 

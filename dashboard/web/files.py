@@ -26,7 +26,7 @@ from dashboard.web.edge import drawings, file_store, reading
 
 bp = Blueprint("files", __name__)
 
-SANDBOXED: Final = "default-src 'none'; sandbox"
+SANDBOXED: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
 MOST_PAGES: Final = 10
 """Pages shown one under the other; a longer document is downloaded to be read."""
 

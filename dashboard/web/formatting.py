@@ -21,7 +21,7 @@ from dashboard.highlight import marked
 from dashboard.stages import Stage
 
 ZONE_COOKIE: Final = "tz"
-"""Set by static/js/app.js to an IANA name such as `America/Chicago`."""
+"""Set by static/js/app.js to an IANA name such as `America/Chicago`; over https its name begins with `__Host-`."""
 
 _PHONE: Final = re.compile(r"[0-9 ()+.\-/]+", re.ASCII)
 _US_NUMBER: Final = re.compile(r"1?([2-9][0-9]{2})([2-9][0-9]{2})([0-9]{4})", re.ASCII)
@@ -43,7 +43,12 @@ def _utcnow() -> datetime:
 
 def viewer_zone() -> tzinfo:
     """The zone of whoever asked for this page; UTC outside a request and without the cookie."""
-    return zone_named(request.cookies.get(ZONE_COOKIE, "UTC")) if has_request_context() else UTC
+    return zone_named(told_zone() or "UTC") if has_request_context() else UTC
+
+
+def told_zone() -> str | None:
+    """The zone that the browser says it is in, if it does."""
+    return request.cookies.get(f"__Host-{ZONE_COOKIE}") or request.cookies.get(ZONE_COOKIE)
 
 
 def span(moment: datetime, *, now: datetime) -> str:

@@ -12,7 +12,7 @@ from dashboard.permissions import SIGNED_IN, needs
 from dashboard.services import accounts, passwords, sessions, throttle
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
-from dashboard.web import settings
+from dashboard.web import session, settings
 from dashboard.web.edge import reading, remote_address, writing
 
 bp = Blueprint("me", __name__, url_prefix="/me")
@@ -26,7 +26,8 @@ def change_password() -> Answer:
     """Asks for the present one, as often as signing in may: whoever finds a browser open shall not stay."""
     try:
         _check_present(current_user.email, request.form.get("present", ""))
-        password_hash = passwords.chosen(request.form.get("password", ""), request.form.get("again", ""))
+        typed = request.form.get("password", ""), request.form.get("again", "")
+        password_hash = passwords.chosen(*typed, current_user.email)
     except throttle.SignInThrottled as throttled:
         db.session.commit()
         return settings.page(str(throttled)), 429, {"Retry-After": str(throttled.seconds)}
@@ -35,7 +36,9 @@ def change_password() -> Answer:
     writer = writing()
     user = accounts.locked(writer, current_user.id)
     ended = passwords.change(writer, user, password_hash, current_user.token, _by())
+    token = sessions.renew(writer, current_user.token)
     db.session.commit()
+    session.go_on_with(token)
     flash(f"Your password is changed. {_ended_words(ended)}".strip(), "success")
     return redirect(url_for("settings.index"))
 

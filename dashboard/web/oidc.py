@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from typing import Any, Final
 
-from flask import Blueprint, abort, redirect, render_template, request, session
+from flask import Blueprint, abort, redirect, render_template, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -32,6 +32,9 @@ LIFE: Final = 1_800
 _ATTEMPT: Final = "oidc"
 _BEGUN_ELSEWHERE: Final = "This sign-in was begun in another browser, or too long ago. Please begin again."
 
+_WISHED: Final = ("same-origin", "none")
+"""From where browsers come who were sent by somebody's own press: our page, or what they typed. Another site could have
+them signed in without their wanting it. (Browsers that do not say are believed.)"""
 _STEPS: Final = 2
 """Tries that signing in once counts as: there, and back."""
 
@@ -44,6 +47,8 @@ Answer = Response | tuple[str, int] | tuple[str, int, dict[str, str]]
 def go() -> Answer:
     if current_user.is_authenticated:
         return redirect(onward() or first_page())
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in _WISHED:
+        return redirect(url_for("session.login", next=onward()))
     provider = _provider()
     from dashboard import openid
 

@@ -22,6 +22,7 @@ from dashboard.services.second_factor import AlreadyOn, WrongCode
 from dashboard.services.throttle import SignInThrottled
 from dashboard.web.code import count_a_try, forgive, use_code
 from dashboard.web.edge import reading, remote_address, settings, writing
+from dashboard.web.session import go_on_with
 
 bp = Blueprint("second_factor", __name__)
 
@@ -62,7 +63,9 @@ def confirm() -> Answer:
         return _page(problem="That is not the app’s code. Is this device’s clock right?"), 400
     except AlreadyOn:
         return redirect(url_for("second_factor.index"))
+    token = sessions.renew(reading(), current_user.token)
     db.session.commit()
+    go_on_with(token)
     session.pop(_PROPOSED, None)
     return _codes(codes, "Your second factor is on")
 
@@ -84,7 +87,9 @@ def turn_off() -> Answer:
         return _page(problem="Your role must have a second factor."), 400
     if problem := _unproven("off"):
         return _page(problem=problem, about="off"), 400
-    second_factor.reset(reading(), _user(), _by())
+    user = _user()
+    second_factor.reset(reading(), user, _by())
+    sessions.end_others(reading(), user, current_user.token, _by())
     db.session.commit()
     flash("Your second factor is off.", "success")
     return redirect(url_for("second_factor.index"))
@@ -98,6 +103,8 @@ def reset(public_id: str) -> Response:
     if user.id == current_user.id:
         return redirect(url_for("second_factor.index"))
     was_on, no_mail = second_factor.reset(reading(), user, _by()), Rules.of(settings()).no_mail
+    if was_on:
+        sessions.end_all(reading(), user, _by())  # whoever has their phone may be in
     if was_on and no_mail is None:
         notices.queue(reading(), Notice.SECOND_FACTOR, user, _by())
     db.session.commit()

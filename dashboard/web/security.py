@@ -9,7 +9,7 @@ from flask import Flask, abort, current_app, redirect, request, url_for
 from flask_login import UserMixin, current_user
 from werkzeug.wrappers import Response
 
-from dashboard import ledger
+from dashboard import ledger, logs
 from dashboard.clock import utcnow
 from dashboard.extensions import db, login_manager
 from dashboard.models import Role, User
@@ -19,10 +19,17 @@ from dashboard.permissions import PUBLIC, Permission, allows
 from dashboard.reach import NOBODY
 from dashboard.services import accounts
 from dashboard.services.accounts import Caller
+from dashboard.web.edge import notebook
 
+log = logs.lines(__name__)
+
+REPORTS: Final = "/csp-reports"
+"""Where browsers say what they refused: `web/violations.py`."""
+# Trusted Types: text becomes HTML by the one policy of app.js (htmx needs it), and a script or its address never.
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    f"require-trusted-types-for 'script'; trusted-types default; report-uri {REPORTS}"
 )
 HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -33,6 +40,11 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+# The newer way of reporting, which works over https alone; a browser that knows it would not use the older one besides.
+_OVER_HTTPS: Final = {
+    "Content-Security-Policy": f"{CONTENT_SECURITY_POLICY}; report-to pages; upgrade-insecure-requests",
+    "Reporting-Endpoints": f'pages="{REPORTS}"',
+}
 # Sent with each of a page's dozen files, which are no documents: only what tells a browser not to take them for some.
 STATIC_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -41,7 +53,10 @@ STATIC_HEADERS: Final = {
 }
 # People's data: a shared computer's back button must not show it after signing out.
 PRIVATE_HEADERS: Final = {**HEADERS, "Cache-Control": "no-store"}
+_HSTS: Final = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
+BY_ITSELF: Final = "X-By-Itself"
+"""The header by which static/js/app.js says that a page asks by itself: no session lives by it."""
 OIDC: Final = "oidc"
 """`LoginSession.how` of whoever came by the word of the OpenID provider."""
 SETTING_UP: Final = frozenset({"second_factor.index", "second_factor.start", "second_factor.confirm", "session.logout"})
@@ -90,10 +105,14 @@ def init_app(app: Flask) -> None:
 def _signed_in(token: str) -> SignedIn | None:
     # What is asked for may be a page, which shows the navigation; what is sent gets none, or counts for itself.
     counts = ledger.failing_counts(tuple(_COUNTED.values())) if request.method == "GET" else ()
-    found = accounts.signed_in(db.session(), token, now=utcnow(), beside=counts)
+    now = utcnow()
+    found = accounts.signed_in(db.session(), token, now=now, beside=counts)
     if found is None:
         return None
     user, failing = found
+    until = user.prolonged(now)
+    if until and BY_ITSELF not in request.headers:
+        notebook().used(accounts.hashed_token(token), until)
     # Whoever is limited has rows of their own to count, which nobody could know before.
     are_theirs = counts and not user.reach.is_limited
     return SignedIn(user, token, dict(zip(_COUNTED, failing, strict=True)) if are_theirs else None)
@@ -111,6 +130,7 @@ def _guard() -> Response | None:
     if current_user.must_set_up and request.endpoint not in SETTING_UP:
         return _lead_to_setting_up()
     if needed is None or not allows(current_user.role, needed):
+        log.warning("not permitted", endpoint=request.endpoint, needs=needed, user=current_user.public_id)
         abort(403)
     return None
 
@@ -137,14 +157,15 @@ def _wants_page() -> bool:
 def _protect(response: Response) -> Response:
     # One pass over what is there: `setdefault` reads all headers again for each of ours, on every delivery.
     there = {name.lower() for name in response.headers.keys()}  # noqa: SIM118
-    response.headers.extend({name: value for name, value in _headers().items() if name.lower() not in there})
+    response.headers.extend({name: value for name, value in _headers(response).items() if name.lower() not in there})
     return response
 
 
-def _headers() -> dict[str, str]:
-    headers = STATIC_HEADERS if request.endpoint == "static" else PRIVATE_HEADERS
-    https = current_app.config["SETTINGS"].is_https
-    return {**headers, "Strict-Transport-Security": "max-age=31536000"} if https else headers
+def _headers(response: Response) -> dict[str, str]:
+    strict = _HSTS if current_app.config["SETTINGS"].is_https else {}
+    if request.endpoint == "static" and response.status_code < 400:  # that there is no such file is said by a page
+        return STATIC_HEADERS | strict
+    return PRIVATE_HEADERS | strict | (_OVER_HTTPS if request.is_secure else {})
 
 
 def _globals() -> dict[str, Any]:

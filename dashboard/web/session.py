@@ -81,9 +81,11 @@ def enter(user: User, how: str, *, now: datetime, wanted: str | None) -> Respons
     if user.totp_since is None:
         begin(user.id, how, now=now)
         return redirect(wanted or first_page())
-    half, whom = half_signed_in.begin(user, now=now), accounts.subject_of(user)
+    half, whom, before = half_signed_in.begin(user, now=now), accounts.subject_of(user), _token()
+    writer = writing()
+    _end(before, now)
     # Nobody is in yet; but should no code follow, somebody else may have the password.
-    audit.note(writing(), Action.PASSWORD_ACCEPTED, at=now, remote_addr=remote_address(), subject=whom)
+    audit.note(writer, Action.PASSWORD_ACCEPTED, at=now, remote_addr=remote_address(), subject=whom)
     db.session.commit()
     session.clear()
     session[HALF] = half
@@ -101,7 +103,9 @@ def begin(user_id: int, how: str, *, now: datetime) -> None:
     `how`: `LoginSession.how`. `now`: when the proof was given. Answers 401 where it is worth nothing any more: whoever
     was deactivated, or given another password, since then.
     """
+    before = _token()
     writer, address = writing(), remote_address()
+    _end(before, now)
     try:
         user = accounts.locked(writer, user_id)
         token = accounts.sign_in(writer, user, address=address, user_agent=str(request.user_agent), how=how, now=now)
@@ -129,6 +133,11 @@ def _done_meanwhile(reader: Session, user: User, now: datetime) -> list[str]:
     ]
 
 
+def go_on_with(token: str) -> None:
+    """Have this browser's session go on by another token. After the commit that made it worth something."""
+    session["_user_id"] = current_user.token = token
+
+
 @bp.post("/logout")
 @needs(SIGNED_IN)
 def logout() -> Response:
@@ -140,6 +149,17 @@ def logout() -> Response:
     session.clear()
     flash("You are signed out.", "success")
     return redirect(url_for("session.login"))
+
+
+def _token() -> str | None:
+    """Of the session that this browser has already, if any."""
+    return current_user.token if current_user.is_authenticated else None
+
+
+def _end(token: str | None, now: datetime) -> None:
+    """No cookie leads any more to the session that a browser had before it began another."""
+    if token:
+        accounts.sign_out(reading(), token, now=now)
 
 
 def _note_failure(email: str, now: datetime) -> None:

@@ -20,7 +20,7 @@ from dashboard.services import accounts, audit, mornings, sessions
 from dashboard.services.audit import Subject
 from dashboard.services.reminder_rules import Rules
 from dashboard.web.edge import acting, reading, settings, writing
-from dashboard.web.formatting import ZONE_COOKIE, viewer_zone
+from dashboard.web.formatting import told_zone, viewer_zone
 from dashboard.web.session import DONE
 
 bp = Blueprint("settings", __name__)
@@ -81,4 +81,4 @@ def _set_morning_mail(session: Session, *, wanted: bool) -> None:
 
 def _zone_for(user: User) -> str:
     """The time zone this browser is in; where it does not say, the one the user has."""
-    return str(viewer_zone()) if ZONE_COOKIE in request.cookies else user.time_zone
+    return str(viewer_zone()) if told_zone() else user.time_zone

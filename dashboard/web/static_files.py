@@ -49,7 +49,12 @@ def init_app(app: Flask) -> None:
 
 
 class _SessionsOfPages(SecureCookieSessionInterface):
-    """Files belong to no session. If they varied by cookie, browsers would ask anew with each."""
+    """Files belong to no session. If they varied by cookie, browsers would ask anew with each.
+
+    Signed with SHA-256: Flask's own is SHA-1.
+    """
+
+    digest_method = staticmethod(hashlib.sha256)
 
     def save_session(self, app: Flask, session: SessionMixin, response: FlaskResponse) -> None:
         if request.endpoint != ENDPOINT:

@@ -2,13 +2,15 @@
 (() => {
   "use strict";
 
+  // htmx and we make HTML of what this site sent. Nothing makes a script, or a script's address, of text.
+  window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
+
   // Times: the server writes them in the zone of the `tz` cookie; the first page of a new zone is put right here.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  const known = document.cookie.split("; ").find((pair) => pair.startsWith("tz="))?.slice(3);
-  if (known !== zone) {
-    const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `tz=${zone}; path=/; max-age=31536000; SameSite=Lax${secure}`;
-  }
+  const isSecure = location.protocol === "https:";
+  const name = isSecure ? "__Host-tz" : "tz";
+  const known = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+  if (known !== zone) document.cookie = `${name}=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${isSecure ? "; Secure" : ""}`;
 
   const parts = (moment, options) =>
     Object.fromEntries(
@@ -146,6 +148,11 @@
     if (outcome.dataset.report === reported) return;
     reported = outcome.dataset.report;
     write(document.getElementById("outcome-said"), outcome.querySelector(".report")?.textContent.trim() ?? "");
+  });
+
+  // What the page asks by itself keeps nobody signed in.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (!detail.triggeringEvent) detail.headers["X-By-Itself"] = "yes";
   });
 
   // The worklist: how pulling goes is said once for each new state.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, StorageState
 
+from tests.browser.hostile_site import HostileSite, close, started_site
 from tests.browser.inhabited import EMAILS, PASSWORD, Inhabited, inhabited_site
 from tests.infrastructure.browser import PageFactory
 from tests.infrastructure.processes import Site
@@ -19,11 +20,12 @@ OpenAs = Callable[..., Page]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of one folder to one worker, so that the site is started and filled once."""
+    """All that looks at one site to one worker, so that each is started and filled once."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            group = "hostile" if item.path.name.startswith("test_hostile_") else "browser"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,18 @@ def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inhabited]:
         finally:
             site.kill()
             talroo.stop()
+
+
+@pytest.fixture(scope="session")
+def hostile_site(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[HostileSite]:
+    """A site where everything anybody can say is meant to do harm. Tests only look."""
+    with MailServer() as mail:
+        place = started_site(tmp_path_factory.mktemp("hostile"), migrated_file, mail)
+        try:
+            place.settle()
+            yield place
+        finally:
+            close(place)
 
 
 @pytest.fixture(scope="session")

@@ -50,3 +50,18 @@ def test_signing_out_in_one_window_leaves_nobody_to_be_seen_in_another(new_page,
     other.get_by_role("button", name="Sign out").click()
     expect(other.get_by_text("You are signed out.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_only_what_somebody_does_keeps_them_signed_in(open_as, inhabited):
+    """What a page asks by itself says so, and what is typed or pressed does not."""
+    asked = []
+    page = open_as("recruiter", "/applications")
+    page.on("request", lambda request: asked.append((request.url, request.headers.get("x-by-itself"))))
+    page.goto(f"/applications/{inhabited.applications['paged']}")
+    with page.expect_response(lambda answer: answer.url.endswith("/looking")):
+        pass
+    page.goto("/applications")
+    with page.expect_response(lambda answer: "q=ada" in answer.url):
+        page.get_by_role("searchbox").first.press_sequentially("ada")
+    assert {by_itself for url, by_itself in asked if url.endswith("/looking")} == {"yes"}
+    assert {by_itself for url, by_itself in asked if "q=ada" in url} == {None}

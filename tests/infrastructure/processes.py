@@ -20,10 +20,11 @@ from typing import Any, Final
 import pytest
 
 from dashboard.first_start import TALROO_SETTINGS, free_port
-from dashboard.launch import web_command
+from dashboard.launch import web_command, whatever_it_is_called
 from dashboard.supervisor import die_with_parent
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+WHATEVER_IT_IS_CALLED: Final = whatever_it_is_called()
 FLASK: Final = (sys.executable, "-m", "flask", "--app", "wsgi")
 
 
@@ -77,7 +78,8 @@ class Site:
 
     `database_url` None means SQLite in `folder`. `settings` are added to the environment and win. `app` other than
     the dashboard's has neither worker nor migrations. `tables`, an empty SQLite file with all of them, spares its
-    database the migrations; a `database_url` beside it leads to one that has its tables.
+    database the migrations; a `database_url` beside it leads to one that has its tables. `tls`: the files of a
+    certificate and its key.
     """
 
     folder: Path
@@ -89,6 +91,7 @@ class Site:
     fake_talroo: bool = False
     app: str = "wsgi:app"
     cwd: Path = ROOT
+    tls: tuple[str, str] | None = None
     port: int = field(default_factory=free_port)
     fake_port: int = field(default_factory=free_port)
     webhook_secret: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -97,7 +100,7 @@ class Site:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def fake_url(self) -> str:
@@ -122,6 +125,7 @@ class Site:
             "PUBLIC_URL": self.url,
             "TALROO_WEBHOOK_SECRETS": self.webhook_secret,
             "TALROO_SYNC_INTERVAL": "0",
+            **(dict(zip(("TLS_CERT", "TLS_KEY"), self.tls, strict=True)) if self.tls else {}),
             **(self._fake_settings() if self.fake_talroo else {}),
             **self.settings,
         }
@@ -205,7 +209,7 @@ class Site:
                 "talroo",
                 (sys.executable, "-m", "dashboard.sandbox", "--port", str(self.fake_port), *postback, *state),
             )
-        yield "web", web_command(self.port, self.web_workers, self.app)
+        yield "web", web_command(self.port, self.web_workers, self.app, tls=self.tls)
         if self.worker and self.app == "wsgi:app":
             yield "worker", (*FLASK, "worker")
 
@@ -261,7 +265,7 @@ def living(group: int) -> list[int]:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with urllib.request.urlopen(url, timeout=5, context=WHATEVER_IT_IS_CALLED if url[4] == "s" else None):
             return True
     except (urllib.error.URLError, OSError):
         return False

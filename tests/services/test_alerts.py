@@ -273,7 +273,7 @@ def test_every_kind_has_words_for_its_figures():
 
 def test_a_worker_is_wrong_on_the_page_alone():
     assert [kind for kind, told in KINDS.items() if not told.mails] == [
-        "no_secret", "not_https", "migration", "worker", "retrying", "clock",
+        "no_secret", "not_https", "other_name", "open_key", "migration", "worker", "retrying", "clock",
     ]  # fmt: skip
     assert beat is not None
     assert problems.Verdict(()).words == "Everything works."

@@ -43,7 +43,7 @@ def wait_for(there, within: float = 20) -> None:
 
 def test_every_reason_has_words_and_an_answer():
     assert list(REASON_LABELS) == list(Reason)
-    assert {reason.status for reason in Reason} == {401, 413, 503}
+    assert {reason.status for reason in Reason} == {400, 401, 413, 503}
 
 
 def test_what_was_refused_is_written_down_by_itself(notebook: Notebook, session: Session):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
@@ -12,12 +14,14 @@ from sqlalchemy.orm import Session
 from config import Config
 from dashboard.models import Alert, Delivery, Outbound, SyncKind, SyncRun, SyncState
 from dashboard.models.outbound import Channel, State
-from dashboard.services import problems, refusals, secret_uses, standing, sync
+from dashboard.services import problems, refusals, secret_uses, standing, sync, violations
 from dashboard.services.files import LocalFiles
 from dashboard.services.problems import KINDS
 from dashboard.services.refusals import Tally
 from dashboard.services.standing import Disk, Machine, Standing
+from dashboard.tls import Certificate
 from dashboard.worker import beat
+from tests.certificates import issue
 from tests.outbox_fixtures import NOON
 
 KEY = "for the tests only, nothing is secret"
@@ -67,6 +71,9 @@ def test_everything_is_read_in_one_statement(session: Session, engine: Engine):
     refusals.add(session, [Tally.once("missing", "192.0.2.1", NOON), Tally.once("missing", "192.0.2.2", NOON)])
     refusals.add(session, [Tally.once("expired", "192.0.2.1", NOON - 3 * hours)])
     refusals.add(session, [Tally.once("clock", "192.0.2.1", NOON - 30 * hours)])
+    for directive, page, hours_ago in (("img-src", "/login", 0), ("img-src", "/login", 1), ("style-src", "/", 30)):
+        refusals.add(session, [violations.tally(directive, page, NOON - hours_ago * hours)])
+    refusals.add(session, [violations.tally("font-src", "/me", NOON)])
     secret_uses.note(session, {("METRICS_TOKEN", "12345678"): NOON})
     session.commit()
     beat(lambda: session, "worker", now=NOON)
@@ -83,6 +90,7 @@ def test_everything_is_read_in_one_statement(session: Session, engine: Engine):
     assert (stands.again, stands.tests, stands.clock) == (1, 1, 4)
     assert stands.refused == {"missing": (2, NOON), "expired": (1, NOON - 3 * hours)}
     assert stands.refused_lately == {"missing": 2}
+    assert stands.violations == [("img-src", "/login", 2, NOON), ("font-src", "/me", 1, NOON)]
     assert stands.uses == {("METRICS_TOKEN", "12345678"): NOON}
     assert stands.backlog(Channel.REMINDER) == (3, 1)
     assert stands.outbox["reminder", "retrying"] == 1
@@ -127,6 +135,44 @@ def test_serious_things_stand_first_and_the_sentence_counts_them():
     assert verdict.words == "4 things need you."
     assert verdict.problems[2].words == "Signatures are 90 s ahead of this clock when they arrive."
     assert all(one.kind in KINDS for one in verdict.problems)
+
+
+TLS = {"public_url": "https://jobs.example.com", "tls_cert": "/tls/cert.pem", "tls_key": "/tls/key.pem"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, []),
+        ({"ends": NOON + timedelta(days=14, hours=-1)}, ["The certificate in TLS_CERT ends in 13 days."]),
+        ({"ends": NOON + timedelta(hours=30)}, ["The certificate in TLS_CERT ends in 1 day."]),
+        ({"ends": NOON + timedelta(hours=3)}, ["The certificate in TLS_CERT ends in less than a day."]),
+        ({"ends": NOON - timedelta(days=2, hours=1)}, ["The certificate in TLS_CERT ended 2 days ago."]),
+        ({"names": ("a.example.com",)}, ["The certificate in TLS_CERT is for other names than PUBLIC_URL’s."]),
+        ({"open_key": True}, ["Everybody on this machine can read the key in TLS_KEY."]),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said(changes: dict[str, Any], words: list[str]):
+    right = Certificate(NOON - timedelta(days=9), NOON + timedelta(days=60), ("jobs.example.com",))
+    machine = replace(SOUND, certificate=replace(right, **changes))
+    told = problems.find(WELL, {}, machine, config(**TLS), NOON).problems
+    assert [one.words for one in told] == words
+
+
+def test_a_certificate_that_is_gone_is_told_before_the_next_start_fails(session: Session, tmp_path: Path):
+    files = LocalFiles(tmp_path / "files")
+    gone = standing.machine(session, config(**TLS), files)
+    (problem,) = problems.find(WELL, {}, gone, config(**TLS), NOON).problems
+    assert problem.words == (
+        "The certificate in TLS_CERT is of no use (TLS_CERT: /tls/cert.pem cannot be read (No such file or directory))."
+    )
+    assert problem.of.mails
+    issued = issue(tmp_path, "jobs.example.com")
+    there = TLS | dict(zip(("tls_cert", "tls_key"), issued.tls, strict=True))
+    machine = standing.machine(session, config(**there), files)
+    assert isinstance(machine.certificate, Certificate)
+    assert found(WELL, machine=machine, **there) == []
+    assert standing.machine(session, config(), files).certificate is None
 
 
 def test_the_disks_of_database_and_files_are_told_once_where_they_are_one(session: Session, tmp_path: Path):

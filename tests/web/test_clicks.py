@@ -147,7 +147,10 @@ def test_the_visitors_cookie_is_signed_and_kept_to_itself(client: FlaskClient):
 
 def test_over_https_the_cookie_is_secure(make_app: Callable[..., Flask], sqlite_url: str):
     app = make_app(sqlite_url, click_destinations=(CAREERS,), public_url="https://hire.example.com")
-    assert "Secure" in land(app.test_client(), CAREERS).headers["Set-Cookie"]
+    cookie = land(app.test_client(), CAREERS).headers["Set-Cookie"]
+    assert cookie.startswith("__Host-talroo_click=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
 
 
 @pytest.mark.parametrize(

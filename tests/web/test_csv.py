@@ -28,6 +28,9 @@ FORMULAS = (
     "\n=1",
     "＝1+1",
     '=HYPERLINK("http://x")',
+    " =1",
+    "\u00a0\u200b\ufeff=1",
+    "\u3000＝1",
 )
 
 
@@ -36,7 +39,7 @@ def test_no_cell_begins_like_a_formula(value):
     assert cell(value) == f"'{value}"
 
 
-@pytest.mark.parametrize("value", ["Ada", "a=b", "ليلى", " =1", "12-34", ""])
+@pytest.mark.parametrize("value", ["Ada", "a=b", "ليلى", " Ada =1", "12-34", " ", ""])
 def test_other_words_stay_as_they_are(value):
     assert cell(value) == value
 

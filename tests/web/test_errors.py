@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
+from flask import request
 from sqlalchemy.exc import DataError, OperationalError
 
 from dashboard.permissions import PUBLIC, needs
@@ -54,6 +56,22 @@ def test_machines_get_json(site, path, status):
     assert (answer.status_code, answer.mimetype) == (status, "application/json")
     assert set(answer.json) == {"error", "detail"}
     assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_nothing_is_told_of_how_it_came_about_even_where_somebody_turned_debugging_on(
+    make_app, sqlite_url, monkeypatch, accept
+):
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    app = make_app(sqlite_url)
+    assert app.debug
+    app.add_url_rule("/bug", "bug", broken(ValueError(SECRET)))
+    app.add_url_rule("/field", "field", needs(PUBLIC)(lambda: request.form["field"]))
+    for path, status in (("/bug", 500), ("/field", 400), ("/nowhere", 404)):
+        answer = app.test_client().get(path, headers={"Accept": accept})
+        assert answer.status_code == status
+        for word in (SECRET, "Traceback", "ValueError", ".py", "KeyError", "field", "werkzeug"):
+            assert word not in re.sub(r"<(head|header)\b.*?</\1>", "", answer.text, flags=re.DOTALL), (path, word)
 
 
 def test_the_wrong_method_is_405_and_says_which_are_right(site):

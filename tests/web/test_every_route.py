@@ -50,7 +50,7 @@ PUBLIC_ADDRESSES = {
     *("code.ask", "code.give", "oidc.go", "oidc.back"),
     *("unsubscribe.show", "unsubscribe.opt_out"),
     *("access.show", "access.choose", "access.set_up", "access.begin", "access.forgot", "access.ask"),
-    *("health.healthz", "health.readyz", "health.prometheus"),
+    *("violations.report", "health.healthz", "health.readyz", "health.prometheus"),
 }
 
 

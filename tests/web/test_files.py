@@ -56,7 +56,7 @@ def test_whatever_it_is_it_is_only_ever_downloaded(recruiter, sent, content, nam
     assert answer.data == content
     assert answer.mimetype == "application/octet-stream"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
     assert answer.headers["Content-Disposition"].startswith("attachment; ")
     assert answer.headers["Cache-Control"] == "no-store"
 

@@ -28,6 +28,12 @@ def shown(app: Flask, template: str, *, zone: str = "America/Chicago", **values:
         return render_template_string(template, **values)
 
 
+def test_over_https_the_cookie_of_this_host_alone_counts(app: Flask):
+    cookies = "__Host-tz=America/Chicago; tz=Asia/Tokyo"
+    with app.test_request_context("/", headers={"Cookie": cookies}):
+        assert str(formatting.viewer_zone()) == "America/Chicago"
+
+
 @pytest.mark.parametrize(
     ("earlier", "words"),
     [

@@ -72,6 +72,8 @@ def test_another_password_ends_the_other_sessions_and_keeps_this_one(app: Flask,
         ({"present": ""}, "That is not your present password."),
         ({"password": "short", "again": "short"}, "The password must have 10 to 1,000 characters."),
         ({"again": "another one"}, "The two are not the same."),
+        ({"password": "Password123", "again": "Password123"}, "stolen elsewhere"),
+        ({"password": "recruiter2026", "again": "recruiter2026"}, "this dashboard’s own words"),
     ],
 )
 def test_a_password_that_cannot_be_changed_ends_nothing(app: Flask, sign_in: Any, typed: dict[str, str], told: str):
@@ -81,6 +83,39 @@ def test_a_password_that_cannot_be_changed_ends_nothing(app: Flask, sign_in: Any
     assert told in words(answer.text)
     assert is_in(there)
     assert log_in(app, PASSWORD) is not None
+
+
+@pytest.mark.parametrize("new", ["x" * 64, "  Ünïcödé ぱすわーど  ", "y" * 1_000], ids=["64", "unicode", "1000"])
+def test_a_password_counts_exactly_as_it_was_typed(app: Flask, sign_in: Any, new: str):
+    assert change(sign_in("recruiter"), password=new, again=new).status_code == 302
+    assert log_in(app, new) is not None
+    for other in (new.strip()[:-1], new + "z", new.swapcase()):
+        assert log_in(app, other) is None
+
+
+def test_another_password_gives_this_session_another_token(app: Flask, sign_in: Any):
+    here, copied = sign_in("recruiter"), app.test_client()
+    copied.set_cookie("dashboard_session", cookie := here.get_cookie("dashboard_session").value)
+    assert is_in(copied)
+    change(here)
+    assert here.get_cookie("dashboard_session").value != cookie
+    copied.set_cookie("dashboard_session", cookie)
+    assert (is_in(here), is_in(copied)) == (True, False)
+
+
+def test_every_field_for_a_password_hides_it_and_lets_password_managers_fill_it_in(app: Flask, sign_in: Any):
+    pages = [
+        app.test_client().get("/login"),
+        *(sign_in("recruiter").get(path) for path in ("/me", "/me/second-factor")),
+    ]
+    fields = [field for page in pages for field in BeautifulSoup(page.text, "html.parser").select("input")]
+    found = [field for field in fields if field.get("name") in ("password", "again", "present")]
+    assert len(found) == 5
+    for field in found:
+        assert field["type"] == "password"
+        assert field["autocomplete"] in ("current-password", "new-password")
+        assert "onpaste" not in field.attrs
+        assert int(str(field.get("maxlength", "1000"))) >= 64
 
 
 def test_guessing_the_present_password_is_throttled_like_signing_in(

@@ -126,6 +126,17 @@ def test_the_browser_is_sent_with_state_nonce_and_a_challenge_and_no_secret(quic
     assert provider.settings["oidc_client_secret"] not in str(asked)
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_no_other_site_has_somebody_signed_in(quick: Flask, site: str):
+    browser = quick.test_client()
+    answer = browser.get("/login/oidc?next=/applications", headers={"Sec-Fetch-Site": site})
+    assert answer.location == "/login?next=/applications"
+    with browser.session_transaction() as kept:
+        assert "oidc" not in kept
+    for wished in ("same-origin", "none"):
+        assert "code_challenge=" in browser.get("/login/oidc", headers={"Sec-Fetch-Site": wished}).location
+
+
 def test_the_page_that_was_asked_for_comes_after(quick: Flask, provider: IdentityProvider):
     page = quick.test_client().get("/login?next=/applications?q%3Dada").text
     assert re.search(r'href="/login/oidc\?next=/applications[^"]*">.*Sign in with your company account', page)
@@ -385,6 +396,16 @@ def test_another_issuer_in_the_answer_is_another_provider(quick: Flask, provider
 
 
 # --- a provider that is not there -----------------------------------------------------------------------------------
+
+
+def test_a_provider_that_calls_itself_otherwise_is_not_believed(
+    make_app: Callable[..., Flask], sqlite_url: str, provider: IdentityProvider
+):
+    """Its description is found at the address that we set, and names another issuer."""
+    told = {**provider.settings, "oidc_issuer": provider.settings["oidc_issuer"].replace("127.0.0.1", "localhost")}
+    app = make_app(sqlite_url, **told, oidc_scopes=GROUPS, oidc_roles=ROLES)
+    answer = app.test_client().get("/login/oidc")
+    assert (answer.status_code, answer.location) == (503, None)
 
 
 def test_a_provider_that_is_down_is_said_so_and_passwords_go_on_working(

@@ -54,6 +54,19 @@ def test_no_two_things_on_a_page_have_the_same_id_and_labels_name_what_is_there(
                     assert name in ids, f"{address}: {attribute}={name}"
 
 
+def test_every_page_of_somebody_signed_in_has_the_way_out(every_page):
+    # Who unsubscribes or opens a link of theirs need not be anybody here.
+    inside = {
+        address: html
+        for address, html in every_page.items()
+        if re.match(r"/(?!unsubscribe|access|setup).* as ", address)
+    }
+    assert len(inside) > 30
+    for address, html in inside.items():
+        forms = BeautifulSoup(html, "html.parser").select('form[method="post"][action="/logout"]')
+        assert [form for form in forms if "Sign out" in form.text], address
+
+
 def test_nothing_stands_inline_that_the_policy_refuses(every_page):
     for address, html in every_page.items():
         page = BeautifulSoup(html, "html.parser")

@@ -62,6 +62,26 @@ def number_of(url: str, table: str) -> int:
     return int(found)
 
 
+def test_a_body_of_two_lengths_is_one_request_and_hides_no_second(small_site):
+    """Transfer-Encoding beside Content-Length: whoever stands in front must not read another end than we do."""
+    host = small_site.url.removeprefix("http://")
+    hidden = f"GET /healthz?hidden HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    head = f"POST /login HTTP/1.1\r\nHost: {host}\r\nContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = f"{len(hidden):x}\r\n{hidden}\r\n0\r\n\r\n"
+    for length in (4, len(body), len(body) + 50):
+        with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), 20) as raw:
+            raw.sendall((head % length + body).encode())
+            raw.settimeout(2)
+            answers = b""
+            try:
+                while piece := raw.recv(65_536):
+                    answers += piece
+            except TimeoutError:
+                pass
+        assert answers.count(b"HTTP/1.1 ") == 1, answers
+        assert answers.startswith(b"HTTP/1.1 400"), answers
+
+
 def test_a_body_without_a_length_is_taken(post):
     body = as_body(payload("complete"))
     assert post(body, pieces(body)).json()["status"] == "accepted"

@@ -288,9 +288,14 @@ def test_a_wrong_first_code_keeps_what_was_scanned(app: Flask, bob: Person):
 def test_turning_on_ends_the_sessions_that_began_without_it(app: Flask, bob: Person):
     other = signed_in_client(app, "recruiter")
     assert other.get("/me").status_code == 200
+    copied, cookie = app.test_client(), bob.browser.get_cookie("dashboard_session").value
+    copied.set_cookie("dashboard_session", cookie)
+    assert copied.get("/me").status_code == 200
     set_up(bob)
     assert other.get("/me").status_code == 302
     assert bob.is_in()
+    copied.set_cookie("dashboard_session", cookie)
+    assert copied.get("/me").status_code == 302  # this one goes on by another token
 
 
 @pytest.fixture
@@ -319,8 +324,36 @@ def test_turning_it_off_takes_a_proof(app: Flask, inside: Person, proof: str):
     assert inside.post("/me/second-factor", "/me/second-factor/off", off=given).status_code == 302
     assert "Your second factor is off." in inside.browser.get("/me/second-factor").text
     assert audited(app)[-1] == ("second_factor_off", "{}")
+    assert inside.is_in()
     again = Person(app, [])
     assert again.gives_password().location == "/applications"
+
+
+def test_turning_it_off_and_having_it_reset_end_the_other_sessions(app: Flask, inside: Person, sign_in: Any):
+    def begin() -> Person:
+        begun = Person(app, [])
+        begun.browser.set_cookie("dashboard_session", "")
+        with app.app_context():
+            user = db.session.scalars(select(User).where(User.email == EMAIL)).one()
+            token = accounts.sign_in(db.session(), user, address="192.0.2.1", user_agent="another", now=utcnow())
+            db.session.commit()
+        with begun.browser.session_transaction() as session:
+            session["_user_id"] = token
+        assert begun.is_in()
+        return begun
+
+    other = begin()
+    admin = Person(app, [])
+    admin.browser = sign_in("it_admin")
+    with app.app_context():
+        page = f"/admin/users/{db.session.scalar(select(User.public_id).where(User.email == EMAIL))}"
+    inside.post("/me/second-factor", "/me/second-factor/off", off=PASSWORD)
+    assert (inside.is_in(), other.is_in()) == (True, False)
+    with app.app_context():
+        db.session.execute(update(User).where(User.email == EMAIL).values(totp_since=utcnow(), totp_secret="x"))
+        db.session.commit()
+    admin.post(page, f"{page}/second-factor/reset")
+    assert not inside.is_in()
 
 
 def test_guessing_the_proof_must_wait_too(inside: Person):

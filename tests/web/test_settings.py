@@ -175,3 +175,13 @@ def test_a_recruiter_is_not_asked_about_alerts_and_changes_nothing_by_saving(
     assert page(rita).select("[name=alert_mail]") == []
     save(rita)
     assert only_user(app).alert_mail
+
+
+def test_a_form_changes_nothing_but_its_own_fields(app: Flask, sign_in: Callable[[str], FlaskClient]):
+    client = sign_in("recruiter")
+    before = only_user(app)
+    save(client, **BOTH, role="hr_admin", email="eve@example.com", is_limited="", password_hash="x", active="", id="1")
+    after = only_user(app)
+    for name in ("role", "email", "is_limited", "password_hash", "active", "id", "public_id", "totp_secret"):
+        assert getattr(after, name) == getattr(before, name), name
+    assert client.get("/admin/users").status_code == 403

@@ -174,6 +174,8 @@ def test_an_administrator_cannot_be_invited_for_some_jobs(app: Flask, sign_in: A
         ("short", "short", "The password must have 10 to 1,000 characters."),
         (NEW, NEW + "x", "The two are not the same."),
         ("", "", "The password must have"),
+        ("1q2w3e4r5t", "1q2w3e4r5t", "stolen elsewhere"),
+        (f"{EMAIL}1", f"{EMAIL}1", "made of your address"),
     ],
 )
 def test_a_password_that_cannot_be_one_leaves_the_link_open(
