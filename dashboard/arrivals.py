@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select, union_all
@@ -88,6 +88,15 @@ class Deliveries:
     def wants_refusals(self) -> bool:
         return self.status == REFUSED
 
+    @property
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """From which moment on, and before which."""
+        return moments(self.arrived_from, self.arrived_to, self.zone)
+
+    def with_status(self, status: str) -> dict[str, str]:
+        """The query of an address that asks for the same with another status, or with any: an empty one."""
+        return {name: value for name, value in {**self.args, "status": status}.items() if value}
+
     def statement(self) -> Select[Any]:
         """The rows asked for, in no order."""
         return select(Delivery).where(*self._conditions())
@@ -98,11 +107,11 @@ class Deliveries:
         if self.status:
             yield Delivery.status == self.status
         yield from self._unlike_most()
-        since, before = moments(self.arrived_from, self.arrived_to, self.zone)
-        if since:
-            yield Delivery.received_at >= since
-        if before:
-            yield Delivery.received_at < before
+        begin, end = self.span
+        if begin:
+            yield Delivery.received_at >= begin
+        if end:
+            yield Delivery.received_at < end
 
     def _unlike_most(self) -> Iterator[ColumnElement[bool]]:
         """What few deliveries are comes with the condition of the index that holds those few."""

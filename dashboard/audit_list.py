@@ -17,13 +17,17 @@ from dashboard.database import let_go
 from dashboard.models import AuditEntry, User
 from dashboard.paging import Page, rows_after
 
+_TO_A_WAY_IN: Final = (Action.ACCESS_LINK_MADE, Action.SECOND_FACTOR_OFF)
 _SLOWEST: Final = timedelta(hours=1)
 """Entries are numbered when they are committed, and a little after the moment they tell; never so much."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditList:
-    """Which entries somebody asked to see. Dates are days in the viewer's zone; `who` and `subject` public ids."""
+    """Which entries somebody asked to see. Dates are days in the viewer's zone; `who` and `subject` public ids.
+
+    `subject` may also be a user's e-mail address.
+    """
 
     action: str = ""
     who: str = ""
@@ -66,7 +70,7 @@ class AuditList:
         if self.who:
             yield AuditEntry.actor_id == select(User.id).where(User.public_id == self.who).scalar_subquery()
         if self.subject:
-            yield AuditEntry.subject_id == self.subject
+            yield AuditEntry.subject_id == _called(self.subject)
         since, before = moments(self.noted_from, self.noted_to, self.zone)
         if since:
             yield AuditEntry.at >= since
@@ -74,6 +78,13 @@ class AuditList:
         if before:
             yield AuditEntry.at < before
             yield AuditEntry.number <= _last_before(before + _SLOWEST)
+
+
+def _called(subject: str) -> str | ScalarSelect[str]:
+    """The id of what is meant: the log has no addresses."""
+    if "@" not in subject:
+        return subject
+    return select(User.public_id).where(User.email == subject.lower()).scalar_subquery()
 
 
 def _first_since(moment: datetime) -> ScalarSelect[int]:
@@ -109,6 +120,13 @@ def people(session: Session, limit: int = 500) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.email).limit(limit)).all()
 
 
+def addresses(session: Session, entries: Iterable[AuditEntry]) -> Mapping[str, str]:
+    """The e-mail addresses of the users these entries are about, by public id, as they are now."""
+    ids = {entry.subject_id for entry in entries if entry.subject_kind == "user"}
+    rows = session.execute(select(User.public_id, User.email).where(User.public_id.in_(ids))) if ids else ()
+    return {public_id: email for public_id, email in rows}  # noqa: C416 - rows are no pairs to mypy
+
+
 def details(entry: AuditEntry) -> dict[str, Any]:
     """What an entry tells beside who did what to what: numbers, ids and words of ours."""
     found: dict[str, Any] = json.loads(entry.details)
@@ -126,6 +144,19 @@ def has_noted(
         AuditEntry.at >= since,
     )
     return bool(session.scalar(select(noted)))
+
+
+def done_to(session: Session, user_id: int, public_id: str, since: datetime) -> Sequence[AuditEntry]:
+    """What somebody else did to a user's way in since then, newest first: a link for their password made, their second
+    factor reset. What was asked for at the sign-in page is not among it."""
+    entries = session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.subject_id == public_id, AuditEntry.action.in_(_TO_A_WAY_IN), AuditEntry.at >= since)
+        .where(AuditEntry.actor_id.is_distinct_from(user_id))
+        .order_by(AuditEntry.number.desc())
+        .options(joinedload(AuditEntry.actor))
+    )
+    return [entry for entry in entries if "way" not in details(entry)]
 
 
 def last_details(

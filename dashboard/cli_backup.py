@@ -96,7 +96,8 @@ def _restore(path: Path, secrets: tuple[str, ...], told: Callable[[int], None]) 
     if done.kept:
         click.echo(f"Kept of what was here: {', '.join(done.kept)}.")
     if done.held:
-        click.echo(f"Left, because they are held, though they share something with somebody erased: {done.held}.")
+        why = "under legal hold or restricted, though they share something with somebody erased"
+        click.echo(f"Left, because they are {why}: {done.held}.")
     click.echo("Start the dashboard. Searches and filters are complete once its worker has indexed everything.")
 
 

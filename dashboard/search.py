@@ -146,7 +146,7 @@ class Query:
 
     @property
     def typed_words(self) -> list[str]:
-        if _PHONE.fullmatch(self.typed.strip()):
+        if is_phone(self.typed):
             digits = "".join(character for character in self.typed if character.isdigit())
             return [digits[1:] if len(digits) == 11 and digits[0] == "1" else digits[: tokens.MAX_WORD]]
         return tokens.words([self.typed])[:MAX_TERMS]
@@ -264,6 +264,25 @@ def narrow(statement: Select[Any], asked: str, dialect: str) -> Select[Any]:
         matching = text(f"SELECT rowid FROM {TABLE} WHERE {TABLE} MATCH :match")  # noqa: S608
     numbers = matching.bindparams(match=expression(query, dialect, 0)).columns(column("number", Integer))
     return statement.where(entry_number().in_(numbers))
+
+
+def called(query: Query, dialect: str, limit: int) -> TextualSelect:
+    """The numbers of `limit` applications, complete or not, whose name, e-mail address or phone number has all that was
+    typed, the greatest first."""
+    match = expression(Query(called=tuple(query.typed_words)), dialect, 0)
+    if dialect == "postgresql":
+        # With "+ 0" by the index of words: few are called so.
+        found = (
+            f"SELECT number FROM {TABLE} WHERE words @@ CAST(:match AS tsquery) ORDER BY number + 0 DESC LIMIT :most"  # noqa: S608
+        )
+    else:
+        found = f"SELECT rowid AS number FROM {TABLE} WHERE {TABLE} MATCH :match ORDER BY rowid DESC LIMIT :most"  # noqa: S608
+    return text(found).bindparams(match=match, most=limit).columns(number=Integer)
+
+
+def is_phone(typed: str) -> bool:
+    """Whether it reads as a telephone number."""
+    return _PHONE.fullmatch(typed.strip()) is not None
 
 
 def entry_number() -> ColumnElement[int]:

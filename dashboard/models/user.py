@@ -10,6 +10,14 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
 
 NO_PASSWORD: Final = "!"  # noqa: S105
+WAYS_IN: Final = {
+    "password": "by password",
+    "totp": "by password and code",
+    "recovery": "by password and recovery code",
+    "oidc": "through the identity provider",
+    "link": "by a link to choose a password",
+}
+"""What `LoginSession.how` says, in words."""
 
 
 class Role(StrEnum):
@@ -95,6 +103,11 @@ class LoginSession(Base):
     """By what they signed in: `password`, `totp`, `recovery`, `oidc` or `link`."""
 
     user: Mapped[User] = relationship(lazy="joined")
+
+    @property
+    def how_words(self) -> str:
+        """By what they signed in; nothing where that is not known."""
+        return WAYS_IN.get(self.how or "", "")
 
 
 class LoginThrottle(Base):

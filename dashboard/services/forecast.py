@@ -21,9 +21,10 @@ NOTHING = "Nothing is sent to Talroo."
 def in_words(session: Session, applications: Iterable[Application], stage: Stage, rules: Rules) -> tuple[str, ...]:
     """Sentences: "11 conversions (event 2) are sent.", "2 conversions cannot be sent: no click id." Never empty.
 
-    Three statements, however many applications. Those that stand at `stage` already are left out: nothing is sent.
+    Three statements, however many applications. Those that stand at `stage` already are left out, and tests of our
+    own: of neither anything is sent.
     """
-    moving = [application for application in applications if application.stage != stage]
+    moving = [application for application in applications if application.stage != stage and not application.is_test]
     told = (*_conversions(session, moving, stage, rules), *_dispositions(session, moving, stage, rules))
     return (*(told or (NOTHING,)), *_taken_back(session, moving, stage))
 

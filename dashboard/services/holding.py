@@ -112,6 +112,15 @@ def of(session: Session, application_ids: Iterable[int]) -> Sequence[Hold]:
     return session.scalars(_open_ones().where(Hold.application_id.in_(list(application_ids)))).all()
 
 
+def kinds(session: Session, application_ids: Iterable[int]) -> dict[int, set[str]]:
+    """How these applications are kept, by id: `HoldKind`s; those that nothing keeps are not in it."""
+    found: dict[int, set[str]] = {}
+    asked = select(Hold.application_id, Hold.kind).where(_is_open(), Hold.application_id.in_(list(application_ids)))
+    for number, kind in session.execute(asked):
+        found.setdefault(number, set()).add(kind)
+    return found
+
+
 def all_open(session: Session, limit: int) -> dict[HoldKind, list[Hold]]:
     """What is kept, by how: of each kind at most `limit`, the newest first. One statement."""
     newest = (
@@ -152,7 +161,7 @@ def _open_ones() -> Select[Hold]:
 def _words(hold: Hold) -> str:
     who = hold.user.email if hold.user else "somebody"
     until = f" until {_day(hold.until)}" if hold.until else ""
-    what = "Restricted" if hold.kind == HoldKind.RESTRICTION else "Held"
+    what = "Restricted" if hold.kind == HoldKind.RESTRICTION else "Under legal hold"
     return (
         f"{what} since {_day(hold.at)}{until} by {who}: {hold.reason}. End that first, or leave that application out."
     )

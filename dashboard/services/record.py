@@ -39,6 +39,7 @@ from dashboard.models import (
     Attachment,
     Delivery,
     FollowUp,
+    Hold,
     Job,
     Note,
     Outbound,
@@ -66,7 +67,7 @@ class Record:
 
     `outbounds`: what it queued, and what was queued under the business keys that were asked for. `others`: the same
     person's other applications, as far as whoever asks may see them. `colleagues`: whom it can be given, who are those
-    that may see it, by public id and e-mail address.
+    that may see it, by public id and e-mail address. `kept`: how privacy keeps it, as `HoldKind`s.
     """
 
     changes: list[StageChange] = field(default_factory=list)
@@ -81,6 +82,7 @@ class Record:
     others: list[Application] = field(default_factory=list)
     colleagues: list[tuple[str, str]] = field(default_factory=list)
     tag_names: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
 
 def of(
@@ -113,6 +115,7 @@ def of(
     record.others.sort(key=lambda other: other.inbox_no or 0, reverse=True)
     record.tags.sort(key=lambda tag: tag.key)
     record.tag_names = sorted(_words(rows, "tag_names"))
+    record.kept = sorted(set(_words(rows, "kept")))
     people = (one.partition(" ") for one in _words(rows, "colleagues"))
     record.colleagues = sorted(((public_id, email) for public_id, _, email in people), key=lambda one: one[1])
     set_committed_value(application, "attachments", record.attachments)
@@ -172,6 +175,7 @@ def _lines(*, is_limited: bool) -> Iterator[Select[Any]]:
     yield _newest("tags", ApplicationTag.tag_id, ApplicationTag.application_id == _ID)
     others = queries.others(MOST_OTHERS, is_limited=is_limited).with_only_columns(Application.id).subquery()
     yield select(*_line("others", others.c.id, other=others.c.id))
+    yield _together("kept", Hold.kind, Hold.application_id == _ID, Hold.ended_at.is_(None))
     yield from _people()
 
 

@@ -67,10 +67,14 @@ def is_any_old(session: Session, now: datetime) -> bool:
     return session.scalar(select(Refusal.id).where(Refusal.last_at < now - KEPT_FOR).limit(1)) is not None
 
 
-def page(session: Session, cursor: str | None) -> Page[Refusal]:
-    """One page of deliveries that were refused, newest first."""
-    deliveries = select(Refusal).where(~Refusal.is_of_a_page())
-    rows, following = rows_after(session, deliveries, cursor, Refusal.last_at, Refusal.id)
+def page(
+    session: Session, cursor: str | None, begin: datetime | None = None, end: datetime | None = None
+) -> Page[Refusal]:
+    """One page of deliveries that were refused, last from `begin` on and before `end`, newest first."""
+    asked = select(Refusal).where(~Refusal.is_of_a_page())
+    asked = asked.where(Refusal.last_at >= begin) if begin else asked
+    asked = asked.where(Refusal.last_at < end) if end else asked
+    rows, following = rows_after(session, asked, cursor, Refusal.last_at, Refusal.id)
     return Page(rows, following, None if following else len(rows) if not cursor else None)
 
 

@@ -105,7 +105,8 @@ def in_words(plan: Plan) -> Iterator[str]:
     """A line for each kind of thing."""
     if plan.before is not None:
         yield f"Nothing happened since {plan.before:%Y-%m-%d}, so would go:"
-        yield f"  {plan.completed:,} applications, {plan.incomplete:,} unfinished ones ({plan.held:,} more are held)"
+        kept = f"{plan.held:,} more are kept, under legal hold or restricted"
+        yield f"  {plan.completed:,} applications, {plan.incomplete:,} unfinished ones ({kept})"
         yield f"  {plan.deliveries:,} deliveries that are nobody's, {plan.clicks:,} clicks"
     yield f"Older than {REFUSALS_KEPT.days} days: {plan.refusals:,} lines about refused deliveries"
 

@@ -71,7 +71,7 @@ def known(config: Config, uses: Uses, now: datetime) -> list[Known]:
     ):
         if value:
             last_at = _last(config, uses, setting, value)
-            advice = f"Shown is when {what}." if last_at else "Not used so far."
+            advice = f"That was when {what}." if last_at else "Not used so far."
             found.append(Known(setting, "", fingerprint(config.secret_key, setting, value), last_at, advice))
     return found
 
@@ -98,7 +98,7 @@ def _of_webhook(config: Config, number: int, secrets: Sequence[tuple[str, dateti
     elif number:
         advice = "Keep it: Talroo may still sign with it."
     else:
-        advice = "Shown is when a delivery was signed with it."
+        advice = "That was when a delivery was last signed with it."
     which = f"{number + 1} of {len(secrets)}{', the newest' if number == 0 else ''}" if len(secrets) > 1 else ""
     return Known(WEBHOOK, which, fingerprint(config.secret_key, WEBHOOK, secret), last_at, advice, can_go)
 

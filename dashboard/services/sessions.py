@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.audit_actions import Action
@@ -39,6 +39,20 @@ def renew(session: Session, token: str) -> str:
         .execution_options(synchronize_session=False)
     )
     return renewed
+
+
+def was_ended(session: Session, token: str) -> bool:
+    """Whether there was a session with this token, and somebody ended it before its time."""
+    ended = select(LoginSession.id).where(
+        LoginSession.token_hash == accounts.hashed_token(token), LoginSession.revoked_at.is_not(None)
+    )
+    return session.scalar(ended) is not None
+
+
+def last_before(session: Session, user_id: int, now: datetime) -> datetime | None:
+    """When the user signed in before `now`, by something that is theirs: a link may have been somebody else's."""
+    own = (LoginSession.user_id == user_id, LoginSession.created_at < now, LoginSession.how.is_distinct_from("link"))
+    return session.scalar(select(func.max(LoginSession.created_at)).where(*own))
 
 
 def end(session: Session, user: User, public_id: str, by: By) -> int:

@@ -18,9 +18,10 @@ from dashboard.mail_address import is_address
 from dashboard.models import AccessLink, Purpose, Role, User
 from dashboard.models.user import NO_PASSWORD
 from dashboard.permissions import Permission, allows
-from dashboard.services import access_links, accounts, sessions
+from dashboard.services import access_links, accounts, scopes, sessions
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
+from dashboard.services.scopes import Scope
 
 ASKED: Final = ((timedelta(minutes=5), 1), (timedelta(hours=1), 3), (timedelta(days=1), 5))
 """So many links are sent within each time to somebody who forgot their password, or whom a stranger wants to annoy."""
@@ -32,13 +33,20 @@ class NotAllowed(AccountError):
     """Something that nobody may do, or not any more; the message says what to do instead."""
 
 
-def invite(session: Session, email: str, role: str, by: By) -> tuple[User, AccessLink]:
-    """Add somebody, with a link by which they choose a password. Raises `AccountError`. The caller commits."""
+def invite(session: Session, email: str, role: str, by: By, *, is_limited: bool = False) -> tuple[User, AccessLink]:
+    """Add somebody, with a link by which they choose a password. Raises `AccountError`. The caller commits.
+
+    `is_limited`: a recruiter sees nothing until it is chosen what they may see.
+    """
     _held(session, None, by)
+    if is_limited and role != Role.RECRUITER:
+        raise AccountError("Only recruiters can be limited to some jobs and companies.")
     if not is_address(accounts.fold(email)):
         raise AccountError(f"{email!r} is not an e-mail address.")
     user = accounts.new_user(session, email, role, NO_PASSWORD, now=by.at)
     note_added(session, user, by)
+    if is_limited:
+        scopes.limit(session, user, Scope(is_limited=True), by)
     return user, access_links.make(session, Purpose.INVITATION, user, by)
 
 

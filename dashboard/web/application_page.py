@@ -46,6 +46,7 @@ def page(
         click=application.click,
         others=found.others,
         looking=found.looking,
+        keeping=found.kept,
         **_team(application, found, now, team_typed),
         **context(application, typed, found.outbounds),
     )

@@ -14,7 +14,7 @@ from dashboard.audit_actions import LABELS, Action
 from dashboard.audit_list import AuditList
 from dashboard.models import AuditEntry
 from dashboard.permissions import Permission, allows, needs
-from dashboard.web import csv
+from dashboard.web import audit_words, csv
 from dashboard.web.edge import following, reading
 from dashboard.web.formatting import viewer_zone
 
@@ -26,18 +26,10 @@ _PAGES: Final[Mapping[str, tuple[Permission, str]]] = {
     "delivery": (Permission.DELIVERIES, "deliveries.show"),
     "job": (Permission.INCOMPLETE, "follow_up_jobs.show"),
     "template": (Permission.INCOMPLETE, "reminder_templates.show"),
+    "user": (Permission.USERS, "users.show"),
+    "erasure": (Permission.PRIVACY, "privacy.erased"),
 }
 """Where what an entry is about can be looked at, and who may."""
-
-
-_FLAGS: Final = (
-    ("ahead", 1, "sent ahead of time, as the browser said"),
-    ("from_memory", 1, "had been sent ahead of time"),
-    ("first", 1, "as they were found"),
-    ("whole", 1, "all of it"),
-    ("whole", 0, "broken off"),
-)
-_NOT_TOLD: Final = frozenset({*(name for name, *_ in _FLAGS), "digests", "key"})
 
 
 @bp.get("/audit")
@@ -57,6 +49,7 @@ def index() -> Response | str:
         actions=[(action.value, words) for action, words in LABELS.items()],
         people=[(user.public_id, user.email) for user in audit_list.people(reading())],
         told=_told,
+        addresses=audit_list.addresses(reading(), page.rows),
         words=_words,
         page_of=_page_of,
         only=lambda **args: url_for("audit.index", **args),
@@ -89,13 +82,7 @@ def _words(action: str) -> str:
 
 def _told(entry: AuditEntry) -> list[tuple[str, str]]:
     """What an entry tells besides, as pairs of words and what they are about."""
-    details = audit_list.details(entry)
-    flags = [(words, "") for name, value, words in _FLAGS if details.get(name) == value]
-    rest = {name: value for name, value in details.items() if name not in _NOT_TOLD}
-    return flags + [
-        (f"{name.replace('_', ' ')}:", ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-        for name, value in rest.items()
-    ]
+    return audit_words.told(audit_list.details(entry))
 
 
 def _page_of(entry: AuditEntry) -> str | None:

@@ -60,14 +60,15 @@ def index() -> str:
 
 def _refusals(asked: Deliveries) -> str:
     let_the_notebook_catch_up()
-    page = refusals.page(reading(), request.args.get("after"))
+    page = refusals.page(reading(), request.args.get("after"), *asked.span)
     return render_template(
         "deliveries/refused.html",
         page=page,
         asked=asked,
+        choices=_CHOICES,
         reasons={reason.value: reason for reason in Reason},
         days=refusals.KEPT_FOR.days,
-        next_url=following("deliveries.index", {"status": asked.status}, page),
+        next_url=following("deliveries.index", asked.args, page),
     )
 
 

@@ -14,7 +14,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, SyncKind
 from dashboard.permissions import Permission, needs
-from dashboard.services import noted_opt_outs, sync
+from dashboard.services import noted_opt_outs, record, sync
 from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
 from dashboard.services.noted_opt_outs import Noting
@@ -94,6 +94,7 @@ def show(public_id: str) -> str:
     application = follow_up.application
     noting.application_shown(application, page="incomplete")
     stands = standing(session, application, Rules.of(settings()), now)
+    found = record.of(session, application, current_user.reach, now=now)
     return render_template(
         "incomplete/show.html",
         follow_up=follow_up,
@@ -103,9 +104,10 @@ def show(public_id: str) -> str:
         messages=worklist.messages_to(session, application),
         now=now,
         sheet=reading_verbs.answers(application),
-        timeline=reading_verbs.timeline(session, application, current_user.reach, now=now),
+        timeline=reading_verbs.history(application, found, now=now),
         short_text=_short_text(application),
         sms_url=_sms_url(application),
+        keeping=found.kept,
     )
 
 

@@ -31,6 +31,11 @@ bp = Blueprint("integration", __name__)
 @bp.get("/admin")
 @needs(Permission.INTEGRATION)
 def index() -> str:
+    return page()
+
+
+def page(**typed: str) -> str:
+    """The whole page. `typed`: what a refused test of a conversion held, and the `problem` with it."""
     let_the_notebook_catch_up()
     session, now, config = reading(), utcnow(), settings()
     stands = standing.read(session, now)
@@ -50,6 +55,7 @@ def index() -> str:
         mail=Rules.of(config),
         worker=WorkerSeen(stands.beat_at, stands.beat_at is None or now - stands.beat_at > SILENT_AFTER),
         events=EVENTS,
+        typed=typed,
     )
 
 

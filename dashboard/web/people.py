@@ -12,8 +12,8 @@ from dashboard import queries
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application
-from dashboard.permissions import Permission, needs
-from dashboard.services import likeness, people
+from dashboard.permissions import Permission, allows, needs
+from dashboard.services import holding, likeness, people
 from dashboard.services.activity import By
 from dashboard.services.people import Person, Saying
 from dashboard.services.review import BadChange
@@ -41,6 +41,7 @@ def show(public_id: str) -> str:
         shown=person.applications[:SHOWN],
         suggestions=likeness.likely(reading(), person, current_user.reach),
         just_said=_just_said(person, request.args.get("said", "")),
+        keeping=_keeping(person),
     )
 
 
@@ -100,6 +101,13 @@ def _answer(public_id: str, other: Application, *, said: bool) -> Response:
 def _refused(public_id: str) -> Response:
     flash("No application is found by that. Open the application and copy its address.", "error")
     return redirect(_page(public_id))
+
+
+def _keeping(person: Person) -> dict[int, set[str]]:
+    """How privacy keeps this person's applications, by id, for those who decide that."""
+    if not allows(current_user.role, Permission.PRIVACY):
+        return {}
+    return holding.kinds(reading(), [one.id for one in person.applications[:SHOWN]])
 
 
 def _just_said(person: Person, public_id: str) -> Saying | None:

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response as Answer
 
-from dashboard.asking import day
+from dashboard import privacy_list
+from dashboard.asking import day, words
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
@@ -26,7 +27,7 @@ from dashboard.services.audit import Subject
 from dashboard.services.erasing import REASONS, By, CannotErase, Cause
 from dashboard.services.holding import BadHold, Keeping
 from dashboard.web import noting
-from dashboard.web.edge import drawings, file_store, reading, remote_address, settings, writing
+from dashboard.web.edge import drawings, file_store, let_the_index_catch_up, reading, remote_address, settings, writing
 from dashboard.web.formatting import viewer_zone
 
 log = logging.getLogger(__name__)
@@ -42,11 +43,15 @@ KINDS: Final = {"hold": HoldKind.LEGAL, "restrict": HoldKind.RESTRICTION}
 @bp.get("")
 @needs(Permission.PRIVACY)
 def index() -> str:
-    """Who is held, who is restricted, who was erased, and what retention will take."""
+    """Who is under legal hold, restricted, erased, and what retention will take; with `q`, who is found."""
+    typed = words(request.args, "q", 200)
+    if typed:
+        return _found(typed)
     session, now, months = reading(), utcnow(), settings().retention_months
     kept = holding.all_open(session, SHOWN)
     return render_template(
         "privacy/index.html",
+        typed="",
         holds=kept[HoldKind.LEGAL],
         restrictions=kept[HoldKind.RESTRICTION],
         erasures=_erasures(session),
@@ -59,13 +64,19 @@ def index() -> str:
     )
 
 
+def _found(typed: str) -> str:
+    """Whom somebody looks for, wherever their data is."""
+    let_the_index_catch_up()
+    people = privacy_list.people(reading(), typed)
+    keeping = holding.kinds(reading(), [one.id for found in people.found for one in found.applications])
+    return render_template("privacy/index.html", typed=typed, people=people, keeping=keeping)
+
+
 @bp.get("/people/<public_id>")
 @needs(Permission.PRIVACY)
 def person(public_id: str) -> str:
     """Everything of the person who has this application, and what can be done with it."""
-    shown = _page(public_id, reading())
-    noting.shown(Action.APPLICATION_VIEWED, Subject("application", public_id), privacy=1)
-    return shown
+    return _page(public_id, reading())
 
 
 @bp.post("/people/<public_id>/erase")
@@ -129,18 +140,21 @@ def keep(public_id: str) -> Answer | tuple[str, int]:
 @bp.post("/holds/<public_id>/end")
 @needs(Permission.PRIVACY)
 def end(public_id: str) -> Answer:
-    """Let go of one application."""
+    """Let go of one application. `back` = `person`: on to the person's page, from which that was asked."""
     session = _writing()
     hold = holding.find(session, public_id) or abort(404)
     lifted = holding.end(session, hold, at=utcnow(), user_id=current_user.id, remote_addr=remote_address())
+    to = url_for("privacy.index")
+    if request.form.get("back") == "person":
+        to = url_for("privacy.person", public_id=hold.application.public_id)
     session.commit()
     if not lifted:
         flash("That was ended before. Nothing was changed.", "info")
     elif hold.kind == HoldKind.RESTRICTION:
-        flash("Lifted: it is back in its place, and everybody may work with it.", "success")
+        flash("The restriction is lifted: it is back in its place, and everybody may work with it.", "success")
     else:
-        flash("Ended: it may be erased again.", "success")
-    return redirect(url_for("privacy.index"))
+        flash("The legal hold is ended: it may be erased again.", "success")
+    return redirect(to)
 
 
 @bp.get("/export/<public_id>")
@@ -254,7 +268,7 @@ def _kept_words(kind: HoldKind, number: int) -> str:
     one = "1 application is" if number == 1 else f"{number} applications are"
     if kind == HoldKind.RESTRICTION:
         return f"{one} restricted: in no list, and nobody works with it until you lift that here."
-    return f"{one} held: neither retention nor anybody erases it."
+    return f"{one} under legal hold: neither retention nor anybody erases it."
 
 
 def _clean_up() -> None:

@@ -17,9 +17,12 @@ from dashboard.extensions import db
 from dashboard.permissions import Permission, needs
 from dashboard.services import audit, secret_uses
 from dashboard.talroo.click_id import EVENTS, valid_click_id
+from dashboard.web import integration
 from dashboard.web.edge import notebook, reading, remote_address, settings, writing
 
 bp = Blueprint("rehearsal", __name__, url_prefix="/admin/test")
+
+_NO_CLICK_ID = "That is no click id: copy tlr_sid from a landing address, such as a UUID of 36 characters."
 
 
 @bp.post("/application")
@@ -30,22 +33,20 @@ def application() -> Response:
 
     config = settings()
     if not config.talroo_webhook_secrets:
-        flash("No webhook secret is set, so nothing can be signed: TALROO_WEBHOOK_SECRETS.", "error")
-        return _back()
+        return _back("application", "No webhook secret is set, so nothing can be signed: TALROO_WEBHOOK_SECRETS.")
     end_reading(reading())  # nobody waits for the database meanwhile, least of all the delivery itself
     told = rehearsal.send_application(config, now=utcnow(), post=current_app.extensions.get("post_test"))
     delivery = arrivals.by_event(reading(), told.event_id or "")
     _note("application", ok=told.ok, delivery=delivery.public_id if delivery else None)
     if told.ok and delivery is None:
-        flash(f"{told.words} But it is not in this database: another dashboard answers at that address.", "error")
-        return _back()
+        words = f"{told.words} But it is not in this database: another dashboard answers at that address."
+        return _back("application", words)
     link = ""
     if delivery is not None:
         link = Markup(' <a href="{}">See what arrived</a>').format(
             url_for("deliveries.show", public_id=delivery.public_id)
         )
-    flash(Markup("{}{}").format(told.words, link), "success" if told.ok else "error")
-    return _back()
+    return _back("application", Markup("{}{}").format(told.words, link), ok=told.ok)
 
 
 @bp.post("/app-client")
@@ -60,20 +61,18 @@ def app_client() -> Response:
     if told.ok and config.talroo_client_secret:
         notebook().proved(secret_uses.APP_CLIENT, config.talroo_client_secret, utcnow())
     _note("app client", ok=told.ok)
-    flash(told.words, "success" if told.ok else "error")
-    return _back()
+    return _back("app-client", told.words, ok=told.ok)
 
 
 @bp.post("/conversion")
 @needs(Permission.INTEGRATION)
-def conversion() -> Response | str:
+def conversion() -> Response | str | tuple[str, int]:
     """Show the request; sent only by a second, confirmed one."""
     from dashboard.services import rehearsal
 
     event, click = request.form.get("event", ""), request.form.get("tlr_sid", "").strip()
     if event not in map(str, EVENTS) or not valid_click_id(click):
-        flash("That is no click id: copy tlr_sid from a landing address, such as a UUID of 36 characters.", "error")
-        return _back()
+        return integration.page(event=event, tlr_sid=click[:255], problem=_NO_CLICK_ID), 400
     config, number = settings(), int(event)
     if request.form.get("confirmed") != "yes":
         address = rehearsal.conversion_address(config, number, click)
@@ -81,8 +80,7 @@ def conversion() -> Response | str:
     end_reading(reading())
     told = rehearsal.send_conversion(config, number, click)
     _note("conversion", ok=told.ok, event=number)
-    flash(told.words, "success" if told.ok else "error")
-    return _back()
+    return _back("conversion", told.words, ok=told.ok)
 
 
 @bp.post("/remove")
@@ -95,11 +93,9 @@ def remove() -> Response:
         number = rehearsal.remove_all(writing(), user_id=current_user.id, remote_addr=remote_address(), now=utcnow())
     except erasing.CannotErase as problem:
         db.session.rollback()
-        flash(str(problem), "error")
-        return _back()
+        return _back("application", str(problem))
     db.session.commit()
-    flash(f"{number:,} test application{'s' if number != 1 else ''} removed.", "success")
-    return _back()
+    return _back("application", f"{number:,} test application{'s' if number != 1 else ''} removed.", ok=True)
 
 
 def _note(what: str, *, ok: bool, **details: Any) -> None:
@@ -117,5 +113,7 @@ def _note(what: str, *, ok: bool, **details: Any) -> None:
     db.session.commit()
 
 
-def _back() -> Response:
-    return redirect(url_for("integration.index"))
+def _back(of: str, words: str, *, ok: bool = False) -> Response:
+    """To the integration page, where what came of it stands beside the test, and has the focus."""
+    flash(words, f"test:{of}:{'success' if ok else 'error'}")
+    return redirect(url_for("integration.index", _anchor=f"test-{of}"))

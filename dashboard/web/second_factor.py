@@ -102,13 +102,14 @@ def reset(public_id: str) -> Response:
     user = accounts.find(writing(), public_id) or abort(404)
     if user.id == current_user.id:
         return redirect(url_for("second_factor.index"))
-    was_on = second_factor.reset(reading(), user, _by())
+    was_on, no_mail = second_factor.reset(reading(), user, _by()), Rules.of(settings()).no_mail
     if was_on:
         sessions.end_all(reading(), user, _by())  # whoever has their phone may be in
-    if was_on and Rules.of(settings()).no_mail is None:
+    if was_on and no_mail is None:
         notices.queue(reading(), Notice.SECOND_FACTOR, user, _by())
     db.session.commit()
-    flash("Their second factor is reset." if was_on else "They have no second factor.", "success")
+    told = "They are told by mail." if no_mail is None else "Nobody told them, because no mail can be sent: tell them."
+    flash(f"Their second factor is reset. {told}" if was_on else "They have no second factor.", "success")
     return redirect(url_for("users.show", public_id=public_id))
 
 

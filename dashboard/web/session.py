@@ -8,19 +8,28 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from dashboard import audit_list
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import User
 from dashboard.permissions import PUBLIC, SIGNED_IN, needs
-from dashboard.services import accounts, audit, half_signed_in, throttle
+from dashboard.services import accounts, audit, half_signed_in, sessions, throttle
 from dashboard.web.edge import first_page, reading, remote_address, writing
 from dashboard.web.security import SignedIn
 
 bp = Blueprint("session", __name__)
 
+LINK: Final = "link"
+"""`LoginSession.how` of whoever came by a link: it was made for them a moment ago, as they know."""
+SAID_AT_MOST: Final = 3
+DONE: Final = {
+    Action.ACCESS_LINK_MADE: "made a link by which a password for your account can be chosen",
+    Action.SECOND_FACTOR_OFF: "reset your second factor",
+}
 HALF: Final = "half"
 """Where the cookie says whose password was given without their code so far: `services/half_signed_in.py`."""
 
@@ -31,7 +40,18 @@ def login() -> Response | str:
     if current_user.is_authenticated:
         return redirect(_safe(request.args.get("next")) or first_page())
     nobody_yet = not accounts.has_users(reading())
-    return render_template("session/login.html", next=_safe(request.args.get("next")), nobody_yet=nobody_yet)
+    return render_template(
+        "session/login.html",
+        next=_safe(request.args.get("next")),
+        nobody_yet=nobody_yet,
+        was_ended=_was_ended(),
+    )
+
+
+def _was_ended() -> bool:
+    """Whether this browser holds a session that somebody ended. Nobody else has its token, so no stranger learns it."""
+    token = session.get("_user_id")
+    return bool(token) and sessions.was_ended(reading(), str(token))
 
 
 @bp.post("/login")
@@ -93,10 +113,24 @@ def begin(user_id: int, how: str, *, now: datetime) -> None:
         abort(401)
     audit.note(writer, Action.SIGNED_IN, at=now, user_id=user.id, remote_addr=address, how=how)
     signed_in = SignedIn(user, token)
+    told = [] if how == LINK else _done_meanwhile(writer, user, now)
     db.session.commit()
     session.clear()
     login_user(signed_in)
     session.permanent = True
+    for words in told:
+        flash(words, "info")
+
+
+def _done_meanwhile(reader: Session, user: User, now: datetime) -> list[str]:
+    """What others did to this user's way in since they last came: where no mail can be sent, nobody else tells them."""
+    since = sessions.last_before(reader, user.id, now) or user.created_at
+    entries = audit_list.done_to(reader, user.id, user.public_id, since)
+    return [
+        f"Since you last signed in, {entry.actor.email if entry.actor else 'whoever runs the dashboard'} "
+        f"{DONE[Action(entry.action)]}. Was that not agreed with you? Tell another administrator at once."
+        for entry in entries[:SAID_AT_MOST]
+    ]
 
 
 def go_on_with(token: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from dashboard import audit_list
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
@@ -17,8 +21,12 @@ from dashboard.services.audit import Subject
 from dashboard.services.reminder_rules import Rules
 from dashboard.web.edge import acting, reading, settings, writing
 from dashboard.web.formatting import told_zone, viewer_zone
+from dashboard.web.session import DONE
 
 bp = Blueprint("settings", __name__)
+
+TOLD_FOR: Final = timedelta(days=90)
+"""For how long the page says what others did to somebody's way in."""
 
 
 @bp.get("/me")
@@ -41,6 +49,8 @@ def page(password_problem: str = "") -> str:
         sessions=sessions.of_user(session, user.id, utcnow()),
         here_hash=accounts.hashed_token(current_user.token),
         password_problem=password_problem,
+        done=audit_list.done_to(session, user.id, user.public_id, utcnow() - TOLD_FOR),
+        done_words=DONE,
     )
 
 

@@ -15,7 +15,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import AccessLink, Role, User
 from dashboard.permissions import Permission, needs
-from dashboard.services import access_links, accounts, invitations, sessions, users
+from dashboard.services import access_links, accounts, invitations, scopes, sessions, users
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
 from dashboard.services.reminder_rules import Rules
@@ -38,13 +38,15 @@ def index() -> str:
 @bp.post("")
 @needs(Permission.USERS)
 def invite() -> Answer:
+    """`sees` = `some`: a recruiter who sees nothing yet; the next page asks which jobs and companies."""
     email, role = request.form.get("email", "")[:320].strip(), request.form.get("role", "")
+    sees = request.form.get("sees", "")
     writer = writing()
     try:
-        user, link = users.invite(writer, email, role, _by())
+        user, link = users.invite(writer, email, role, _by(), is_limited=sees == "some")
     except AccountError as problem:
         db.session.rollback()
-        return _index(email=email, role=role, problem=str(problem)), 400
+        return _index(email=email, role=role, sees=sees, problem=str(problem)), 400
     return _hand_over(writer, user, link)
 
 
@@ -120,8 +122,12 @@ def _hand_over(writer: Session, user: User, link: AccessLink) -> Response:
     if Rules.of(settings()).no_mail is None:
         invitations.queue(writer, link, _by())
     session[SHOWN_LINK] = link.public_id
-    address = url_for("users.show", public_id=user.public_id)
+    told = f"{user.email} is invited and sees nothing so far. Choose what they may see; their link is on the next page."
+    is_new = user.is_invited and user.is_limited and scopes.of(writer, user).is_empty
+    address = url_for("scope.show" if is_new else "users.show", public_id=user.public_id)
     db.session.commit()
+    if is_new:
+        flash(told, "info")
     return redirect(address)
 
 

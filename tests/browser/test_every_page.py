@@ -34,7 +34,7 @@ PAGES = {
         *("/incomplete?q=nobody-is-called-so", "/incomplete?show=recovered", "/incomplete/stops", "/admin"),
         *("/incomplete/message?application=begun", "/incomplete/messages", "/incomplete/templates"),
         *("/incomplete/templates/new", "/incomplete/jobs", "/admin/users"),
-        *("/privacy", "/privacy/people/readable"),
+        *("/privacy", "/privacy?q=quill", "/privacy/people/readable"),
     ),
     "it_admin": (
         *("/me", "/admin", "/admin/deliveries", "/admin/deliveries?status=kept", "/admin/audit?action=signed_in"),

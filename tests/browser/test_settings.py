@@ -10,10 +10,10 @@ from tests.browser.conftest import OpenAs
 def set_keys(open_as: OpenAs, *, on: bool) -> None:
     """By the form alone, as it stands without scripts."""
     page = open_as("colleague", "/me", scripts=False, width=390)
-    page.get_by_label("Single keys do things").set_checked(on)
+    page.get_by_label("Shortcuts of a single key").set_checked(on)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Your settings are saved.")).to_be_visible()
-    expect(page.get_by_label("Single keys do things")).to_be_checked(checked=on)
+    expect(page.get_by_label("Shortcuts of a single key")).to_be_checked(checked=on)
     page.context.close()
 
 

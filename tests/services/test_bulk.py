@@ -119,6 +119,17 @@ def test_what_was_counted_is_what_is_sent(session: Session, rita: User):
     assert sorted(states) == [State.UNSENDABLE, State.WAITING]
 
 
+def test_a_test_application_is_not_counted_among_those_talroo_hears_of(session: Session, rita: User):
+    able, test = add_applicant(session), add_applicant(session, is_test=True)
+    before = len(conversions(session))
+    shown = bulk.preview(session, these(able, test), verb(session, "stage", stage="hired"), RULES, EVERYTHING)
+    assert shown.words == ("2 applications will be changed.", "1 conversion (event 2) is sent.")
+    act(session, Selection.read(shown.picked), verb(session, "stage", stage="hired"), rita)
+    assert len(conversions(session)) == before + 1
+    alone = bulk.preview(session, these(test), verb(session, "stage", stage="new"), RULES, EVERYTHING)
+    assert alone.words[1:] == ("Nothing is sent to Talroo.",)
+
+
 def test_what_is_taken_back_by_a_move_is_told_before(session: Session):
     waiting, sent = add_applicant(session), add_applicant(session)
     for one in (waiting, sent):

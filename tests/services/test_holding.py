@@ -71,7 +71,7 @@ def listed(session: Session, text: str = "") -> list[str]:
 
 def test_what_is_held_is_not_erased_and_says_why(session, ada):
     keep(session, HoldKind.LEGAL, ada, reason="Charge 12 of the EEOC")
-    with pytest.raises(CannotErase, match=r"Held since .* by somebody: Charge 12 of the EEOC"):
+    with pytest.raises(CannotErase, match=r"Under legal hold since .* by somebody: Charge 12 of the EEOC"):
         erase(session, ada)
     assert listed(session, "quill") == [ada]
     end_all(session)

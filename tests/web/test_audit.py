@@ -20,8 +20,9 @@ from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import Attachment, AuditEntry, Delivery
+from dashboard.models import Attachment, AuditEntry, Delivery, User
 from dashboard.services import audit
+from dashboard.services.audit import Subject
 from dashboard.web.noting import AHEAD
 from tests.application import MakeApp, signed_in_client
 from tests.factories import event, file_object
@@ -284,7 +285,7 @@ def test_the_newest_entry_comes_first_in_words(sign_in, happened):
     first = BeautifulSoup(page.text, "html.parser").select_one("tr[data-entry]").get_text(" ", strip=True)
     assert "Hired" in first
     assert "recruiter@example.com" in first
-    assert "before: new" in first
+    assert "New → Hired" in first
 
 
 def test_what_an_entry_tells_besides_is_told_in_words(app, sign_in):
@@ -296,9 +297,67 @@ def test_what_an_entry_tells_besides_is_told_in_words(app, sign_in):
     told = [row.select_one("td small").get_text(" ", strip=True) for row in page.select("tr[data-entry]")]
     assert told == [
         "settings: A, B",
-        "broken off, sent: 7 , what: a.csv",
+        "broken off, rows: 7 , a.csv",
         "sent ahead of time, as the browser said",
     ]
+
+
+TOLD = [
+    (Action.SIGNED_IN, {"how": "totp"}, "by password and code"),
+    (Action.ROLE_CHANGED, {"before": "recruiter", "after": "hr_admin"}, "Recruiter → HR administrator"),
+    (Action.USER_ADDED, {"role": "it_admin"}, "IT administrator"),
+    (
+        Action.ACCESS_LINK_MADE,
+        {"purpose": "reset", "way": "asked for"},
+        "asked for at the sign-in page, for a new password",
+    ),
+    (
+        Action.SCOPE_CHANGED,
+        {"limited": True, "jobs": ["x"], "companies": []},
+        "only some jobs and companies, 1 job, 0 companies",
+    ),
+    (Action.HELD, {"kind": "legal", "hold": "x"}, "legal hold"),
+    (
+        Action.ERASED,
+        {"cause": "retention", "reason": "asked", "applications": ["a", "b"]},
+        "by age, “They asked to be erased”, 2 applications",
+    ),
+    (Action.APPLICATION_VIEWED, {"privacy": 1}, "on the privacy page"),
+    (Action.APPLICATION_VIEWED, {"page": "privacy"}, "on the privacy page"),
+    (Action.TEST_SENT, {"what": "conversion", "ok": False, "event": 2}, "it failed, conversion, event: 2"),
+    (Action.SESSION_REVOKED, {"sessions": 1}, "1 session"),
+]
+
+
+@pytest.mark.parametrize(("action", "details", "words"), TOLD)
+def test_details_are_told_in_the_words_of_the_field(app, sign_in, action, details, words):
+    with app.app_context():
+        audit.note(db.session(), action, at=utcnow(), **details)
+        db.session.commit()
+    page = BeautifulSoup(sign_in("it_admin").get("/admin/audit").text, "html.parser")
+    assert sorted(" ".join(page.select_one("tr[data-entry] td small").text.split()).split(", ")) == sorted(
+        words.split(", ")
+    )
+
+
+def test_a_user_is_shown_by_their_address_which_the_log_itself_does_not_hold(app, sign_in):
+    sign_in("recruiter")
+    with app.app_context():
+        user = db.session.scalars(select(User)).one()
+        audit.note(db.session(), Action.ROLE_CHANGED, at=utcnow(), subject=Subject("user", user.public_id))
+        audit.note(db.session(), Action.SIGNED_IN, at=utcnow())
+        db.session.commit()
+        assert "recruiter@example.com" not in str(db.session.execute(text("SELECT * FROM audit_entry")).all())
+        theirs = f"/admin/users/{user.public_id}"
+    client = sign_in("it_admin")
+    page = BeautifulSoup(client.get("/admin/audit?subject=Recruiter@Example.com").text, "html.parser")
+    assert [one["data-entry"] for one in page.select("tr[data-entry]")] == ["1"]
+    assert page.select_one(f'tr[data-entry] a[href="{theirs}"]').text == "recruiter@example.com"
+
+
+def test_one_look_at_the_privacy_of_somebody_is_one_entry(app, sign_in, arrived):
+    assert sign_in("hr_admin").get(f"/privacy/people/{arrived}").status_code == 200
+    assert noted(app) == [("application_viewed", arrived, {"page": "privacy"})]
 
 
 def test_filters_narrow_alone_and_together(sign_in, happened):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from datetime import timedelta
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
 from sqlalchemy import func, select
 
+from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, Attachment, AuditEntry, Delivery
 from dashboard.services import sorting_out
@@ -192,8 +195,43 @@ def test_what_was_refused_is_listed_with_the_check_that_failed(app, it_admin):
     app.test_client().post("/talroo/applications", data=b"{}")
     rows = page(it_admin, "/admin/deliveries?status=refused").select("[data-refusal]")
     told = {row["data-refusal"]: " ".join(row.get_text(" ").split()) for row in rows}
-    assert "Wrong signature 401 127.0.0.1 3 since" in told["mismatch"]
-    assert told["missing"].endswith("No signature 401 127.0.0.1 1")
+    assert "Wrong signature Answered 401 From 127.0.0.1 3 times since" in told["mismatch"]
+    assert told["missing"].endswith("No signature Answered 401 From 127.0.0.1 Once")
+
+
+def filters_of(found) -> dict[str, str]:
+    """What the form over the list would send: the filters as they stand there."""
+    sent = {one["name"]: one.get("value", "") for one in found.select("form.filters input[name]")}
+    chosen = {one["name"]: one.select_one("option[selected]") for one in found.select("form.filters select")}
+    sent |= {name: one["value"] if one else "" for name, one in chosen.items()}
+    return {name: value for name, value in sent.items() if value}
+
+
+@pytest.mark.parametrize("status", ["", "kept", "refused"])
+def test_whatever_status_is_chosen_the_other_filters_stay(it_admin, status):
+    kept = {
+        "q": "one",
+        "source": "pushed",
+        "event": "other",
+        "verdict": "late",
+        "from": "2026-01-01",
+        "to": "2026-02-03",
+    }
+    asked = {**kept, "status": status} if status else kept
+    found = page(it_admin, f"/admin/deliveries?{urlencode(asked)}")
+    assert filters_of(found) == asked
+    links = [dict(parse_qsl(urlsplit(one["href"]).query)) for one in found.select(".summary-cards a")]
+    assert {one.pop("status", "") for one in links} >= {"", "refused"}
+    assert links == [kept] * len(links)
+
+
+def test_refusals_are_narrowed_to_days(app, it_admin):
+    app.test_client().post("/talroo/applications", data=b"{}")
+    today = utcnow().date()
+    for query, number in ((f"from={today - timedelta(days=1)}", 1), (f"to={today - timedelta(days=2)}", 0)):
+        found = page(it_admin, f"/admin/deliveries?status=refused&{query}")
+        assert len(found.select("[data-refusal]")) == number, query
+    assert "Not in these days." in found.text
 
 
 def test_a_quarantined_delivery_is_accepted_by_a_click_and_marked_late(app, deliver, it_admin):

@@ -104,7 +104,7 @@ def test_what_waits_and_what_stopped_are_counted_by_channel(app, sign_in):
 def test_the_mail_side_says_what_is_not_set(sign_in):
     told = card(page(sign_in("it_admin")), "mail")
     assert "Reminders can be written but not sent: MAIL_URL, MAIL_FROM and MAIL_POSTAL_ADDRESS are not set." in told
-    assert "Server None set Sender None set Postal line None set Apply address Each job needs its own" in told
+    assert "Server None set Sender None set Postal address None set Apply address Each job needs its own" in told
     assert "Last reminder sent None yet" in told
 
 
@@ -120,14 +120,14 @@ def test_the_mail_side_says_what_is_set_and_when_the_last_mail_left(make_app, da
     )
     told = card(page(signed_in_client(app, "it_admin")), "mail")
     assert "not set" not in told
-    assert "Server Set Sender Harbor & Vale <jobs@example.com> Postal line Harbor & Vale, 1 Pier Road" in told
+    assert "Server Set Sender Harbor & Vale <jobs@example.com> Postal address Harbor & Vale, 1 Pier Road" in told
     assert "Apply address https://jobs.example.com/{job_reference}" in told
     assert "Last reminder sent Wed 4 Mar 2026, 05:06 UTC" in told
 
 
 def test_a_worker_is_alive_until_it_was_silent_for_half_a_minute(app, sign_in):
     client = sign_in("it_admin")
-    for age, told in ((5, "Alive"), (31, "Not running")):
+    for age, told in ((5, "Running"), (31, "Not running")):
         with app.app_context():
             beat(lambda: db.session(), "the worker", now=utcnow() - timedelta(seconds=age))
         assert told in card(page(client), "machine")
@@ -150,7 +150,7 @@ def test_what_is_not_configured_is_said(make_app, sqlite_url):
     client = signed_in_client(make_app(sqlite_url, talroo_webhook_secrets=()), "it_admin")
     found = page(client)
     assert "None set: deliveries are refused" in card(found, "pushed")
-    assert "no App Client is set" in card(found, "incomplete")
+    assert "no App Client is set" in card(found, "pulls")
 
 
 def test_a_recruiter_has_no_such_page_and_no_way_to_it(sign_in):

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from bs4 import BeautifulSoup
@@ -114,7 +115,7 @@ def test_nobody_else_is_erased_through_somebodys_page(app, client, deliver, ada)
 
 
 def test_what_is_held_says_so_and_stays_until_that_is_ended(app, client, ada):
-    assert "1 application is held" in keep(client, ada[0], "hold").text
+    assert "1 application is under legal hold" in keep(client, ada[0], "hold").text
     told = erase(client, ada[0], *ada)
     assert (told.status_code, "A charge" in told.text) == (409, True)
     held = page(client, "/privacy").select_one("[data-hold]")["data-hold"]
@@ -122,6 +123,99 @@ def test_what_is_held_says_so_and_stays_until_that_is_ended(app, client, ada):
     assert "ended before" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
     assert erase(client, ada[0], *ada).status_code == 200
     assert [one for one in actions(app) if one in ("held", "hold_ended", "erased")] == ["held", "hold_ended", "erased"]
+
+
+def test_a_refused_erasure_is_no_dead_end_the_hold_is_ended_where_it_is_seen(app, client, ada):
+    keep(client, ada[0], "hold")
+    refused = BeautifulSoup(erase(client, ada[0], *ada).text, "html.parser")
+    assert "Under legal hold since" in refused.select_one(".flash-error").text
+    (button,) = refused.select("button[formaction]:-soup-contains('End the legal hold')")
+    ended = post(client, button["formaction"], f"/privacy/people/{ada[0]}", **{button["name"]: button["value"]})
+    assert ended.request.path == f"/privacy/people/{ada[0]}"
+    assert "The legal hold is ended" in ended.text
+    assert "End the legal hold" not in ended.text
+
+
+def test_whoever_decides_about_it_sees_on_every_page_that_somebody_is_under_legal_hold(client, sign_in, ada):
+    pages = (f"/applications/{ada[0]}", f"/people/{ada[0]}", f"/incomplete/{ada[1]}")
+    assert not any(page(client, address).select("main .chip:-soup-contains('Legal hold')") for address in pages)
+    for one in ada:
+        keep(client, one, "hold")
+    for address in pages:
+        (chip,) = page(client, address).select("main .chip:-soup-contains('Legal hold')")
+        assert "Must not be erased" in chip["title"], address
+    assert "Legal hold" not in sign_in("recruiter").get(pages[0]).text
+
+
+def test_what_is_held_for_later_and_what_is_under_legal_hold_have_words_of_their_own(client, ada):
+    keep(client, ada[0], "hold")
+    legal = page(client, "/privacy")
+    assert "Under legal hold 1" in " ".join(legal.get_text(" ").split())
+    assert "“Held” in the inbox is something else" in legal.get_text()
+    assert [
+        one.get_text() for one in page(client, f"/applications/{ada[0]}").select(".chip:-soup-contains('Held')")
+    ] == []
+
+
+def test_on_a_telephone_each_value_of_the_tables_has_its_label(client, deliver, ada):
+    other = deliver(event(applicant={"firstName": "Bo", "emailAddress": "bo@example.com"})).json["application"]
+    erase(client, other)
+    keep(client, ada[0], "hold", until="2099-01-31")
+    cells = page(client, "/privacy").select("table.rows tbody td:not(.cell-action)")
+    cells += client_cells(client, "/privacy?q=quill")
+    assert len(cells) > 8
+    assert [str(one) for one in cells if not one.select(".card-word, .chip, bdi:first-child")] == []
+
+
+def client_cells(client: FlaskClient, address: str) -> list[Any]:
+    return list(page(client, address).select("table.rows tbody td"))
+
+
+def found(client: FlaskClient, typed: str) -> dict[str, str]:
+    """Name → where the row leads."""
+    rows = page(client, f"/privacy?{urlencode({'q': typed})}").select("tr[data-application] .row-link")
+    return {one.get_text(): str(one["href"]) for one in rows}
+
+
+@pytest.mark.parametrize("typed", ["quil", "Ada QUILL", "ada.quill@example.com", "(512) 555-0143", "5125550143"])
+def test_a_person_is_found_by_name_address_or_number(client, deliver, typed):
+    applicant = {
+        "firstName": "Ada",
+        "lastName": "Quill",
+        "emailAddress": "Ada.Quill@example.com",
+        "phone": "512-555-0143",
+    }
+    ada = deliver(event(applicant=applicant)).json["application"]
+    deliver(event(kind="started:v1", applicant=applicant))
+    deliver(event(applicant={"firstName": "Bo", "lastName": "Bok", "emailAddress": "bo@example.com", "phone": "1"}))
+    ((name, address),) = found(client, typed).items()
+    assert name == "Ada Quill"
+    assert ada in client.get(address).text
+    assert "2 application" in " ".join(page(client, f"/privacy?q={quote(typed)}").get_text(" ").split())
+
+
+def test_whoever_never_finished_or_is_restricted_is_found_too(client, deliver):
+    people = {"Una": "started:v1", "Rex": "completed:v2"}
+    ids = {
+        name: deliver(
+            event(kind=kind, applicant={"firstName": name, "lastName": "Farago", "emailAddress": None, "phone": None})
+        ).json["application"]
+        for name, kind in people.items()
+    }
+    keep(client, ids["Rex"], "restrict")
+    assert set(found(client, "Farago")) == {"Una Farago", "Rex Farago"}
+    assert client.get(found(client, "rex fara")["Rex Farago"]).status_code == 200
+    assert "Restricted" in client.get("/privacy?q=rex").text
+
+
+@pytest.mark.parametrize("typed", ["a", "nobody-is-called-so", "nobody@example.com", "999 999 9999", "%", "'", "\x00"])
+def test_nobody_is_found_by_what_is_nobodys(client, ada, typed):
+    assert found(client, typed) == {}
+
+
+def test_only_hr_administrators_look_for_people(sign_in, ada):
+    assert sign_in("it_admin").get("/privacy?q=quill").status_code == 403
+    assert sign_in("recruiter").get("/privacy?q=quill").status_code == 403
 
 
 def test_what_is_restricted_is_on_the_page_of_privacy_alone(client, sign_in, ada):

@@ -255,7 +255,33 @@ def test_a_conversion_is_shown_first_and_sent_only_when_confirmed(make_app, sqli
 @pytest.mark.parametrize(("event_number", "click"), [("4", CLICK), ("2", "../../etc"), ("2", ""), ("", CLICK)])
 def test_what_can_be_no_conversion_is_not_even_shown(make_app, sqlite_url, event_number, click):
     client = signed_in_client(make_app(sqlite_url), "it_admin")
-    assert "That is no click id" in said(press(client, "conversion", event=event_number, tlr_sid=click))
+    fields = {"csrf_token": token_of(client.get("/admin").text), "event": event_number, "tlr_sid": click}
+    answer = client.post("/admin/test/conversion", data=fields)
+    assert answer.status_code == 400
+    found = BeautifulSoup(answer.text, "html.parser")
+    field = found.select_one("#field-tlr_sid")
+    assert "That is no click id" in found.select_one("#problem-tlr_sid").text
+    assert (field["value"], field["aria-invalid"], field.has_attr("autofocus")) == (click, "true", True)
+
+
+def test_what_was_typed_for_a_conversion_that_cannot_be_stays(make_app, sqlite_url):
+    client = signed_in_client(make_app(sqlite_url), "it_admin")
+    fields = {"csrf_token": token_of(client.get("/admin").text), "event": "3", "tlr_sid": "<b>a typing error"}
+    found = BeautifulSoup(client.post("/admin/test/conversion", data=fields).text, "html.parser")
+    assert found.select_one("#field-tlr_sid")["value"] == "<b>a typing error"
+    assert found.select_one("#field-event option[selected]").text == "3"
+
+
+@pytest.mark.parametrize(("name", "fields"), [("application", {}), ("app-client", {}), ("remove", {})])
+def test_what_came_of_a_test_stands_beside_it_and_the_address_leads_there(make_app, sqlite_url, name, fields):
+    settings = {"talroo_api_url": "http://127.0.0.1:1", **APP_CLIENT}
+    client = signed_in_client(make_app(sqlite_url, talroo_webhook_secrets=(), **settings), "it_admin")
+    answer = client.post(f"/admin/test/{name}", data={"csrf_token": token_of(client.get("/admin").text), **fields})
+    of = {"remove": "application"}.get(name, name)
+    assert answer.location == f"/admin#test-{of}"
+    (told,) = page_of(client, answer.location).select("main .flash")
+    assert (told["id"], told["tabindex"]) == (f"test-{of}", "-1")
+    assert "Try it" in told.find_parent("section").h2.text
 
 
 def test_the_words_of_every_hint_are_those_that_calls_use():

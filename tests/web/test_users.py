@@ -21,6 +21,7 @@ from dashboard.models.user import NO_PASSWORD
 from dashboard.services import access_links, accounts, users
 from dashboard.services.activity import By
 from tests.application import PASSWORD, signed_in_client
+from tests.factories import event
 from tests.following_up import MAIL, token_of, words
 
 NEW = "a new long password"
@@ -119,6 +120,52 @@ def test_whoever_cannot_be_invited_is_named_and_what_was_typed_stays(
     assert typed["value"] == fields["email"]
     with app.app_context():
         assert len(db.session.scalars(select(User)).all()) == 1
+
+
+def test_a_recruiter_invited_for_some_jobs_sees_nothing_before_these_are_chosen(app: Flask, sign_in: Any, deliver: Any):
+    shown, other = (
+        deliver(event(job={"originalJobReference": company, "company": company})).json["application"]
+        for company in ("Harbor & Vale", "Oak & Iron")
+    )
+    admin = sign_in("it_admin")
+    answer = post(admin, "/admin/users", email=EMAIL, role="recruiter", sees="some")
+    assert answer.location == f"{path_of(app)}/scope"
+    choosing = admin.get(answer.location).text
+    assert "is invited and sees nothing so far" in choosing
+    assert BeautifulSoup(choosing, "html.parser").select_one("[name=limited][value=yes]").has_attr("checked")
+    with app.app_context():
+        link = db.session.scalars(select(AccessLink)).one()
+        address = access_links.address(link, "", [app.config["SECRET_KEY"]])
+    theirs = app.test_client()
+    choose(theirs, address)
+    assert [theirs.get(f"/applications/{one}").status_code for one in (shown, other)] == [404, 404]
+    (term,) = [
+        box["value"]
+        for box in BeautifulSoup(choosing, "html.parser").select("[name=company]")
+        if "Harbor" in box.parent.text
+    ]
+    saved = post(admin, f"{path_of(app)}/scope", do="save", limited="yes", company=term)
+    assert saved.location == f"{path_of(app)}#scope"
+    assert [theirs.get(f"/applications/{one}").status_code for one in (shown, other)] == [200, 404]
+
+
+def test_the_link_of_whoever_is_limited_is_shown_once_their_jobs_are_chosen(app: Flask, sign_in: Any):
+    admin = sign_in("hr_admin")
+    scope = post(admin, "/admin/users", email=EMAIL, role="recruiter", sees="some").location
+    admin.get(scope)
+    saved = post(admin, scope, do="save", limited="yes")
+    assert choose(app.test_client(), shown_link(admin.get(saved.location).text)).status_code == 302
+
+
+def test_an_administrator_cannot_be_invited_for_some_jobs(app: Flask, sign_in: Any):
+    answer = post(sign_in("hr_admin"), "/admin/users", email=EMAIL, role="hr_admin", sees="some")
+    assert answer.status_code == 400
+    page = BeautifulSoup(answer.text, "html.parser")
+    assert "Only recruiters can be limited" in words(answer.text)
+    chosen = [one["value"] for one in page.select("main option[selected]")]
+    assert chosen == ["hr_admin", "some"]
+    with app.app_context():
+        assert db.session.scalars(select(User.email)).all() == ["hr-admin@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -327,6 +374,75 @@ def test_without_a_mail_server_one_is_told_whom_to_ask(client: FlaskClient):
     assert post(client, "/forgot", page="/login", email=EMAIL).status_code == 400
 
 
+# --- what is told of it ---------------------------------------------------------------------------------------------
+
+
+def test_whoever_comes_back_is_told_what_an_administrator_did_to_their_way_in(app: Flask, sign_in: Any):
+    """Where no mail can be sent, nobody else tells them."""
+    admin = sign_in("hr_admin")
+    sign_in("recruiter")
+    theirs = "recruiter@example.com"
+    log_in(app.test_client(), theirs, PASSWORD)
+    with app.app_context():
+        db.session.execute(update(User).where(User.role == "recruiter").values(totp_since=utcnow()))
+        db.session.commit()
+    path = path_of(app, theirs)
+    page = follow(post(admin, f"{path}/link"), admin)
+    assert "No mail server is set, so nobody has told them: pass it on yourself." in page
+    assert "Not sent by mail: nobody told them" in page
+    reset = follow(post(admin, f"{path}/second-factor/reset"), admin)
+    assert "Nobody told them, because no mail can be sent: tell them." in reset
+    client = app.test_client()
+    told = follow(log_in(client, theirs, PASSWORD), client)
+    made = "hr-admin@example.com made a link by which a password for your account can be chosen."
+    assert f"Since you last signed in, {made}" in told
+    assert "hr-admin@example.com reset your second factor." in told
+    kept = words(client.get("/me").text)
+    assert made in kept
+    client = app.test_client()
+    assert "Since you last signed in" not in follow(log_in(client, theirs, PASSWORD), client)
+
+
+def test_whoever_uses_somebodys_link_does_not_take_that_news_from_them(app: Flask, sign_in: Any):
+    admin = sign_in("hr_admin")
+    sign_in("recruiter")
+    post(admin, f"{path_of(app, 'recruiter@example.com')}/link")
+    link = shown_link(admin.get(path_of(app, "recruiter@example.com")).text)
+    thief = app.test_client()
+    assert "Since you last" not in follow(choose(thief, link), thief)
+    client = app.test_client()
+    told = follow(log_in(client, "recruiter@example.com", NEW), client)
+    assert "Since you last signed in, hr-admin@example.com made a link" in told
+
+
+def test_nobody_is_told_of_their_invitation_or_of_what_they_asked_for(mailing: Flask, sign_in: Any):
+    admin = signed_in_client(mailing, "hr_admin")
+    link = invite(admin)
+    choose(mailing.test_client(), link)
+    ask(mailing, EMAIL)
+    client = mailing.test_client()
+    assert "Since you last" not in follow(log_in(client, EMAIL, NEW), client)
+    assert "Was that not agreed" not in client.get("/me").text
+
+
+@pytest.mark.parametrize("ends", ["sessions/end", "deactivate", "role"])
+def test_whose_session_was_ended_reads_why_where_they_sign_in(app: Flask, sign_in: Any, ends: str):
+    admin, theirs = sign_in("hr_admin"), sign_in("recruiter")
+    assert "Your session was ended" not in app.test_client().get("/login").text
+    post(admin, f"{path_of(app, 'recruiter@example.com')}/{ends}", role="it_admin")
+    asked = theirs.get("/applications")
+    assert asked.status_code == 302
+    page = follow(asked, theirs)
+    assert "Your session was ended: from another browser of yours, by a new password, or by an administrator." in page
+    assert "recruiter@example.com" not in page
+    assert "deactivated" not in page
+
+
+def test_whoever_signed_out_themselves_reads_nothing_of_the_kind(sign_in: Any):
+    client = sign_in("recruiter")
+    assert "Your session was ended" not in follow(post(client, "/logout"), client)
+
+
 # --- roles and access ---------------------------------------------------------------------------------------------
 
 
@@ -350,6 +466,38 @@ def test_a_user_who_gets_another_role_or_is_deactivated_is_out_at_once(app: Flas
 def follow(answer: TestResponse, client: FlaskClient) -> str:
     assert answer.status_code == 302
     return words(client.get(answer.location).text)
+
+
+def boxes(page: str) -> dict[str, str]:
+    """What is asked before something is done: by the last word of its address, what will happen."""
+    found = BeautifulSoup(page, "html.parser").select("main details.confirm > form[method=post]")
+    return {str(one["action"]).rpartition("/")[2]: words(str(one)) for one in found}
+
+
+def test_what_takes_something_from_somebody_says_so_first_and_is_pressed_twice(app: Flask, sign_in: Any):
+    admin = sign_in("hr_admin")
+    sign_in("recruiter")
+    with app.app_context():
+        db.session.execute(update(User).where(User.role == "recruiter").values(totp_since=utcnow()))
+        db.session.commit()
+    path = path_of(app, "recruiter@example.com")
+    post(admin, f"{path}/link")
+    asked = boxes(admin.get(path).text)
+    assert set(asked) == {"link", "role", "reset", "deactivate"}
+    assert "The earlier link stops working" in asked["link"]
+    assert "they are signed out everywhere (1 browser now)" in asked["role"]
+    assert "HR administrator: all applications" in asked["role"]
+    assert "Their password alone lets them in then" in asked["reset"]
+    assert "can sign in no more. Their link stops working." in asked["deactivate"]
+    bare = BeautifulSoup(admin.get(path).text, "html.parser").select("main form:not(.confirm-box)")
+    assert [str(one["action"]).removeprefix(path) for one in bare] == ["/sessions/end"]
+
+
+def test_a_first_link_takes_nothing_away_and_does_not_say_so(app: Flask, sign_in: Any):
+    sign_in("recruiter")
+    asked = boxes(sign_in("hr_admin").get(path_of(app, "recruiter@example.com")).text)
+    assert "earlier link" not in asked["link"]
+    assert "Nobody else tells them" in asked["link"]
 
 
 def test_nobody_changes_their_own_role_or_deactivates_themselves(app: Flask, sign_in: Any):
@@ -410,9 +558,11 @@ def test_the_list_says_how_everybody_stands(app: Flask, sign_in: Any):
     rows = {row.select_one("bdi").text: (row["data-state"], words(str(row))) for row in page.select("tr[data-user]")}
     assert list(rows) == ["hr-admin@example.com", EMAIL, "recruiter@example.com"]
     assert [state for state, _ in rows.values()] == ["active", "invited", "deactivated"]
-    assert " You HR administrator Active Second factor: On Sees All jobs Signed in " in rows["hr-admin@example.com"][1]
-    assert "Sees Some jobs" in rows["recruiter@example.com"][1]
-    assert rows[EMAIL][1].endswith("Second factor: Off Sees All jobs Never")
+    assert (
+        " You HR administrator Active Second factor: On Sees: All jobs Signed in: " in rows["hr-admin@example.com"][1]
+    )
+    assert "Sees: Some jobs" in rows["recruiter@example.com"][1]
+    assert rows[EMAIL][1].endswith("Second factor: Off Sees: All jobs Signed in: Never")
 
 
 def test_when_somebody_last_signed_in_is_known_after_their_session_is_forgotten(app: Flask, sign_in: Any):
