@@ -22,20 +22,6 @@ def of_user(session: Session, user_id: int, now: datetime) -> Sequence[LoginSess
     return session.scalars(found.order_by(LoginSession.created_at.desc(), LoginSession.id.desc())).all()
 
 
-def was_ended(session: Session, token: str) -> bool:
-    """Whether there was a session with this token, and somebody ended it before its time."""
-    ended = select(LoginSession.id).where(
-        LoginSession.token_hash == accounts.hashed_token(token), LoginSession.revoked_at.is_not(None)
-    )
-    return session.scalar(ended) is not None
-
-
-def last_before(session: Session, user_id: int, now: datetime) -> datetime | None:
-    """When the user signed in before `now`, by something that is theirs: a link may have been somebody else's."""
-    own = (LoginSession.user_id == user_id, LoginSession.created_at < now, LoginSession.how.is_distinct_from("link"))
-    return session.scalar(select(func.max(LoginSession.created_at)).where(*own))
-
-
 def prolong(session: Session, until: Mapping[str, datetime]) -> None:
     """Have sessions, by the hash of their token, go on until then. One that was ended meanwhile stays so."""
     for token_hash, at in sorted(until.items()):
@@ -53,6 +39,20 @@ def renew(session: Session, token: str) -> str:
         .execution_options(synchronize_session=False)
     )
     return renewed
+
+
+def was_ended(session: Session, token: str) -> bool:
+    """Whether there was a session with this token, and somebody ended it before its time."""
+    ended = select(LoginSession.id).where(
+        LoginSession.token_hash == accounts.hashed_token(token), LoginSession.revoked_at.is_not(None)
+    )
+    return session.scalar(ended) is not None
+
+
+def last_before(session: Session, user_id: int, now: datetime) -> datetime | None:
+    """When the user signed in before `now`, by something that is theirs: a link may have been somebody else's."""
+    own = (LoginSession.user_id == user_id, LoginSession.created_at < now, LoginSession.how.is_distinct_from("link"))
+    return session.scalar(select(func.max(LoginSession.created_at)).where(*own))
 
 
 def end(session: Session, user: User, public_id: str, by: By) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from config import Config
-from dashboard.database import end_reading, start_writing
+from dashboard.database import end_reading, let_go, start_writing
 from dashboard.extensions import db
 from dashboard.models import Role
 from dashboard.paging import Page
@@ -69,7 +69,7 @@ def writing() -> Session:
 def end_request(problem: BaseException | None = None) -> None:
     """What a request has only read ends as such; whatever else it left open is rolled back with its session."""
     if problem is None and db.session.registry.has():
-        end_reading(reading())
+        let_go(reading())
 
 
 def let_the_index_catch_up() -> None:
