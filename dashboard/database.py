@@ -70,10 +70,15 @@ def start_writing(session: Session) -> None:
     session.connection(execution_options={"for_writing": True})
 
 
-def end_reading(session: Session) -> None:
-    """End what the session has begun, and give its connection back."""
+def commit_what_was_read(session: Session) -> None:
+    """Before a session that may have only read is rolled back: what its database then would forget, it keeps."""
     if session.in_transaction() and session.get_bind().dialect.name == "postgresql":
         dashboard.postgres.end_reading(session)
+
+
+def end_reading(session: Session) -> None:
+    """End what the session has begun, and give its connection back."""
+    commit_what_was_read(session)
     session.rollback()
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from config import Config
-from dashboard.database import end_reading, let_go, start_writing
+from dashboard.database import commit_what_was_read, end_reading, start_writing
 from dashboard.extensions import db
 from dashboard.models import Role
 from dashboard.paging import Page
@@ -67,9 +67,9 @@ def writing() -> Session:
 
 
 def end_request(problem: BaseException | None = None) -> None:
-    """What a request has only read ends as such; whatever else it left open is rolled back with its session."""
+    """Its session is rolled back after this, whatever it left open."""
     if problem is None and db.session.registry.has():
-        let_go(reading())
+        commit_what_was_read(reading())
 
 
 def let_the_index_catch_up() -> None:
