@@ -265,10 +265,10 @@ def _keeping(kind: HoldKind) -> Keeping:
 def _kept_words(kind: HoldKind, number: int) -> str:
     if not number:
         return "That is so already. Nothing was changed."
-    one = "1 application is" if number == 1 else f"{number} applications are"
+    one, it = ("1 application is", "it") if number == 1 else (f"{number} applications are", "them")
     if kind == HoldKind.RESTRICTION:
-        return f"{one} restricted: in no list, and nobody works with it until you lift that here."
-    return f"{one} under legal hold: neither retention nor anybody erases it."
+        return f"{one} restricted: in no list, and nobody works with {it} until you lift that here."
+    return f"{one} under legal hold: neither retention nor anybody erases {it}."
 
 
 def _clean_up() -> None:

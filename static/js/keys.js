@@ -28,7 +28,7 @@
       return true;
     }
     element.click();
-    if (element.matches("summary") && element.parentElement.open) element.parentElement.querySelector("form button, form input:not([type=hidden])")?.focus();
+    if (element.matches("summary") && element.parentElement.open) element.parentElement.querySelector("form button, form input:not([type=hidden]), form select")?.focus();
     return true;
   }
 

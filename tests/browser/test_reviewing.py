@@ -254,6 +254,25 @@ def test_what_is_typed_while_a_page_is_waited_for_decides_nothing(open_as, inhab
     expect(page.locator(f'tr[data-application="{queue.ids[0]}"] .row-link')).to_be_focused()
 
 
+def test_the_key_that_moves_somebody_begins_at_the_stage(open_as, inhabited):
+    queue = Queue(inhabited, 1)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}")
+    page.keyboard.press("m")
+    expect(page.get_by_label("Stage")).to_be_focused()
+    page.keyboard.type("Inter")
+    page.get_by_role("button", name="Move", exact=True).press("Enter")
+    expect(page.locator("main")).to_have_attribute("data-stage", "interview")
+
+
+def test_a_note_made_larger_by_its_corner_is_no_complaint_about_inline_styles(open_as, inhabited):
+    # What a swap copies from the old page may not be a style: the policy refuses it, and every resized note would report that.
+    queue = Queue(inhabited, 1)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}")
+    page.locator("#team-note").evaluate("note => { note.style.height = '200px'; }")
+    page.locator("#rating-3").click()
+    expect(page.locator("#rating-3")).to_have_attribute("aria-pressed", "true")
+
+
 def test_the_search_leads_into_its_list_and_keeps_its_words(open_as, inhabited):
     queue = Queue(inhabited, 2)
     page = open_as("recruiter", "/applications")

@@ -125,6 +125,12 @@ def test_what_is_held_says_so_and_stays_until_that_is_ended(app, client, ada):
     assert [one for one in actions(app) if one in ("held", "hold_ended", "erased")] == ["held", "hold_ended", "erased"]
 
 
+def test_what_is_done_to_several_is_told_of_several(client, ada, deliver):
+    assert len(ada) > 1
+    told = keep(client, ada[0], "hold", application=list(ada)).text
+    assert f"{len(ada)} applications are under legal hold: neither retention nor anybody erases them." in told
+
+
 def test_a_refused_erasure_is_no_dead_end_the_hold_is_ended_where_it_is_seen(app, client, ada):
     keep(client, ada[0], "hold")
     refused = BeautifulSoup(erase(client, ada[0], *ada).text, "html.parser")
