@@ -42,6 +42,7 @@ def test_a_chosen_filter_works_at_once_and_the_back_button_takes_it_back(open_as
 
 def test_without_scripts_the_same_search_is_a_button_away(open_as):
     page = open_as("recruiter", scripts=False)
+    expect(page.locator(".search kbd")).to_be_hidden()  # no key without scripts
     page.get_by_label("Search").fill("paged")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("main")).to_have_attribute("data-total", "1")

@@ -453,7 +453,9 @@ def test_a_user_who_gets_another_role_or_is_deactivated_is_out_at_once(app: Flas
     assert recruiter.get("/applications").status_code == 302
     recruiter = sign_in("recruiter")
     assert recruiter.get("/applications").status_code == 403
-    assert "is deactivated" in follow(post(admin, f"{path}/deactivate"), admin)
+    told = follow(post(admin, f"{path}/deactivate"), admin)
+    assert "is deactivated" in told
+    assert "They cannot sign in. Reactivated, they can again, with the password and the role they had." in words(told)
     assert recruiter.get("/me").status_code == 302
     assert log_in(app.test_client(), "recruiter@example.com", PASSWORD).status_code == 401
     assert "may sign in again" in follow(post(admin, f"{path}/reactivate"), admin)
@@ -534,7 +536,9 @@ def test_the_last_hr_administrator_stays_while_another_has_only_been_invited(app
 def test_an_invitation_can_be_taken_back_even_if_it_is_for_the_only_hr_administrator(app: Flask, sign_in: Any):
     it = sign_in("it_admin")
     invite(it, EMAIL, "hr_admin")
-    assert "is deactivated" in follow(post(it, f"{path_of(app)}/deactivate"), it)
+    told = follow(post(it, f"{path_of(app)}/deactivate"), it)
+    assert "is deactivated" in told
+    assert "They cannot sign in. Reactivated, they can be invited anew." in words(told)
 
 
 def test_a_user_can_be_signed_out_everywhere(app: Flask, sign_in: Any):
