@@ -265,7 +265,7 @@ def test_the_key_that_moves_somebody_begins_at_the_stage(open_as, inhabited):
 
 
 def test_a_note_made_larger_by_its_corner_is_no_complaint_about_inline_styles(open_as, inhabited):
-    # What a swap copies from the old page may not be a style: the policy refuses it, and every resized note would report that.
+    # A swap copies no style from the old page: the policy refuses it, and every resized note would be reported.
     queue = Queue(inhabited, 1)
     page = open_as("recruiter", f"/applications/{queue.ids[0]}")
     page.locator("#team-note").evaluate("note => { note.style.height = '200px'; }")
