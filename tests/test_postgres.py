@@ -7,8 +7,9 @@ import time
 import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine, event, insert, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from dashboard import postgres
 from dashboard.database import end_reading, keep_promises, start_writing
@@ -17,6 +18,8 @@ from dashboard.models import Tag
 from tests.application import signed_in_client
 
 PREPARED = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%FROM application%'")
+
+MINE = text("SELECT pg_backend_pid()")
 
 
 @pytest.fixture
@@ -39,7 +42,12 @@ def put(session: Session) -> None:
 def cut(engine: Engine) -> None:
     """End the server's side of the one connection that rests in the pool."""
     with Session(engine) as session:
-        number = session.scalar(text("SELECT pg_backend_pid()"))
+        number = session.scalar(MINE)
+    cut_off(engine, number)
+
+
+def cut_off(engine: Engine, number: int | None) -> None:
+    """End the server's side of the connection with this number."""
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s)", (number,))
@@ -63,6 +71,34 @@ def test_what_has_only_read_ends_and_leaves_nothing_open(engine):
         assert driver.info.transaction_status.name == "INTRANS"
         end_reading(session)
         assert driver.info.transaction_status.name == "IDLE"
+
+
+def test_whoever_has_read_is_told_nothing_of_a_server_that_is_gone(engine):
+    with Session(engine) as session:
+        cut_off(engine, session.scalar(MINE))
+        end_reading(session)
+        assert session.scalars(select(Tag.name)).all() == []
+
+
+def test_a_page_is_sent_although_the_server_went_after_its_last_question(make_app, fresh_database_url):
+    app = make_app(fresh_database_url())
+    client = signed_in_client(app, "recruiter")
+
+    @app.after_request
+    def lose_the_server(response: Response) -> Response:
+        cut_off(db.engine, db.session.scalar(MINE))
+        return response
+
+    assert client.get("/me").status_code == 200
+
+
+def test_what_a_failed_flush_left_is_rolled_back_without_a_word(engine):
+    with Session(engine) as session:
+        session.add(Tag(name=None, key="night shift"))
+        with pytest.raises(IntegrityError):
+            session.flush()
+        end_reading(session)
+        assert session.scalars(select(Tag.name)).all() == []
 
 
 @pytest.mark.parametrize("says_so", [True, False])
