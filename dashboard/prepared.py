@@ -15,6 +15,7 @@ from sqlalchemy import Dialect, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from dashboard import postgres
 from dashboard.database import Base, write_insert
 
 
@@ -41,6 +42,7 @@ class Prepared:
     def first(self, session: Session, values: Mapping[str, Any]) -> Any:
         """Run it and return its first row as a tuple, or None. Raises SQLAlchemy's errors, without values."""
         connection = session.connection()
+        postgres.goes_unseen(connection)
         ready = self._ready(connection.dialect, tuple(values))
         stored: Any = dict(values)
         for name, convert in ready.convert:

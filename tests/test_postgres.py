@@ -15,6 +15,7 @@ from dashboard import postgres
 from dashboard.database import end_reading, keep_promises, start_writing
 from dashboard.extensions import db
 from dashboard.models import Tag
+from dashboard.prepared import Prepared
 from tests.application import signed_in_client
 
 PREPARED = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%FROM application%'")
@@ -107,6 +108,14 @@ def test_what_wrote_is_rolled_back_whether_it_said_so_or_not(engine, says_so):
         if says_so:
             start_writing(session)
         put(session)
+        end_reading(session)
+    assert tags(engine) == 0
+
+
+def test_what_was_written_past_the_hooks_is_rolled_back_as_well(engine):
+    with Session(engine) as session:
+        row = {"public_id": "1", "name": "Night shift", "key": "night shift"}
+        assert Prepared.insert(Tag, "key").first(session, row)
         end_reading(session)
     assert tags(engine) == 0
 
