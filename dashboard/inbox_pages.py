@@ -20,6 +20,7 @@ from dashboard.inbox import Inbox
 from dashboard.inbox_row import InboxRow, rows_at
 from dashboard.models import Application
 from dashboard.paging import COUNT_LIMIT, PAGE_SIZE, Page, Place, written
+from dashboard.prepared import Prepared
 from dashboard.reach import EVERYTHING
 
 SORTED_BY_NAME: Final = COUNT_LIMIT
@@ -34,35 +35,40 @@ def inbox_page(session: Session, asked: Inbox, cursor: str | None, counted: int 
     after = Place.read(cursor) if cursor else None
     if asked.order == "name":
         return _page_by_name(session, asked, after)
-    # By the connection: what the session adds is for objects of the models.
-    connection = session.connection()
-    found = connection.execute(*_page_statement(connection.dialect.name, asked, after)).all()
-    rows = _in_order((InboxRow._make(row[: len(InboxRow._fields)]) for row in found), asked)
-    following = Place(rows[PAGE_SIZE - 1].part, rows[PAGE_SIZE - 1].inbox_no) if len(rows) > PAGE_SIZE else None
-    if asked.query.is_empty and counted is not None:
-        total = told(counted)
-    elif found and not asked.query.is_empty:
-        total = told(found[0].total)
+    if asked.query.is_empty:
+        found = _rows_of_everybody(session, asked, after)
+        total = told(counted) if counted is not None else inbox_total(session, asked)
     else:
-        total = inbox_total(session, asked) if found or after else 0
+        found, total = _rows_that_match(session, asked, after)
+    rows = _in_order(found, asked)
+    following = Place(rows[PAGE_SIZE - 1].part, rows[PAGE_SIZE - 1].inbox_no) if len(rows) > PAGE_SIZE else None
     return Page(rows[:PAGE_SIZE], following.cursor() if following else None, total)
 
 
-def _page_statement(dialect: str, asked: Inbox, after: Place | None) -> tuple[Select[Any], dict[str, Any]]:
-    """One page and one more row, and what it is executed with; with the total but for everybody."""
-    values = {"viewer": asked.viewer}
-    if asked.query.is_empty:
-        statement = _page_of_everybody(is_oldest=asked.order == "oldest", begins=after is None)
-        return statement, values | ({"mark": after.number} if after else {})
-    numbers = _numbers(asked, dialect, after, PAGE_SIZE + 1)
-    return rows_at(numbers, total_of(asked, dialect).label("total"), reach=asked.reach), values
+def _rows_of_everybody(session: Session, asked: Inbox, after: Place | None) -> Iterator[InboxRow]:
+    """The rows of a page and one more."""
+    page = _page_of_everybody(is_oldest=asked.order == "oldest", begins=after is None)
+    mark = {"mark": after.number} if after else {}
+    return map(InboxRow._make, page.rows(session, {"viewer": asked.viewer, **mark}))
 
 
 @cache
-def _page_of_everybody(*, is_oldest: bool, begins: bool) -> Select[Any]:
-    """The list that is asked for most, written once."""
+def _page_of_everybody(*, is_oldest: bool, begins: bool) -> Prepared:
+    """The list that is asked for most."""
     numbers = everybody(None if begins else bindparam("mark", type_=Integer), PAGE_SIZE + 1, is_oldest=is_oldest)
-    return rows_at(numbers, reach=EVERYTHING)
+    return Prepared(lambda _: rows_at(numbers, reach=EVERYTHING))
+
+
+def _rows_that_match(session: Session, asked: Inbox, after: Place | None) -> tuple[Iterator[InboxRow], int | None]:
+    """The rows of a page and one more, and how many match, in one statement."""
+    # By the connection: what the session adds is for objects of the models.
+    connection = session.connection()
+    numbers = _numbers(asked, connection.dialect.name, after, PAGE_SIZE + 1)
+    total = total_of(asked, connection.dialect.name).label("total")
+    found = connection.execute(rows_at(numbers, total, reach=asked.reach), {"viewer": asked.viewer}).all()
+    if not found:
+        return iter(()), inbox_total(session, asked) if after else 0
+    return (InboxRow._make(row[:-1]) for row in found), told(found[0].total)
 
 
 def inbox_batches(session: Session, asked: Inbox, size: int = 500) -> Iterator[Sequence[Application]]:

@@ -14,6 +14,7 @@ from dashboard.inbox import TABS, Inbox
 from dashboard.inbox_pages import total_of
 from dashboard.models import Application, Facet, Job, Tag, User
 from dashboard.paging import COUNT_LIMIT, written
+from dashboard.prepared import Prepared
 from dashboard.saved_views import ViewLink
 from dashboard.stages import DECISIVE, Stage
 
@@ -46,10 +47,13 @@ def standing(session: Session, user_id: int, everybody: Inbox) -> Standing:
 
     `everybody`: the whole inbox of the user, whose tabs are counted by the index where they are limited.
     """
-    limited = everybody.reach.is_limited
-    statement = _standing_within(everybody, session.get_bind().dialect.name) if limited else _STANDING
-    tabs = list(TABS) if limited else [tab for tab, _ in _COUNTED]
-    row = session.connection().execute(statement, {"user_id": user_id}).one()
+    values = {"user_id": user_id}
+    if everybody.reach.is_limited:
+        tabs = list(TABS)
+        row = list(session.execute(_standing_within(everybody, session.get_bind().dialect.name), values).one())
+    else:
+        tabs = [tab for tab, _ in _COUNTED]
+        (row,) = _STANDING.rows(session, values)
     counted: dict[str, int] = dict.fromkeys(TABS, 0)
     for tab, number in zip(tabs, row, strict=False):
         counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)
@@ -85,7 +89,7 @@ def _constant(stage: Stage) -> ColumnElement[str]:
 _COUNTED: Final = list(_tab_conditions())
 _NEWEST: Final = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
 _BESIDE_THE_TABS: Final = (exists().where(Application.unindexed.is_not(None)), *_NEWEST, saved_views.TOLD)
-_STANDING: Final = select(*(_counted(conditions) for _, conditions in _COUNTED), *_BESIDE_THE_TABS)
+_STANDING: Final = Prepared(lambda _: select(*(_counted(conditions) for _, conditions in _COUNTED), *_BESIDE_THE_TABS))
 
 
 def _standing_within(everybody: Inbox, dialect: str) -> Select[Any]:

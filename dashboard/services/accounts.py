@@ -20,6 +20,7 @@ from dashboard.audit_actions import Action
 from dashboard.database import insert_or_ignore
 from dashboard.models import Application, LoginSession, Mention, Note, Role, User
 from dashboard.models.user import NO_PASSWORD
+from dashboard.prepared import Prepared
 from dashboard.reach import NOBODY, Reach
 from dashboard.services import audit, throttle
 from dashboard.services.activity import By
@@ -193,12 +194,12 @@ def signed_in(
 ) -> tuple[Caller, tuple[int, ...]] | None:
     """Whom a session token belongs to, while it holds; with what is counted `beside` it in the same statement."""
     asked = {"token_hash": hashed_token(token), "now": now}
-    found = session.connection().execute(_signed_in(beside), asked).one_or_none()
-    if found is None:
+    rows = _signed_in(beside).rows(session, asked)
+    if not rows:
         return None
-    width = len(Caller._fields)
+    (found,), width = rows, len(Caller._fields)
     *told, scopes = found[:width]
-    return Caller._make([*told, reach.read(found.id, scopes)]), tuple(found[width:])
+    return Caller._make([*told, reach.read(told[0], scopes)]), tuple(found[width:])
 
 
 _OF_CALLER: Final = [*(getattr(User, name) for name in Caller._fields[:-5]), LoginSession.how]
@@ -206,8 +207,12 @@ _OF_SESSION: Final = (LoginSession.created_at, LoginSession.expires_at)
 
 
 @cache
-def _signed_in(beside: tuple[ScalarSelect[int], ...]) -> Select[Any]:
-    """Written once: every request asks it."""
+def _signed_in(beside: tuple[ScalarSelect[int], ...]) -> Prepared:
+    """Every request asks it."""
+    return Prepared(lambda _: _whose_session(beside))
+
+
+def _whose_session(beside: tuple[ScalarSelect[int], ...]) -> Select[Any]:
     where = select(Note.id).join(Application, Application.id == Note.application_id)
     seen = where.where(Note.id == Mention.note_id, reach.within(Application.job_id, User.id)).exists()
     unread = select(func.count()).where(Mention.user_id == User.id, Mention.read_at.is_(None), ~reach.LIMITED | seen)
