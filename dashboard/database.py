@@ -72,7 +72,8 @@ def start_writing(session: Session) -> None:
 
 def commit_what_was_read(session: Session) -> None:
     """Before a session that may have only read is rolled back: what its database then would forget, it keeps."""
-    if session.in_transaction() and session.get_bind().dialect.name == "postgresql":
+    # Not after a flush that failed: all that such a session can do is to be rolled back.
+    if session.in_transaction() and session.is_active and session.get_bind().dialect.name == "postgresql":
         dashboard.postgres.end_reading(session)
 
 

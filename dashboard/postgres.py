@@ -39,10 +39,19 @@ def keep_promises(engine: Engine) -> None:
 
 
 def end_reading(session: Session) -> None:
-    """Commit what `session` has begun, if it has only read; else do nothing."""
+    """Commit what `session` has begun, if it has only read; else do nothing. Nor where the server is gone."""
     connection = session.connection()
-    if connection.info.get(_HAS_ONLY_READ):
+    if not connection.info.get(_HAS_ONLY_READ):
+        return
+    try:
         connection.connection.commit()
+    except connection.dialect.loaded_dbapi.Error:
+        connection.invalidate()  # else whoever read, and has their page already, would be told of an error
+
+
+def goes_unseen(connection: Connection) -> None:
+    """Something is asked of the driver itself, which no hook sees: it may write."""
+    connection.info[_HAS_ONLY_READ] = False
 
 
 def _begin(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Dialect, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from dashboard import postgres
 from dashboard.database import Base, write_insert
 
 
@@ -58,6 +59,7 @@ class Prepared:
     def first(self, session: Session, values: Mapping[str, Any]) -> Any:
         """Run it and return its first row as a tuple, or None. Raises SQLAlchemy's errors, without values."""
         connection = session.connection()
+        postgres.goes_unseen(connection)
         ready = self._ready(connection.dialect, tuple(values))
         driver: Any = connection.connection.driver_connection
         dbapi: Any = connection.dialect.dbapi

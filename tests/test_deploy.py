@@ -216,6 +216,8 @@ def test_without_tls_people_are_led_to_it_and_machines_are_refused(behind: tuple
     _, front = behind
     page = requests.get(f"{front.plain}/login?next=/me", headers={"Host": HOST}, timeout=20, allow_redirects=False)
     assert (page.status_code, page.headers["Location"]) == (301, f"https://{HOST}/login?next=/me")
+    lure = requests.get(f"{front.plain}/", headers={"Host": "evil.example"}, timeout=20, allow_redirects=False)
+    assert "evil" not in lure.headers.get("Location", "")
     for path in ("/talroo/applications", "/click/convert", "/metrics"):
         answer = requests.post(front.plain + path, data="{}", headers={"Host": HOST}, timeout=20, allow_redirects=False)
         assert (answer.status_code, answer.headers.get("Location")) == (403, None), path
