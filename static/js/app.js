@@ -51,12 +51,15 @@
     if (element.textContent !== words) element.textContent = words;
   }
 
+  // A table of many says it once for all its times.
+  const AGES = "time[data-ago], [data-ages] time";
+
   function refreshAgo() {
-    for (const element of document.querySelectorAll("time[data-ago]")) write(element, agoWords(new Date(element.dateTime)));
+    for (const element of document.querySelectorAll(AGES)) write(element, agoWords(new Date(element.dateTime)));
   }
 
   function moveToZone() {
-    for (const element of document.querySelectorAll("time[data-ago], time[data-when], time[data-exact]")) {
+    for (const element of document.querySelectorAll(`${AGES}, time[data-when], time[data-exact]`)) {
       const moment = new Date(element.dateTime);
       element.title = whenWords(moment, true);
       if ("exact" in element.dataset) write(element, element.title);
