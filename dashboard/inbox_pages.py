@@ -30,7 +30,8 @@ SORTED_BY_NAME: Final = COUNT_LIMIT
 def inbox_page(session: Session, asked: Inbox, cursor: str | None, counted: int | None = None) -> Page[InboxRow]:
     """One page of applications as a row shows them, and how many there are.
 
-    One statement; by name two, see `SORTED_BY_NAME`. `counted`: how many everybody is, where that is known.
+    One statement; by name two, see `SORTED_BY_NAME`. `counted`: how many everybody is; another statement counts them
+    where that is not known.
     """
     after = Place.read(cursor) if cursor else None
     if asked.order == "name":
