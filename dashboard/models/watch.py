@@ -47,8 +47,8 @@ REASON_LABELS: Final = {
     Reason.HOST: "Another host name than PUBLIC_URL’s",
 }
 """A line for every reason (`tests/services/test_refusals.py`)."""
-OF_STRANGERS: Final = (Reason.MISSING, Reason.MALFORMED, Reason.MISMATCH)
-"""What anybody on the internet can bring about, and usually did."""
+SIGNED: Final = (Reason.EXPIRED, Reason.CLOCK, Reason.NOT_STORED)
+"""What needs our secret. All else anybody on the internet can bring about, under whatever name of ours."""
 
 
 OF_PAGES: Final = "page:"

@@ -36,8 +36,9 @@ UNWANTED_WORDS: Final = "They want no such mail, or may not see how the dashboar
 NO_ADDRESS_WORDS: Final = "Their address is none that mail can be sent to."
 
 _CALM_SINCE: Final = "calm since"
-_BY_STRANGERS: Final = frozenset({"refused"})
-"""Problems that come and go as somebody outside likes: their mails are one a day, however often that is."""
+_BY_OTHERS: Final = frozenset({"refused"})
+"""Problems that come and go as somebody outside likes (who shares an address with Talroo, or a proxy that was not told
+of): their mails are one a day, however often that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,8 @@ def _grow_calm(session: Session, alert: Alert, now: datetime, *, can_mail: bool)
 
 
 def _told_lately(session: Session, kind: str, now: datetime) -> datetime | None:
-    """Of what any stranger can cause: when it was last told of, if that was today. It then counts as told again."""
-    if kind not in _BY_STRANGERS:
+    """Of what others can cause: when it was last told of, if that was today. It then counts as told again."""
+    if kind not in _BY_OTHERS:
         return None
     return session.scalar(select(func.max(Alert.told_at)).where(Alert.kind == kind, Alert.told_at > now - AGAIN))
 

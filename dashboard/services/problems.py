@@ -6,6 +6,7 @@ One table of words. A problem holds its kind and numbers alone, so that a mail w
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from config import Config
 from dashboard.models import SyncKind
 from dashboard.models.outbound import Channel
-from dashboard.models.watch import Reason
+from dashboard.models.watch import SIGNED, Reason
 from dashboard.outbound_words import WORDS
 from dashboard.services.standing import Machine, Standing
 from dashboard.services.sync import SyncStatus
@@ -91,8 +92,15 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "refused": Kind(
         "{number} deliveries were refused within the last hour: {reasons}.",
-        "If they came from Talroo, compare the secret and the clock. If from strangers, nothing is lost.",
+        "Signed with your secret, or from where Talroo sends. Compare the secret, the clock and PUBLIC_URL.",
         page="/admin/deliveries?status=refused",
+    ),
+    "strangers": Kind(
+        "From addresses that never sent a right delivery, {number} were refused within the last hour: {reasons}.",
+        "If Talroo has just begun to send, or sends from elsewhere, compare the secret. If not, nothing is lost.",
+        page="/admin/deliveries?status=refused",
+        serious=False,
+        mails=False,
     ),
     "quarantined": Kind(
         "In quarantine, signed by Talroo but too long ago: {number}.",
@@ -224,23 +232,35 @@ def _machine(standing: Standing, machine: Machine, config: Config, now: datetime
         yield Problem("clock", {"seconds": round(abs(standing.clock)), "direction": direction})
 
 
-_UNSIGNED: Final = (Reason.MISSING, Reason.MALFORMED)
+_NO_ATTEMPT: Final = (Reason.MISSING, Reason.MALFORMED, Reason.HOST)
+"""What whoever scans the internet sends: nobody's Talroo, unless it comes from where Talroo sends."""
 
 
 def _arriving(standing: Standing, config: Config, now: datetime) -> Iterator[Problem]:
     last, most = standing.last_pushed_at, timedelta(hours=config.alert_silence_hours)
     if last is not None and most and now - last > most:
         yield Problem("stopped", {"hours": int((now - last).total_seconds() // 3600)})
-    # Who sends no signature at all is nobody's Talroo; it is shown, and nobody is woken by it.
-    lately = {name: number for name, number in standing.refused_lately.items() if name not in _UNSIGNED}
-    refused = sum(lately.values())
-    if config.talroo_webhook_secrets and refused >= REFUSED_OFTEN:
-        often = sorted(lately.items(), key=lambda one: -one[1])
-        reasons = ", ".join(f"{Reason(name).label.lower()} ({number:,})" for name, number in often)
-        yield Problem("refused", {"number": refused, "reasons": reasons})
+    if config.talroo_webhook_secrets:
+        yield from _refused(standing)
     for status in ("quarantined", "kept"):
         if number := standing.waiting.get(status, 0):
             yield Problem(status, {"number": number})
+
+
+def _refused(standing: Standing) -> Iterator[Problem]:
+    """Mails go out about what Talroo meets alone: a stranger has neither our secret nor Talroo's address."""
+    lately, known = Counter(standing.refused_lately), Counter(standing.refused_known)
+    talroos = Counter({name: number for name, number in lately.items() if name in SIGNED}) | known
+    others = Counter({name: n for name, n in (lately - talroos).items() if name not in _NO_ATTEMPT})
+    for kind, counted in (("refused", talroos), ("strangers", others)):
+        if counted.total() >= REFUSED_OFTEN:
+            yield Problem(kind, {"number": counted.total(), "reasons": _told(counted)})
+
+
+def _told(counted: Counter[str]) -> str:
+    often = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+    labels = ((Reason(name).label, number) for name, number in often)
+    return ", ".join(f"{label[0].lower()}{label[1:]} ({number:,})" for label, number in labels)
 
 
 def _pulling(pulls: Mapping[SyncKind, SyncStatus], config: Config) -> Iterator[Problem]:

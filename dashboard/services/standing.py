@@ -47,6 +47,8 @@ DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 SIGNED: Final = 25
 """So many of the last deliveries tell how Talroo's clock compares with ours."""
+RIGHT: Final = 200
+"""So many of the last deliveries that were right tell from where Talroo sends."""
 VIOLATIONS: Final = 20
 """So many of those are told."""
 SOUND_SQLITE: Final = (3, 51, 3)
@@ -87,7 +89,8 @@ class Machine:
 class Standing:
     """What the database tells. `arrived`, `by_source`, `by_timing`, `refused`: of the last 24 hours.
 
-    `refused_lately`: of the last hour, by reason. `outbox`: by channel and `waiting`, `sending`, `retrying`, `parked`.
+    `refused_lately`: of the last hour, by reason; `refused_known`: of those, what came from where the last deliveries
+    that were right came from. `outbox`: by channel and `waiting`, `sending`, `retrying`, `parked`.
     `violations`: what browsers refused on our pages most often in 24 hours: directive, rule of the page, number, last.
     `clock`: seconds that signatures are old when they arrive, the median; below 0, Talroo's clock is ahead.
     """
@@ -102,6 +105,7 @@ class Standing:
     tests: int = 0
     refused: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
     refused_lately: Mapping[str, int] = field(default_factory=dict)
+    refused_known: Mapping[str, int] = field(default_factory=dict)
     violations: Sequence[tuple[str, str, int, datetime]] = ()
     uses: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     outbox: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -135,6 +139,7 @@ def read(session: Session, now: datetime) -> Standing:
         tests=sum(_numbers(found, "tests").values()),
         refused={row.name: (row.number, row.at) for row in found.get("refused", ())},
         refused_lately=_numbers(found, "refused lately"),
+        refused_known=_numbers(found, "refused known"),
         violations=[
             (row.name.removeprefix(OF_PAGES), row.detail, row.number, row.at) for row in found.get("violated", ())
         ],
@@ -214,8 +219,10 @@ def _others(now: datetime) -> Iterator[Select[Any]]:
     counted, of_page, in_a_day = cast(number, Integer), Refusal.is_of_a_page(), Refusal.last_at >= now - DAY
     refused = _row("refused", Refusal.reason, number=counted, at=last).group_by(Refusal.reason)
     yield refused.where(in_a_day, ~of_page)
-    lately = _row("refused lately", Refusal.reason, number=counted).group_by(Refusal.reason)
-    yield lately.where(Refusal.last_at >= now - HOUR, ~of_page)
+    in_an_hour = (Refusal.last_at >= now - HOUR, ~of_page)
+    yield _row("refused lately", Refusal.reason, number=counted).group_by(Refusal.reason).where(*in_an_hour)
+    known = Refusal.remote_addr.in_(_where_talroo_is())
+    yield _row("refused known", Refusal.reason, number=counted).group_by(Refusal.reason).where(*in_an_hour, known)
     violated = _row("violated", Refusal.reason, Refusal.remote_addr, counted, last).where(in_a_day, of_page)
     yield _newest(violated.group_by(Refusal.reason, Refusal.remote_addr), VIOLATIONS, number.desc(), last.desc())
     yield _row("secret", SecretUse.setting, SecretUse.fingerprint, at=SecretUse.last_at)
@@ -230,6 +237,13 @@ def _others(now: datetime) -> Iterator[Select[Any]]:
     for channel in Channel:
         sent = _row("sent", channel.value, at=Outbound.sent_at).where(Outbound.channel == channel)
         yield _newest(sent.where(Outbound.state == State.SENT), 1, Outbound.id.desc())
+
+
+def _where_talroo_is() -> Select[Any]:
+    """From which addresses the last deliveries came that were signed with a secret of ours."""
+    pushed = _row("", Delivery.remote_addr, at=Delivery.received_at).where(Delivery.source == "pushed")
+    few = _newest(pushed, RIGHT).subquery()
+    return select(few.c.name).where(few.c.name.is_not(None))
 
 
 def _newest(rows: Select[Any], most: int, *order: Any) -> Select[Any]:

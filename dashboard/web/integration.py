@@ -9,7 +9,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Outbound
 from dashboard.models.outbound import Channel
-from dashboard.models.watch import OF_STRANGERS, Reason
+from dashboard.models.watch import Reason
 from dashboard.outbound_words import WORDS
 from dashboard.permissions import Permission, needs
 from dashboard.services import problems, queueing, secret_uses, standing, sync
@@ -47,7 +47,6 @@ def page(**typed: str) -> str:
         stands=stands,
         machine=machine,
         refused=[(Reason(name), *told) for name, told in sorted(stands.refused.items())],
-        strangers=OF_STRANGERS,
         config=config,
         secrets=secret_uses.known(config, stands.uses, now),
         pulls={kind.value: status for kind, status in pulls.items()},

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import Alert, Delivery, Outbound, SyncRun, User
 from dashboard.models.outbound import Channel, State
+from dashboard.models.watch import SIGNED, Reason
 from dashboard.services import accounts, alerts, problems, refusals
 from dashboard.services.alerts import CALM
 from dashboard.services.problems import KINDS, Problem
@@ -21,6 +22,7 @@ from tests.smtp import MailServer
 
 MakeWorker = Callable[..., Worker]
 NOWHERE = "http://127.0.0.1:9"
+TALROO = "198.51.100.7"
 PASSWORD = "correct horse battery"
 
 
@@ -202,23 +204,50 @@ def test_refusals_are_told_of_from_the_fifth_within_an_hour(
         alert_disk_free=0,
         talroo_webhook_secrets=("one",),
     )
-    refusals.add(session, [Tally.once("mismatch", f"192.0.2.{number}", NOON) for number in range(4)])
-    refusals.add(session, [Tally.once("mismatch", "192.0.2.9", NOON - timedelta(hours=3))])
-    refusals.add(session, [Tally.once("missing", f"192.0.2.{number}", NOON) for number in range(9)])
+    arrive(session, 1, remote_addr=TALROO)
+    refusals.add(session, [Tally.once("mismatch", TALROO, NOON) for _ in range(3)])
+    refusals.add(session, [Tally.once("mismatch", TALROO, NOON - timedelta(hours=3))])
+    refusals.add(session, [Tally.once("host", TALROO, NOON)])
     session.commit()
     run(worker)
     assert subjects(server) == []
     refusals.add(session, [Tally.once("expired", "192.0.2.9", NOON)])
     session.commit()
     run(worker)
-    assert subjects(server) == [
-        "5 deliveries were refused within the last hour: wrong signature (4), signature too old (1)."
-    ]
+    (told,) = subjects(server)
+    assert told.startswith("5 deliveries were refused within the last hour: wrong signature (3), signature")
+    assert told.endswith(", signature too old (1), another host name than PUBLIC_URL’s (1).")
     assert "http://127.0.0.1:8000/admin/deliveries?status=refused" in server.mails[0].message.get_content()
 
 
+BY_ANYBODY = [reason for reason in Reason if reason not in (*SIGNED, Reason.NO_SECRET)]
+
+
 @pytest.mark.usefixtures("rita")
-def test_what_a_stranger_can_cause_is_told_of_once_a_day_however_often_it_comes(session: Session):
+@pytest.mark.parametrize("addresses", [["203.0.113.9"], [f"203.0.113.{number}" for number in range(90)]])
+def test_no_stranger_can_have_anybody_written_to(
+    session: Session, server: MailServer, make_worker: MakeWorker, addresses: list[str]
+):
+    worker = make_worker(
+        NOWHERE,
+        mail_url=server.url,
+        mail_from="dashboard@example.com",
+        alert_disk_free=0,
+        talroo_webhook_secrets=("one",),
+    )
+    arrive(session, 1, remote_addr=TALROO)
+    arrive(session, 2, remote_addr=None)
+    arrive(session, 3, remote_addr="203.0.113.9", source="test")
+    tallies = [Tally.once(reason, address, NOON) for reason in BY_ANYBODY for address in addresses * 9]
+    refusals.add(session, tallies)
+    session.commit()
+    run(worker)
+    assert subjects(server) == []
+    assert session.scalars(select(Alert)).all() == []
+
+
+@pytest.mark.usefixtures("rita")
+def test_what_others_can_cause_is_told_of_once_a_day_however_often_it_comes(session: Session):
     refused = [Problem("refused", {"number": 5, "reasons": "wrong signature (5)"})]
     for hour in range(0, 48, 2):
         alerts.keep(session, refused, NOON + timedelta(hours=hour), can_mail=True)
@@ -273,7 +302,7 @@ def test_every_kind_has_words_for_its_figures():
 
 def test_a_worker_is_wrong_on_the_page_alone():
     assert [kind for kind, told in KINDS.items() if not told.mails] == [
-        "no_secret", "not_https", "other_name", "open_key", "migration", "worker", "retrying", "clock",
+        "no_secret", "not_https", "other_name", "open_key", "migration", "worker", "strangers", "retrying", "clock",
     ]  # fmt: skip
     assert beat is not None
     assert problems.Verdict(()).words == "Everything works."

@@ -54,7 +54,7 @@ def test_an_empty_database_has_nothing_to_tell_but_that_no_worker_runs(session: 
 def test_everything_is_read_in_one_statement(session: Session, engine: Engine):
     hours = timedelta(hours=1)
     signed = f"t={int(NOON.timestamp()) - 4},v1=00"
-    session.add_all([delivery(number, signature=signed) for number in range(3)])
+    session.add_all([delivery(number, signature=signed, remote_addr="192.0.2.1") for number in range(3)])
     session.add(delivery(3, source="pulled", received_at=NOON + hours))
     session.add(delivery(4, source="test", received_at=NOON + 2 * hours))
     session.add(delivery(5, status="kept", timing="late", again_at=NOON, signature="t=1,v1=00"))
@@ -90,6 +90,7 @@ def test_everything_is_read_in_one_statement(session: Session, engine: Engine):
     assert (stands.again, stands.tests, stands.clock) == (1, 1, 4)
     assert stands.refused == {"missing": (2, NOON), "expired": (1, NOON - 3 * hours)}
     assert stands.refused_lately == {"missing": 2}
+    assert stands.refused_known == {"missing": 1}
     assert stands.violations == [("img-src", "/login", 2, NOON), ("font-src", "/me", 1, NOON)]
     assert stands.uses == {("METRICS_TOKEN", "12345678"): NOON}
     assert stands.backlog(Channel.REMINDER) == (3, 1)
@@ -125,6 +126,17 @@ def test_silence_is_told_once_something_ever_came_and_not_when_it_is_turned_off(
     assert found(awake, now=later, alert_silence_hours=0) == []
     assert found(awake, now=later, alert_silence_hours=26) == []
     assert found(Standing(migrated=True, beat_at=later), now=later) == []
+
+
+def test_who_never_sent_anything_right_is_told_of_on_the_page_alone_and_only_for_a_try():
+    lately = {"mismatch": 4, "too_large": 1, "missing": 90, "malformed": 90, "host": 90}
+    stands = replace(WELL, refused_lately=lately)
+    (problem,) = problems.find(stands, {}, SOUND, config(), NOON).problems
+    assert (problem.kind, problem.of.mails, problem.of.serious) == ("strangers", False, False)
+    assert "5 were refused within the last hour: wrong signature (4), too large (1)." in problem.words
+    both = replace(WELL, refused_lately={"mismatch": 9, "host": 9}, refused_known={"mismatch": 4, "host": 4})
+    assert found(both) == ["refused", "strangers"]
+    assert found(replace(WELL, refused_lately={"host": 90})) == []
 
 
 def test_serious_things_stand_first_and_the_sentence_counts_them():
