@@ -19,8 +19,8 @@ from dashboard import user_list
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import AccessLink, Role
-from dashboard.services import access_links, accounts, notices, passwords, second_factor
+from dashboard.models import AccessLink, Role, User
+from dashboard.services import access_links, accounts, notices, passwords
 from dashboard.services import users as user_verbs
 from dashboard.services.activity import By
 from dashboard.services.notices import Notice
@@ -180,8 +180,8 @@ def print_reset_link(email: str) -> None:
 def reset_second_factor(email: str) -> None:
     """For whoever lost phone and recovery codes: their password alone lets them in until they set it up anew."""
     start_writing(db.session())
-    user = accounts.locked(db.session(), _user_called(email))
-    if not second_factor.reset(db.session(), user, _by_command()):
+    user = db.session().get_one(User, _user_called(email))
+    if not user_verbs.reset_second_factor(db.session(), user.id, _by_command()):
         fail(f"{user.email} has no second factor.")
     if Rules.of(current_app.config["SETTINGS"]).no_mail is None:
         notices.queue(db.session(), Notice.SECOND_FACTOR, user, _by_command())

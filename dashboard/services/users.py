@@ -18,7 +18,7 @@ from dashboard.mail_address import is_address
 from dashboard.models import AccessLink, Purpose, Role, User
 from dashboard.models.user import NO_PASSWORD
 from dashboard.permissions import Permission, allows
-from dashboard.services import access_links, accounts, scopes, sessions
+from dashboard.services import access_links, accounts, scopes, second_factor, sessions
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
 from dashboard.services.scopes import Scope
@@ -128,6 +128,17 @@ def end_sessions(session: Session, user_id: int, by: By) -> int:
     """Sign somebody out everywhere. How many sessions that ended. Raises `AccountError`."""
     user, _ = _held(session, user_id, by)
     return sessions.end_all(session, user, by)
+
+
+def reset_second_factor(session: Session, user_id: int, by: By) -> bool:
+    """Ask somebody, who lost phone and recovery codes, for no second factor any more, and end their sessions: whoever
+    has their phone may be in. False where there was none. Raises `AccountError`."""
+    user, _ = _held(session, user_id, by)
+    _refuse_oneself(user, by, "Turn off your own second factor in “Your settings”.")
+    if not second_factor.reset(session, user, by):
+        return False
+    sessions.end_all(session, user, by)
+    return True
 
 
 def _held(session: Session, user_id: int | None, by: By) -> tuple[User, Sequence[User]]:

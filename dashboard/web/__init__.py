@@ -14,7 +14,7 @@ from dashboard.extensions import csrf
 from dashboard.paging import COUNT_LIMIT
 from dashboard.services import bulk, teamwork
 from dashboard.services.accounts import SESSION_LIFE
-from dashboard.web import edge, errors, formatting, fragments, hosts, noting, security, static_files, tracing
+from dashboard.web import cookies, edge, errors, formatting, fragments, hosts, noting, security, static_files, tracing
 
 SCREENS: Final = (
     *(
@@ -88,6 +88,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)  # which looks at forms, so after those two
     formatting.register(app)
     static_files.init_app(app)
+    cookies.init_app(app)
     fragments.init_app(app)
     security.init_app(app)
     noting.init_app(app)  # after the headers' guard, which is then asked about its answers, too

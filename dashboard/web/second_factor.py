@@ -14,7 +14,8 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import User
 from dashboard.permissions import SIGNED_IN, Permission, needs
-from dashboard.services import accounts, notices, second_factor, sessions
+from dashboard.services import accounts, notices, second_factor, sessions, users
+from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
 from dashboard.services.notices import Notice
 from dashboard.services.reminder_rules import Rules
@@ -102,9 +103,12 @@ def reset(public_id: str) -> Response:
     user = accounts.find(writing(), public_id) or abort(404)
     if user.id == current_user.id:
         return redirect(url_for("second_factor.index"))
-    was_on, no_mail = second_factor.reset(reading(), user, _by()), Rules.of(settings()).no_mail
-    if was_on:
-        sessions.end_all(reading(), user, _by())  # whoever has their phone may be in
+    try:
+        was_on, no_mail = users.reset_second_factor(reading(), user.id, _by()), Rules.of(settings()).no_mail
+    except AccountError as problem:
+        db.session.rollback()
+        flash(str(problem), "error")
+        return redirect(url_for("users.show", public_id=public_id))
     if was_on and no_mail is None:
         notices.queue(reading(), Notice.SECOND_FACTOR, user, _by())
     db.session.commit()

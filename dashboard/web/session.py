@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
+from flask_wtf.csrf import generate_csrf
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -118,6 +119,7 @@ def begin(user_id: int, how: str, *, now: datetime) -> None:
     session.clear()
     login_user(signed_in)
     session.permanent = True
+    generate_csrf()  # now, or two pages asked for at once each make another, and one of their forms is refused
     for words in told:
         flash(words, "info")
 

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask, abort, request
-from flask import Response as FlaskResponse
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.wrappers import Response
 
 from config import ROOT
@@ -43,22 +41,8 @@ def init_app(app: Flask) -> None:
     """The files' address, their version in every `url_for('static', …)`, and `icons_url` for templates."""
     app.add_url_rule(f"{PREFIX}<path:filename>", ENDPOINT, send)
     app.url_defaults(_add_version)
-    app.session_interface = _SessionsOfPages()
     # A page shows dozens of icons: their address is made once.
     app.jinja_env.globals["icons_url"] = f"{PREFIX}icons.svg?v={static_file('icons.svg').version}"
-
-
-class _SessionsOfPages(SecureCookieSessionInterface):
-    """Files belong to no session. If they varied by cookie, browsers would ask anew with each.
-
-    Signed with SHA-256: Flask's own is SHA-1.
-    """
-
-    digest_method = staticmethod(hashlib.sha256)
-
-    def save_session(self, app: Flask, session: SessionMixin, response: FlaskResponse) -> None:
-        if request.endpoint != ENDPOINT:
-            super().save_session(app, session, response)
 
 
 @needs(PUBLIC)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.audit_actions import Action
@@ -76,6 +76,40 @@ def test_of_two_who_end_a_third_and_each_other_somebody_is_left(engine: Engine, 
     at_once(engine, *[lambda one, pair=pair: users.deactivate(one, pair[1], by(pair[0])) for pair in pairs])
     session.rollback()
     assert session.scalar(select(func.count()).where(User.active.is_(True))) in (1, 2)
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_whoever_lost_the_right_to_manage_users_a_moment_ago_resets_nobodys_second_factor(
+    engine: Engine, session: Session, round_number: int
+):
+    ann, ben, ivy = (add_user(session, f"{name}@example.com") for name in ("ann", "ben", "ivy"))
+    ids = [user.id for user in (ann, ben, ivy)]
+    do(session, lambda one: one.execute(update(User).values(totp_secret="x", totp_since=NOON, totp_step=1)))
+    demoted, reset = at_once(
+        engine,
+        lambda one: users.set_role(one, ids[0], Role.RECRUITER, by(ids[1])),
+        lambda one: users.reset_second_factor(one, ids[2], by(ids[0])),
+    )
+    session.rollback()
+    assert isinstance(demoted, User)
+    noted = session.scalars(select(AuditEntry.action).order_by(AuditEntry.number)).all()
+    changes = [action for action in noted if action in (Action.ROLE_CHANGED, Action.SECOND_FACTOR_OFF)]
+    if isinstance(reset, users.NotAllowed):
+        assert (str(reset), changes) == ("You may not manage users any more.", [Action.ROLE_CHANGED])
+    else:
+        assert changes == [Action.SECOND_FACTOR_OFF, Action.ROLE_CHANGED]
+
+
+def test_whoever_may_not_manage_users_any_more_resets_nobodys_second_factor(session: Session):
+    ann, ivy = add_user(session, "ann@example.com"), add_user(session, "ivy@example.com")
+    do(session, lambda one: one.execute(update(User).values(totp_secret="x", totp_since=NOON, totp_step=1)))
+    do(session, users.set_role, ann.id, Role.RECRUITER, By(None, None, NOON))
+    with pytest.raises(users.NotAllowed, match="not manage users any more"):
+        do(session, users.reset_second_factor, ivy.id, by(ann))
+    with pytest.raises(users.NotAllowed, match="your own"):
+        do(session, users.reset_second_factor, ivy.id, by(ivy))
+    session.rollback()
+    assert session.get_one(User, ivy.id).totp_since == NOON
 
 
 def test_a_command_ends_the_last_administrator_as_little_as_anybody(session: Session):

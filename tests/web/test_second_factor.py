@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +46,9 @@ class Person:
         return self.post("/login/code", "/login/code", code=code or self.code(), **form)
 
     def code(self, steps: int = 0) -> str:
+        left = second_factor.STEP.total_seconds() - time.time() % second_factor.STEP.total_seconds()
+        if steps < 0 and left < 3:  # it counts for a moment only
+            time.sleep(left)
         return pyotp.TOTP(SECRET).at(utcnow() + steps * second_factor.STEP)
 
     def is_in(self) -> bool:
@@ -402,7 +406,7 @@ def test_nobody_resets_their_own_without_a_proof(make_app: Callable[..., Flask],
     app = make_app(sqlite_url)
     admin = person(app, "hr_admin")
     admin.gives_password()
-    admin.gives_code(admin.code(-1))
+    admin.gives_code()
     with app.app_context():
         own = db.session.scalars(select(User.public_id)).one()
     page = f"/admin/users/{own}"
@@ -412,12 +416,18 @@ def test_nobody_resets_their_own_without_a_proof(make_app: Callable[..., Flask],
         assert db.session.scalars(select(User.totp_since)).one() is not None
 
 
-def test_a_reset_by_command_is_told_by_mail_too(make_app: Callable[..., Flask], sqlite_url: str):
+def test_a_reset_by_command_is_told_by_mail_too_and_ends_their_sessions(
+    make_app: Callable[..., Flask], sqlite_url: str
+):
     app = make_app(sqlite_url, **MAIL)
-    person(app)
+    ada = person(app)
+    ada.gives_password()
+    ada.gives_code()
+    assert ada.browser.get("/me").status_code == 200
     assert app.test_cli_runner().invoke(args=["users", "reset-second-factor", EMAIL]).exit_code == 0
     with app.app_context():
         assert db.session.scalars(select(Outbound.event)).one().startswith("second_factor:")
+    assert ada.browser.get("/me").status_code == 302
 
 
 def test_a_right_password_without_a_code_leaves_a_trace_as_often_as_it_may_be_tried(app: Flask, ada: Person):
