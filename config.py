@@ -250,6 +250,7 @@ class Config:
     log_format: str | None = _setting(_one_of("json", "text"), None)
     log_level: str = _setting(_one_of("debug", "info", "warning", "error"), "info")
     log_file: str | None = _setting(_absolute, None)
+    exports_per_hour: int = _setting(_whole(0, 100_000), 60)
     retention_months: int = _setting(_whole(0, 600), 24)
     web_workers: int = _setting(_whole(1, 64), 2)
     max_application_bytes: int = _setting(_whole(1024, 2**31), 52_428_800)

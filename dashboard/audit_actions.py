@@ -29,6 +29,7 @@ class Action(StrEnum):
     DELIVERY_VIEWED = "delivery_viewed"
     EXPORTED = "exported"
     EXPORT_ENDED = "export_ended"
+    EXPORTS_STOPPED = "exports_stopped"
     STAGE_CHANGED = "stage_changed"
     HIRED = "hired"
     HIRE_TAKEN_BACK = "hire_taken_back"
@@ -73,6 +74,7 @@ LABELS: Final = {
     Action.DELIVERY_VIEWED: "Contents of a delivery viewed",
     Action.EXPORTED: "Exported",
     Action.EXPORT_ENDED: "Export came to its end",
+    Action.EXPORTS_STOPPED: "Limit of exports reached",
     Action.STAGE_CHANGED: "Stage changed",
     Action.HIRED: "Hired",
     Action.HIRE_TAKEN_BACK: "Hire taken back",

@@ -111,7 +111,7 @@ class LoginSession(Base):
 
 
 class LoginThrottle(Base):
-    """Failed sign-ins of late, by what they had in common (an e-mail address or a network address)."""
+    """Failed sign-ins of late, by what they had in common (an e-mail address or a network address); exports by user."""
 
     __tablename__ = "login_throttle"
 

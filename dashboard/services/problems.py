@@ -24,6 +24,8 @@ from dashboard.tls import Certificate
 
 REFUSED_OFTEN: Final = 5
 """So many refusals within an hour are no accident."""
+LOOKS_AT_MOST: Final = 500
+"""Applications that one person reads within an hour: that is one every seven seconds."""
 CLOCK_OFF: Final = 60
 """Seconds by which the median signature may be old, or ahead, before somebody should look at the clocks."""
 ENDS_SOON: Final = timedelta(days=14)
@@ -101,6 +103,18 @@ KINDS: Final[Mapping[str, Kind]] = {
         page="/admin/deliveries?status=refused",
         serious=False,
         mails=False,
+    ),
+    "exports": Kind(
+        "Somebody reached the limit of exports within the last hour.",
+        "See by whom. If it is not they, or not their work: deactivate them, which signs them out.",
+        page="/admin/audit?action=exports_stopped",
+        serious=False,
+    ),
+    "looks": Kind(
+        "One user opened {number} applications within the last hour.",
+        "See who. If it is not they, or not their work: deactivate them, which signs them out.",
+        page="/admin/audit?action=application_viewed",
+        serious=False,
     ),
     "quarantined": Kind(
         "In quarantine, signed by Talroo but too long ago: {number}.",
@@ -181,6 +195,7 @@ def find(
         *at_the_door(config, machine.certificate, now),
         *_machine(standing, machine, config, now),
         *_arriving(standing, config, now),
+        *_taken(standing),
         *_pulling(pulls, config),
         *_sending(standing),
     ]
@@ -261,6 +276,13 @@ def _told(counted: Counter[str]) -> str:
     often = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
     labels = ((Reason(name).label, number) for name, number in often)
     return ", ".join(f"{label[0].lower()}{label[1:]} ({number:,})" for label, number in labels)
+
+
+def _taken(standing: Standing) -> Iterator[Problem]:
+    if standing.exports_stopped:
+        yield Problem("exports")
+    if standing.looks > LOOKS_AT_MOST:
+        yield Problem("looks", {"number": f"{standing.looks:,}"})
 
 
 def _pulling(pulls: Mapping[SyncKind, SyncStatus], config: Config) -> Iterator[Problem]:

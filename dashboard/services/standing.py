@@ -34,8 +34,9 @@ from sqlalchemy.orm import Session
 
 from config import Config
 from dashboard import schema, tls
+from dashboard.audit_actions import Action
 from dashboard.database import UTCDateTime
-from dashboard.models import Alert, Delivery, Outbound, Refusal, SecretUse, WorkerBeat
+from dashboard.models import Alert, AuditEntry, Delivery, Outbound, Refusal, SecretUse, WorkerBeat
 from dashboard.models.outbound import Channel, State
 from dashboard.models.watch import OF_PAGES
 from dashboard.paging import COUNT_LIMIT
@@ -92,6 +93,8 @@ class Standing:
     `refused_lately`: of the last hour, by reason; `refused_known`: of those, what came from where the last deliveries
     that were right came from. `outbox`: by channel and `waiting`, `sending`, `retrying`, `parked`.
     `violations`: what browsers refused on our pages most often in 24 hours: directive, rule of the page, number, last.
+    `exports_stopped`: how often within an hour somebody reached the limit of exports; `looks`: how many applications
+    were opened by whoever opened most.
     `clock`: seconds that signatures are old when they arrive, the median; below 0, Talroo's clock is ahead.
     """
 
@@ -114,6 +117,8 @@ class Standing:
     alerts: Mapping[str, datetime] = field(default_factory=dict)
     migrated: bool = False
     clock: float | None = None
+    exports_stopped: int = 0
+    looks: int = 0
 
     def backlog(self, channel: str) -> tuple[int, int]:
         """How many of a channel's rows are on their way, and how many stopped."""
@@ -150,6 +155,8 @@ def read(session: Session, now: datetime) -> Standing:
         alerts={row.name: row.at for row in found.get("alert", ())},
         migrated=[row.name for row in found.get("migration", ())] == [schema.newest_revision()],
         clock=_clock(found.get("signed", ())),
+        exports_stopped=sum(_numbers(found, "exports stopped").values()),
+        looks=sum(_numbers(found, "looks").values()),
     )
 
 
@@ -212,6 +219,7 @@ def _parts(now: datetime) -> Iterator[Select[Any]]:
     yield _counted("again", "", Delivery.again_at.is_not(None))
     yield _counted("tests", "", Delivery.source == own_tests.SOURCE)
     yield from _others(now)
+    yield from _taken(now)
 
 
 def _others(now: datetime) -> Iterator[Select[Any]]:
@@ -237,6 +245,18 @@ def _others(now: datetime) -> Iterator[Select[Any]]:
     for channel in Channel:
         sent = _row("sent", channel.value, at=Outbound.sent_at).where(Outbound.channel == channel)
         yield _newest(sent.where(Outbound.state == State.SENT), 1, Outbound.id.desc())
+
+
+def _taken(now: datetime) -> Iterator[Select[Any]]:
+    """What people took with them within an hour. By numbers: the index of actions has them in their order."""
+    older = select(AuditEntry.number).where(AuditEntry.at < now - HOUR)
+    last = older.order_by(AuditEntry.at.desc(), AuditEntry.number.desc()).limit(1).scalar_subquery()
+    lately = AuditEntry.number > func.coalesce(last, 0)
+    stopped = _row("exports stopped", number=func.count()).select_from(AuditEntry)
+    yield stopped.where(AuditEntry.action == Action.EXPORTS_STOPPED, lately)
+    opened = select(func.count(AuditEntry.subject_id.distinct()).label("number")).group_by(AuditEntry.actor_id)
+    each = opened.where(AuditEntry.action == Action.APPLICATION_VIEWED, lately).subquery()
+    yield _row("looks", number=func.coalesce(func.max(each.c.number), 0))
 
 
 def _where_talroo_is() -> Select[Any]:

@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in.
+"""How often somebody may try to sign in, and how often somebody who is may export.
 
 A try is counted before its password is checked and taken back when that was right, so that many tries at once cannot
 all pass a limit that none has reached yet. Codes of a second factor are counted apart from passwords, since a right
@@ -22,6 +22,7 @@ from dashboard.database import insert_or_ignore
 from dashboard.models import LoginSession, LoginThrottle, User
 
 WINDOW: Final = timedelta(minutes=15)
+HOUR: Final = timedelta(hours=1)
 TRIES_HERE: Final = 10
 """For one account from one network address."""
 TRIES_ELSEWHERE: Final = 100
@@ -45,10 +46,32 @@ class SignInThrottled(Exception):
         self.seconds = seconds
 
 
+class ExportsThrottled(Exception):
+    """As many exports within an hour as there can be. `seconds`: until the next. `is_first`: none was refused before."""
+
+    def __init__(self, most: int, seconds: int, *, is_first: bool) -> None:
+        super().__init__(f"More than {most} exports within an hour.")
+        self.most, self.seconds, self.is_first = most, seconds, is_first
+
+
 @dataclass(frozen=True, slots=True)
 class _Limit:
     key: str
     tries: int
+    window: timedelta = WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """`was_counted`: not where the limit was passed before."""
+
+    tries: int
+    ends_at: datetime
+    was_counted: bool
+
+    def seconds(self, now: datetime) -> int:
+        """Until the next one counts."""
+        return max(1, int((self.ends_at - now).total_seconds()))
 
 
 def begin(session: Session, email: str, address: str, *, now: datetime, door: str = "") -> None:
@@ -59,9 +82,9 @@ def begin(session: Session, email: str, address: str, *, now: datetime, door: st
     _forget(session, now)
     account = _account(email, door)
     for limit in _limits(email, address, door):
-        row = _count(session, limit, now)
-        if row.failures > limit.tries and (limit.key != account or not _is_known(session, email, address)):
-            raise _too_many(row, now)
+        counted = _count(session, limit, now)
+        if counted.tries > limit.tries and (limit.key != account or not _is_known(session, email, address)):
+            raise SignInThrottled(counted.seconds(now))
 
 
 def forgive(session: Session, email: str, address: str, *, door: str = "") -> None:
@@ -76,9 +99,17 @@ def begin_from(session: Session, address: str, *, now: datetime, door: str) -> N
     """Count a try of nobody known yet: only the network's limit binds. Otherwise as `begin`."""
     _forget(session, now)
     limit, *_ = _limits("", address, door)
-    row = _count(session, limit, now)
-    if row.failures > limit.tries:
-        raise _too_many(row, now)
+    counted = _count(session, limit, now)
+    if counted.tries > limit.tries:
+        raise SignInThrottled(counted.seconds(now))
+
+
+def begin_export(session: Session, user_id: int, *, most: int, now: datetime) -> None:
+    """Count an export. Raises `ExportsThrottled` beyond so many within an hour; to be committed either way."""
+    _forget(session, now)
+    counted = _count(session, _Limit(_hash(f"exports of user {user_id}"), most, HOUR), now)
+    if counted.tries > most:
+        raise ExportsThrottled(most, counted.seconds(now), is_first=counted.was_counted)
 
 
 def forgive_from(session: Session, address: str, *, door: str, times: int) -> None:
@@ -99,17 +130,14 @@ def _forget(session: Session, now: datetime) -> None:
     session.execute(delete(LoginThrottle).where(LoginThrottle.window_ends_at <= now))
 
 
-def _count(session: Session, limit: _Limit, now: datetime) -> LoginThrottle:
-    """The limit's row with this try in it; beyond the limit there is nothing to count and nothing is written."""
-    fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + WINDOW}
+def _count(session: Session, limit: _Limit, now: datetime) -> _Count:
+    """How many there were with this one; beyond the limit there is nothing to count and nothing is written."""
+    fresh = {"key": limit.key, "failures": 0, "window_ends_at": now + limit.window}
     session.execute(insert_or_ignore(session, LoginThrottle, "key"), fresh)
     more = update(LoginThrottle).where(LoginThrottle.key == limit.key, LoginThrottle.failures <= limit.tries)
-    session.execute(more.values(failures=LoginThrottle.failures + 1))
-    return session.get_one(LoginThrottle, limit.key, populate_existing=True)
-
-
-def _too_many(row: LoginThrottle, now: datetime) -> SignInThrottled:
-    return SignInThrottled(max(1, int((row.window_ends_at - now).total_seconds())))
+    done = session.execute(more.values(failures=LoginThrottle.failures + 1))
+    row = session.get_one(LoginThrottle, limit.key, populate_existing=True)
+    return _Count(row.failures, row.window_ends_at, bool(done.rowcount))  # type: ignore[attr-defined]
 
 
 def _is_known(session: Session, email: str, address: str) -> bool:

@@ -33,7 +33,7 @@ from dashboard.services.bulk_verbs import Verb
 from dashboard.services.review import BadChange
 from dashboard.services.teamwork import BEST
 from dashboard.stages import REJECTION_REASONS, Stage
-from dashboard.web import along, csv, inbox_frame, noting
+from dashboard.web import along, csv, exports, inbox_frame, noting
 from dashboard.web.edge import (
     file_store,
     let_the_index_catch_up,
@@ -233,6 +233,7 @@ def files() -> Response:
         )
         return redirect(_list_url())
     address = f"{settings().public_url}/applications/{{}}".format
+    exports.count()
     if not _ARCHIVES.acquire(blocking=False):
         flash("Two archives are being downloaded just now, which is as many as there can be. Try again soon.", "error")
         return redirect(_list_url())

@@ -15,7 +15,7 @@ from dashboard.models import Application
 from dashboard.services.reading import Trail
 from dashboard.spreadsheet import BYTE_ORDER_MARK, cell
 from dashboard.stages import Stage
-from dashboard.web import noting
+from dashboard.web import exports, noting
 from dashboard.web.edge import settings
 
 Columns = Mapping[str, Callable[[Any], Any]]
@@ -102,10 +102,11 @@ def message_columns(now: datetime) -> Columns:
 
 
 def download(name: str, columns: Columns, rows: Iterable[Any]) -> Response:
-    """A CSV file of `rows`, streamed, and noted in the audit log.
+    """A CSV file of `rows`, which is read while it is sent: counted, and noted in the audit log.
 
     UTF-8 with a byte order mark, because Excel guesses wrong without one.
     """
+    exports.count()
     given = noting.handed_out(name, rows)
     response = Response(stream_with_context(_pieces(columns, given)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Final
 
 from flask import Flask, g, jsonify, render_template, request
@@ -11,9 +12,12 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
 from dashboard.extensions import db, login_manager
 from dashboard.logs import without_contents
+from dashboard.services.throttle import ExportsThrottled
+from dashboard.web.formatting import viewer_zone
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,7 @@ MESSAGES: Final = {
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(ExportsThrottled, _too_many_exports)
     app.register_error_handler(Exception, answer)
 
 
@@ -80,6 +85,19 @@ def _known(problem: HTTPException) -> Response:
 def _stale_form(_problem: CSRFError) -> Response:
     log.warning("a form without its token at %s", request.endpoint)
     return page(400, "This form is out of date", "Go back, reload the page and send it again. Nothing was changed.")
+
+
+def _too_many_exports(throttled: ExportsThrottled) -> Response:
+    minutes, again = -(-throttled.seconds // 60), utcnow() + timedelta(seconds=throttled.seconds)
+    response = page(
+        429,
+        "Too many exports",
+        f"You have made {throttled.most} within an hour, which is as many as there can be. The next one works in "
+        f"{minutes} {'minute' if minutes == 1 else 'minutes'}, at {again.astimezone(viewer_zone()):%H:%M %Z}. "
+        "Whoever runs this dashboard is told. One table can hold a whole list.",
+    )
+    response.headers["Retry-After"] = str(throttled.seconds)
+    return response
 
 
 def answer(problem: Exception) -> Response:

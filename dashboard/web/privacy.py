@@ -26,7 +26,7 @@ from dashboard.services import audit, belongings, cleaning, erasing, handing_out
 from dashboard.services.audit import Subject
 from dashboard.services.erasing import REASONS, By, CannotErase, Cause
 from dashboard.services.holding import BadHold, Keeping
-from dashboard.web import noting
+from dashboard.web import exports, noting
 from dashboard.web.edge import drawings, file_store, let_the_index_catch_up, reading, remote_address, settings, writing
 from dashboard.web.formatting import viewer_zone
 
@@ -164,6 +164,7 @@ def export(public_id: str) -> Response:
 
     None chosen: of those that are surely theirs.
     """
+    exports.count()
     session, now = _writing(), utcnow()
     application = whose.find(session, public_id) or abort(404)
     own = whose.applications_of(session, application)

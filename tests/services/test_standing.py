@@ -12,9 +12,11 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from config import Config
+from dashboard.audit_actions import Action
 from dashboard.models import Alert, Delivery, Outbound, SyncKind, SyncRun, SyncState
 from dashboard.models.outbound import Channel, State
-from dashboard.services import problems, refusals, secret_uses, standing, sync, violations
+from dashboard.services import accounts, audit, problems, refusals, secret_uses, standing, sync, violations
+from dashboard.services.audit import Subject
 from dashboard.services.files import LocalFiles
 from dashboard.services.problems import KINDS
 from dashboard.services.refusals import Tally
@@ -22,6 +24,7 @@ from dashboard.services.standing import Disk, Machine, Standing
 from dashboard.tls import Certificate
 from dashboard.worker import beat
 from tests.certificates import issue
+from tests.colleagues import do
 from tests.outbox_fixtures import NOON
 
 KEY = "for the tests only, nothing is secret"
@@ -137,6 +140,31 @@ def test_who_never_sent_anything_right_is_told_of_on_the_page_alone_and_only_for
     both = replace(WELL, refused_lately={"mismatch": 9, "host": 9}, refused_known={"mismatch": 4, "host": 4})
     assert found(both) == ["refused", "strangers"]
     assert found(replace(WELL, refused_lately={"host": 90})) == []
+
+
+def test_whoever_takes_a_lot_is_told_of(session: Session):
+    ann, ben = (
+        do(session, accounts.new_user, f"{name}@example.com", "recruiter", "!", now=NOON).id for name in ("ann", "ben")
+    )
+
+    def note(action: Action, user_id: int, number: int, hours_ago: int = 0) -> None:
+        at, subject = NOON - timedelta(hours=hours_ago), Subject("application", f"{user_id}-{number}")
+        do(session, audit.note, action, at=at, user_id=user_id, subject=subject)
+
+    for number in range(4):
+        note(Action.APPLICATION_VIEWED, ann, number, hours_ago=2)
+    note(Action.EXPORTS_STOPPED, ann, 1, hours_ago=2)
+    for number in (1, 2, 2, 3):
+        note(Action.APPLICATION_VIEWED, ann, number)
+    note(Action.APPLICATION_VIEWED, ben, 9)
+    stands = standing.read(session, NOON)
+    assert (stands.looks, stands.exports_stopped) == (3, 0)
+    note(Action.EXPORTS_STOPPED, ben, 1)
+    assert standing.read(session, NOON).exports_stopped == 1
+    assert found(replace(WELL, exports_stopped=1, looks=problems.LOOKS_AT_MOST)) == ["exports"]
+    (problem,) = problems.find(replace(WELL, looks=1_501), {}, SOUND, config(), NOON).problems
+    assert problem.words == "One user opened 1,501 applications within the last hour."
+    assert problem.of.mails
 
 
 def test_serious_things_stand_first_and_the_sentence_counts_them():

@@ -1,0 +1,31 @@
+"""How many exports somebody may make within an hour: tables, archives, and all that is stored of a person."""
+
+from __future__ import annotations
+
+from flask_login import current_user
+
+from dashboard.audit_actions import Action
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.services import audit, throttle
+from dashboard.services.throttle import ExportsThrottled
+from dashboard.web.edge import acting, settings, writing
+
+
+def count() -> None:
+    """Count one that is about to begin. Raises `ExportsThrottled`, which `errors` answers. Commits either way.
+
+    Of those that are refused only the first is noted: whoever goes on asking shall not fill the log.
+    """
+    most, now = settings().exports_per_hour, utcnow()
+    if not most:
+        return
+    writer = writing()
+    try:
+        throttle.begin_export(writer, current_user.id, most=most, now=now)
+    except ExportsThrottled as throttled:
+        if throttled.is_first:
+            audit.note(writer, Action.EXPORTS_STOPPED, at=now, **acting())
+        raise
+    finally:
+        db.session.commit()

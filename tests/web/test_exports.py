@@ -1,0 +1,122 @@
+"""How many tables and archives somebody may take within an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from dashboard.audit_actions import Action
+from dashboard.clock import utcnow
+from dashboard.extensions import db
+from dashboard.models import Application, AuditEntry, LoginThrottle
+from dashboard.services import throttle
+from tests.application import signed_in_client
+from tests.factories import as_body, event, signed
+from tests.following_up import token_of
+
+MakeApp = Callable[..., Flask]
+MOST = 3
+
+
+@pytest.fixture
+def site(make_app: MakeApp, database_url: str) -> Flask:
+    return make_app(database_url, exports_per_hour=MOST)
+
+
+@pytest.fixture
+def rita(site: Flask) -> FlaskClient:
+    """Has made one export."""
+    client = signed_in_client(site, "hr_admin")
+    client.get("/applications.csv").get_data()
+    return client
+
+
+def applied(site: Flask) -> str:
+    body = as_body(event())
+    assert site.test_client().post("/talroo/applications", data=body, headers=signed(body)).status_code == 200
+    with site.app_context():
+        return db.session.scalars(select(Application.public_id)).one()
+
+
+def noted(site: Flask) -> list[str]:
+    wanted = (Action.EXPORTED, Action.EXPORTS_STOPPED)
+    with site.app_context():
+        entries = select(AuditEntry.action).where(AuditEntry.action.in_(wanted)).order_by(AuditEntry.number)
+        return [*db.session.scalars(entries)]
+
+
+def test_beyond_the_limit_every_export_waits_and_says_until_when(site: Flask, rita: FlaskClient):
+    one = applied(site)
+    chosen = {"csrf_token": token_of(rita.get("/me").text), "application": one}
+    asked: tuple[Callable[[], Any], ...] = (
+        lambda: rita.get("/applications.csv"),
+        lambda: rita.get("/applications", headers={"Accept": "text/csv"}),
+        lambda: rita.post("/applications/bulk/csv", data=chosen),
+        lambda: rita.post("/applications/bulk/files", data=chosen),
+        lambda: rita.get("/incomplete/messages.csv"),
+        lambda: rita.get("/conversions.csv"),
+        lambda: rita.get("/dispositions.csv"),
+        lambda: rita.get("/admin/audit.csv"),
+        lambda: rita.get(f"/privacy/export/{one}"),
+    )
+    for ask in asked:
+        with site.app_context():
+            db.session.execute(update(LoginThrottle).values(failures=MOST - 1))
+            db.session.commit()
+        first, second = ask(), ask()
+        assert first.status_code == 200
+        assert (second.status_code, second.mimetype) == (429, "text/html")
+        first.get_data()
+        assert 3_500 < int(second.headers["Retry-After"]) <= 3_600
+        assert f"You have made {MOST} within an hour" in second.text
+        again = f"{utcnow() + timedelta(seconds=int(second.headers['Retry-After'])):%H:%M} UTC"
+        assert f"in 60 minutes, at {again}" in second.text
+        with site.app_context():
+            assert db.session.scalars(select(LoginThrottle.failures)).all() == [MOST + 1]
+
+
+def test_whoever_goes_on_asking_is_noted_once_and_may_again_after_the_hour(site: Flask, rita: FlaskClient):
+    for _ in range(MOST + 3):
+        rita.get("/applications.csv").get_data()
+    assert noted(site) == [Action.EXPORTED] * MOST + [Action.EXPORTS_STOPPED]
+    with site.app_context():
+        db.session.execute(update(LoginThrottle).values(window_ends_at=utcnow() - timedelta(seconds=1)))
+        db.session.commit()
+    assert rita.get("/applications.csv").status_code == 200
+
+
+def test_what_one_took_counts_against_nobody_else_and_reading_goes_on(site: Flask, rita: FlaskClient):
+    for _ in range(MOST + 1):
+        last = rita.get("/applications.csv")
+    assert last.status_code == 429
+    assert signed_in_client(site, "recruiter").get("/applications.csv").status_code == 200
+    assert rita.get(f"/applications/{applied(site)}").status_code == 200
+
+
+def test_those_who_run_it_read_that_somebody_reached_it_and_who(site: Flask, rita: FlaskClient):
+    for _ in range(MOST + 1):
+        rita.get("/applications.csv").get_data()
+    page = rita.get("/admin").text
+    assert "Somebody reached the limit of exports within the last hour." in page
+    assert "/admin/audit?action=exports_stopped" in page
+    assert "hr-admin@example.com" in rita.get("/admin/audit?action=exports_stopped").text
+
+
+def test_nothing_is_counted_where_there_is_no_limit(make_app: MakeApp, sqlite_url: str):
+    site = make_app(sqlite_url, exports_per_hour=0)
+    client = signed_in_client(site, "recruiter")
+    assert [client.get("/applications.csv").status_code for _ in range(70)] == [200] * 70
+    with site.app_context():
+        assert db.session.scalars(select(LoginThrottle)).all() == []
+
+
+def test_an_export_is_counted_apart_from_signing_in(site: Flask, rita: FlaskClient):
+    with site.app_context():
+        keys = set(db.session.scalars(select(LoginThrottle.key)))
+        assert keys == {throttle._hash("exports of user 1")}
