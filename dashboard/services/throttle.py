@@ -47,7 +47,7 @@ class SignInThrottled(Exception):
 
 
 class ExportsThrottled(Exception):
-    """As many exports within an hour as there can be. `seconds`: until the next. `is_first`: none was refused before."""
+    """As many exports within an hour as there can be. `seconds`: until the next. `is_first`: none was refused yet."""
 
     def __init__(self, most: int, seconds: int, *, is_first: bool) -> None:
         super().__init__(f"More than {most} exports within an hour.")
