@@ -202,8 +202,9 @@ def signed_in(
     return Caller._make([*told, reach.read(told[0], scopes)]), tuple(found[width:])
 
 
-_OF_CALLER: Final = [*(getattr(User, name) for name in Caller._fields[:-5]), LoginSession.how]
-_OF_SESSION: Final = (LoginSession.created_at, LoginSession.expires_at)
+_OF_USER: Final = (User.id, User.public_id, User.email, User.role, User.single_keys, User.totp_since)
+_OF_SESSION: Final = (LoginSession.how, LoginSession.created_at, LoginSession.expires_at)
+"""With these, and in this order, a `Caller` begins."""
 
 
 @cache
@@ -217,7 +218,7 @@ def _whose_session(beside: tuple[ScalarSelect[int], ...]) -> Select[Any]:
     seen = where.where(Note.id == Mention.note_id, reach.within(Application.job_id, User.id)).exists()
     unread = select(func.count()).where(Mention.user_id == User.id, Mention.read_at.is_(None), ~reach.LIMITED | seen)
     return (
-        select(*_OF_CALLER, *_OF_SESSION, unread.correlate(User).scalar_subquery(), reach.TOLD, *beside)
+        select(*_OF_USER, *_OF_SESSION, unread.correlate(User).scalar_subquery(), reach.TOLD, *beside)
         .join(LoginSession, LoginSession.user_id == User.id)
         .where(
             LoginSession.token_hash == bindparam("token_hash"),

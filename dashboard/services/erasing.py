@@ -76,7 +76,7 @@ class CannotErase(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class Warrant:
     """Who erases, why, from where and when. `reason`: one of `REASONS`, or the cause again."""
 
     cause: Cause
@@ -96,7 +96,7 @@ def preview(session: Session, applications: Sequence[Application]) -> Found:
     return gather(session, applications, lock=False, thorough=True)
 
 
-def erase(session: Session, public_ids: Iterable[str], by: By, also: Collection[str] = ()) -> Erasure:
+def erase(session: Session, public_ids: Iterable[str], warrant: Warrant, also: Collection[str] = ()) -> Erasure:
     """Erase these applications and all that is stored of them. The caller has begun to write, and commits.
 
     `also`: of the saved views that have no more than their name, the public ids of those that go as well.
@@ -108,29 +108,29 @@ def erase(session: Session, public_ids: Iterable[str], by: By, also: Collection[
     applications = session.scalars(locked).all()
     if not applications:
         raise CannotErase("Nothing of them is here any more.")
-    _refuse_if_kept(session, applications, by)
-    found = gather(session, applications, lock=True, thorough=by.cause != Cause.RETENTION, also=also)
+    _refuse_if_kept(session, applications, warrant)
+    found = gather(session, applications, lock=True, thorough=warrant.cause != Cause.RETENTION, also=also)
     if any(row.state == State.SENDING for row in found.outbounds):
         raise CannotErase("Something about them is being sent at this moment. Try again in a minute.")
-    tombstones.bury(session, _known_by(session, found, by), at=by.at)
+    tombstones.bury(session, _known_by(session, found, warrant), at=warrant.at)
     _take(session, found)
-    return _noted(session, found, by)
+    return _noted(session, found, warrant)
 
 
-def _refuse_if_kept(session: Session, applications: Sequence[Application], by: By) -> None:
-    if by.cause == Cause.RESTORE:
+def _refuse_if_kept(session: Session, applications: Sequence[Application], warrant: Warrant) -> None:
+    if warrant.cause == Cause.RESTORE:
         return  # it was decided before, when nothing kept them
-    why = holding.why_kept(session, [one.id for one in applications], by.at)
+    why = holding.why_kept(session, [one.id for one in applications], warrant.at)
     if why:
         raise CannotErase(why)
 
 
-def _noted(session: Session, found: Found, by: By) -> Erasure:
+def _noted(session: Session, found: Found, warrant: Warrant) -> Erasure:
     erasure = Erasure(
-        at=by.at,
-        user_id=by.user_id,
-        cause=by.cause.value,
-        reason=by.reason,
+        at=warrant.at,
+        user_id=warrant.user_id,
+        cause=warrant.cause.value,
+        reason=warrant.reason,
         counts=dict(found.counts),
         files=sorted(found.files),
     )
@@ -139,12 +139,12 @@ def _noted(session: Session, found: Found, by: By) -> Erasure:
     audit.note(
         session,
         Action.ERASED,
-        at=by.at,
-        user_id=by.user_id,
-        remote_addr=by.remote_addr,
+        at=warrant.at,
+        user_id=warrant.user_id,
+        remote_addr=warrant.remote_addr,
         subject=Subject("erasure", erasure.public_id),
-        cause=by.cause.value,
-        reason=by.reason,
+        cause=warrant.cause.value,
+        reason=warrant.reason,
         applications=[one.public_id for one in found.applications],
     )
     return erasure
@@ -153,7 +153,7 @@ def _noted(session: Session, found: Found, by: By) -> Erasure:
 # --- tombstones -----------------------------------------------------------------------------------------------------
 
 
-def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, str]]:
+def _known_by(session: Session, found: Found, warrant: Warrant) -> Iterator[tuple[Kind, str]]:
     for delivery in found.deliveries:
         if delivery.id in found.not_buried:
             continue
@@ -165,7 +165,7 @@ def _known_by(session: Session, found: Found, by: By) -> Iterator[tuple[Kind, st
     # What somebody began and what they finished of it bear the same id of Talroo's.
     (ids,) = theirs_alone(session, found.applications, Application.tlr_application_id)
     yield from ((Kind.APPLICATION, value) for value in sorted(ids))
-    if by.is_of_the_whole_person:
+    if warrant.is_of_the_whole_person:
         yield from _addresses(session, found)
 
 

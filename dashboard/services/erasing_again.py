@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import Application, Delivery
 from dashboard.services import audit, holding, intake, tombstones
-from dashboard.services.erasing import By, Cause, erase
+from dashboard.services.erasing import Cause, Warrant, erase
 from dashboard.services.tombstones import Kind
 
 _AT_ONCE: Final = 500
@@ -50,7 +50,7 @@ def bury_again(session: Session, secrets: Sequence[str], *, at: datetime) -> Aga
     kept = {own for _, signs in named if (own := signs.values[Kind.ID]) in held and not graves.holds(_its_id(own))}
     again = [public_id for public_id, signs in named if signs.values[Kind.ID] not in kept]
     for start in range(0, len(again), _FEW):
-        erase(session, again[start : start + _FEW], By(Cause.RESTORE, Cause.RESTORE.value, at))
+        erase(session, again[start : start + _FEW], Warrant(Cause.RESTORE, Cause.RESTORE.value, at))
     _blank_known(session, graves, kept)
     return Again(len(again), len(kept))
 

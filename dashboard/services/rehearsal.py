@@ -174,7 +174,7 @@ def remove_all(session: Session, *, user_id: int, remote_addr: str, now: datetim
     tests = select(Application.public_id).where(Application.is_test.is_(True)).order_by(Application.id)
     found = session.scalars(tests.limit(REMOVED_AT_ONCE)).all()
     if found:
-        by = erasing.By(erasing.Cause.TEST, "test", now, user_id, remote_addr)
-        erasing.erase(session, found, by)
+        warrant = erasing.Warrant(erasing.Cause.TEST, "test", now, user_id, remote_addr)
+        erasing.erase(session, found, warrant)
         session.execute(delete(Delivery).where(Delivery.source == own_tests.SOURCE))
     return len(found)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from dashboard.database import start_writing
 from dashboard.models import Application, Click, Delivery, FollowUp, Refusal, StageChange
 from dashboard.services import erasing, holding, intake
-from dashboard.services.erasing import By, CannotErase, Cause
+from dashboard.services.erasing import CannotErase, Cause, Warrant
 
 LEAST_MONTHS: Final = 12
 FEW: Final = 20
@@ -118,21 +118,21 @@ def retire_some(sessions: Sessions, months: int, now: datetime) -> int:
         ended = holding.overdue_restrictions(session, now, FEW)
         old = _old_ones(session, before, now) if before and not ended else ()
     cause = Cause.RESTRICTION if ended else Cause.RETENTION
-    done = _erase(sessions, ended or old, By(cause, cause.value, now))
+    done = _erase(sessions, ended or old, Warrant(cause, cause.value, now))
     return done or _tidy(sessions, before, now)
 
 
-def _erase(sessions: Sessions, public_ids: Sequence[str], by: By) -> int:
+def _erase(sessions: Sessions, public_ids: Sequence[str], warrant: Warrant) -> int:
     """All at once, or where one of them cannot be erased now, one by one."""
     if not public_ids:
         return 0
     try:
         with sessions() as session:
             start_writing(session)
-            erasing.erase(session, public_ids, by)
+            erasing.erase(session, public_ids, warrant)
             session.commit()
     except CannotErase:
-        return 0 if len(public_ids) == 1 else sum(_erase(sessions, [one], by) for one in public_ids)
+        return 0 if len(public_ids) == 1 else sum(_erase(sessions, [one], warrant) for one in public_ids)
     return len(public_ids)
 
 

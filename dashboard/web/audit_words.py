@@ -19,7 +19,6 @@ _FLAGS: Final = (
     ("first", 1, "as they were found"),
     ("whole", 1, "all of it"),
     ("whole", 0, "broken off"),
-    ("privacy", 1, "on the privacy page"),
     ("limited", True, "only some jobs and companies"),
     ("limited", False, "all applications"),
     ("exact", True, "the exact bytes, downloaded"),

@@ -24,7 +24,7 @@ from dashboard.models.privacy import HoldKind
 from dashboard.permissions import Permission, needs
 from dashboard.services import audit, belongings, cleaning, erasing, handing_out, holding, retiring, whose
 from dashboard.services.audit import Subject
-from dashboard.services.erasing import REASONS, By, CannotErase, Cause
+from dashboard.services.erasing import REASONS, CannotErase, Cause, Warrant
 from dashboard.services.holding import BadHold, Keeping
 from dashboard.web import exports, noting
 from dashboard.web.edge import drawings, file_store, let_the_index_catch_up, reading, remote_address, settings, writing
@@ -92,10 +92,10 @@ def erase(public_id: str) -> Answer | str | tuple[str, int]:
     problem = _unready(reason)
     if problem:
         return _page(public_id, reading(), problem), 400
-    by = By(Cause.REQUEST, reason, now, current_user.id, remote_address())
+    warrant = Warrant(Cause.REQUEST, reason, now, current_user.id, remote_address())
     session = _writing()
     try:
-        erasure = erasing.erase(session, _chosen(session, public_id), by, request.form.getlist("view"))
+        erasure = erasing.erase(session, _chosen(session, public_id), warrant, request.form.getlist("view"))
     except CannotErase as refused:
         session.rollback()
         return _page(public_id, reading(), str(refused)), 409

@@ -40,7 +40,7 @@ from dashboard.models import (
 from dashboard.models.outbound import State
 from dashboard.models.privacy import HoldKind
 from dashboard.services import accounts, audit, erasing, holding, intake
-from dashboard.services.erasing import By, Cause
+from dashboard.services.erasing import Cause, Warrant
 from dashboard.services.holding import Keeping
 from tests.application import DATABASES, PASSWORD, MakeApp, signed_in_client
 from tests.factories import as_body, event, payload, signed
@@ -221,7 +221,7 @@ def test_whoever_was_erased_since_is_not_brought_back(app: Flask, tmp_path: Path
     path = backed_up(app, tmp_path / "whole.tar")
     with database(app) as session:
         start_writing(session)
-        erasing.erase(session, [hired], By(Cause.REQUEST, "asked", utcnow()))
+        erasing.erase(session, [hired], Warrant(Cause.REQUEST, "asked", utcnow()))
     restored(app, path)
     with database(app) as session:
         assert session.scalar(select(Application).where(Application.public_id == hired)) is None

@@ -24,7 +24,7 @@ from dashboard.extensions import db
 from dashboard.models import Application, Attempt, Delivery, Erasure, Outbound, StoredFile, WorkerBeat
 from dashboard.models.outbound import Channel
 from dashboard.services import cleaning, erasing, intake, reminders, views
-from dashboard.services.erasing import By, Cause
+from dashboard.services.erasing import Cause, Warrant
 from dashboard.services.intake import Arrival
 from dashboard.services.reminder_rules import Rules
 from dashboard.worker import Worker
@@ -182,7 +182,7 @@ class Lived:
             session = db.session()
             session.rollback()
             start_writing(session)
-            erasure = erasing.erase(session, [self.done, self.begun], By(Cause.REQUEST, "asked", utcnow(), 1))
+            erasure = erasing.erase(session, [self.done, self.begun], Warrant(Cause.REQUEST, "asked", utcnow(), 1))
             counts = dict(erasure.counts)
             session.commit()
             return counts

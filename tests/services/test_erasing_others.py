@@ -16,7 +16,7 @@ from dashboard.extensions import db
 from dashboard.models import Application, Delivery
 from dashboard.models.privacy import HoldKind
 from dashboard.services import erasing, erasing_again, tombstones
-from dashboard.services.erasing import By, Cause
+from dashboard.services.erasing import Cause, Warrant
 from dashboard.services.erasing_again import Again
 from dashboard.services.tombstones import Kind
 from tests.factories import event
@@ -35,7 +35,7 @@ def session(app: Flask) -> Iterator[Session]:
 def erase(session: Session, *public_ids: str, cause: Cause = Cause.REQUEST) -> None:
     session.rollback()
     start_writing(session)
-    erasing.erase(session, public_ids, By(cause, "asked", utcnow()))
+    erasing.erase(session, public_ids, Warrant(cause, "asked", utcnow()))
     session.commit()
 
 

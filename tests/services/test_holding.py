@@ -21,7 +21,7 @@ from dashboard.models import Application, Erasure, FollowUp, Hold, User
 from dashboard.models.privacy import HoldKind
 from dashboard.reach import EVERYTHING
 from dashboard.services import erasing, holding, indexing, notes, people, retiring, whose
-from dashboard.services.erasing import By, CannotErase, Cause
+from dashboard.services.erasing import CannotErase, Cause, Warrant
 from dashboard.services.holding import BadHold, Keeping
 from dashboard.worklist import Worklist
 from tests.factories import event, file_object
@@ -58,7 +58,7 @@ def end_all(session: Session) -> None:
 def erase(session: Session, *public_ids: str, cause: Cause = Cause.REQUEST) -> Erasure:
     session.rollback()
     start_writing(session)
-    erasure = erasing.erase(session, public_ids, By(cause, "asked", utcnow()))
+    erasure = erasing.erase(session, public_ids, Warrant(cause, "asked", utcnow()))
     session.commit()
     return erasure
 

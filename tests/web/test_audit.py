@@ -322,7 +322,6 @@ TOLD = [
         {"cause": "retention", "reason": "asked", "applications": ["a", "b"]},
         "by age, “They asked to be erased”, 2 applications",
     ),
-    (Action.APPLICATION_VIEWED, {"privacy": 1}, "on the privacy page"),
     (Action.APPLICATION_VIEWED, {"page": "privacy"}, "on the privacy page"),
     (Action.TEST_SENT, {"what": "conversion", "ok": False, "event": 2}, "it failed, conversion, event: 2"),
     (Action.SESSION_REVOKED, {"sessions": 1}, "1 session"),
