@@ -54,7 +54,7 @@ class Action(StrEnum):
 LABELS: Final = {
     Action.SIGNED_IN: "Signed in",
     Action.SIGN_IN_FAILED: "Sign-in failed",
-    Action.PASSWORD_ACCEPTED: "Password accepted, code asked for",
+    Action.PASSWORD_ACCEPTED: "Half signed in, code asked for",
     Action.SIGNED_OUT: "Signed out",
     Action.SESSION_REVOKED: "Session ended from elsewhere",
     Action.PASSWORD_CHANGED: "Password changed",

@@ -77,9 +77,13 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who it is. `email`: only if the provider has made sure that it is theirs. `groups`: what roles follow from."""
+    """Who it is. `email`: only if the provider has made sure that it is theirs. `groups`: what roles follow from.
+
+    `has_second_factor`: whether the provider says that it asked for one.
+    """
 
     issuer: str
     subject: str
     email: str | None
     groups: tuple[str, ...]
+    has_second_factor: bool = False

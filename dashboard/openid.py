@@ -47,6 +47,10 @@ LARGEST_ANSWER: Final = 1_000_000
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a key that only the provider has. `none`, and those by a shared secret, are no proof."""
 KEY_TYPES: Final = ("RSA", "EC", "OKP")
+SECOND_FACTORS: Final = frozenset(
+    {"mfa", "mca", "otp", "sms", "tel", "hwk", "swk", "sc", "fpt", "face", "iris", "retina", "vbm"}
+)
+"""What `amr` calls something that one has or is (RFC 8176). A password, a PIN, a place and an answer are none."""
 LONGEST: Final = 255
 """Characters of a subject (OpenID Connect Core §2)."""
 
@@ -83,7 +87,8 @@ def finish(provider: Provider, attempt: Attempt, answer: Mapping[str, str], *, n
             raise _refused("another issuer answered")
         token = _token(session, about, answer.get("code", ""), attempt.verifier)
         claims = _claims(token, _json(session.get(about["jwks_uri"], withhold_token=True)), provider, attempt, now)
-        return _identity(provider, {**_userinfo(session, about, provider, claims), **claims})
+        # How they signed in there counts as the ID token says it, for this attempt, or not at all.
+        return _identity(provider, {**_userinfo(session, about, provider, claims), "amr": None, **claims})
 
 
 # --- talking to it --------------------------------------------------------------------------------------------------
@@ -248,7 +253,8 @@ def _identity(provider: Provider, claims: Mapping[str, Any]) -> Identity:
     # Microsoft says it in words of its own: whether the domain's owner has proved to own the address.
     sure = claims.get("email_verified", claims.get("xms_edov"))
     is_theirs = sure in (True, "true", "1") and isinstance(email, str)
-    return Identity(provider.issuer, subject, email if is_theirs else None, _groups(claims, provider.role_claim))
+    known = (provider.issuer, subject, email if is_theirs else None, _groups(claims, provider.role_claim))
+    return Identity(*known, has_second_factor=not SECOND_FACTORS.isdisjoint(_groups(claims, "amr")))
 
 
 def _groups(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ WAYS_IN: Final = {
     "totp": "by password and code",
     "recovery": "by password and recovery code",
     "oidc": "through the identity provider",
+    "oidc_factor": "through the identity provider, with a second factor there",
+    "oidc_code": "through the identity provider, and code",
     "link": "by a link to choose a password",
 }
 """What `LoginSession.how` says, in words."""
@@ -100,7 +102,7 @@ class LoginSession(Base):
     remote_addr: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(300))
     how: Mapped[str | None] = mapped_column(String(20))
-    """By what they signed in: `password`, `totp`, `recovery`, `oidc` or `link`."""
+    """By what they signed in, one of `WAYS_IN`."""
 
     user: Mapped[User] = relationship(lazy="joined")
 

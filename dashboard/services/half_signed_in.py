@@ -1,6 +1,6 @@
-"""Whoever has given their password and not yet their code.
+"""Whoever has given their password, or comes from the OpenID provider, and has not yet given their code.
 
-It stands in the signed cookie of the browser that gave the password, and nowhere else: there is nothing to clean up,
+It stands in the signed cookie of the browser that did so, and nowhere else: there is nothing to clean up,
 and all that must end it is in it. Another password, another second factor, or ten minutes, and it is nobody's.
 """
 
@@ -20,9 +20,9 @@ from dashboard.services import accounts
 LIFE: Final = timedelta(minutes=10)
 
 
-def begin(user: User, *, now: datetime) -> dict[str, Any]:
-    """For the cookie: that this user's password was right, now."""
-    return {"user": user.public_id, "at": int(now.timestamp()), "mark": _mark(user)}
+def begin(user: User, how: str, *, now: datetime) -> dict[str, Any]:
+    """For the cookie: that this user has proved who they are by `how`, now."""
+    return {"user": user.public_id, "at": int(now.timestamp()), "mark": _mark(user), "how": how}
 
 
 def whose(session: Session, kept: Mapping[str, Any] | None, *, now: datetime) -> User | None:

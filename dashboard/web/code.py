@@ -1,4 +1,4 @@
-"""`/login/code`: the second factor, asked of whoever has given their password."""
+"""`/login/code`: the second factor, asked of whoever has given their password, or comes from the OpenID provider."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dashboard.permissions import PUBLIC, needs
 from dashboard.services import accounts, audit, half_signed_in, second_factor, throttle
 from dashboard.services.second_factor import How, WrongCode
 from dashboard.web.edge import first_page, reading, remote_address, settings, writing
+from dashboard.web.security import OIDC, OIDC_CODE
 from dashboard.web.session import HALF, begin, onward
 
 bp = Blueprint("code", __name__)
@@ -43,8 +44,8 @@ def give() -> Answer:
         return _page(wait_seconds=throttled.seconds), 429, {"Retry-After": str(throttled.seconds)}
     except WrongCode:
         return _page(is_wrong=True), 401
-    wanted = onward()
-    begin(user_id, how, now=now)
+    wanted, began = onward(), session[HALF].get("how")
+    begin(user_id, OIDC_CODE if began == OIDC else how, now=now)
     if how is How.RECOVERY:
         _tell_what_is_left(second_factor.codes_left(reading(), user_id))
     return redirect(wanted or first_page())
@@ -86,7 +87,7 @@ def _page(*, is_wrong: bool = False, wait_seconds: int | None = None) -> str:
 
 
 def _too_late() -> Response:
-    flash("Please sign in again: a code can be given for ten minutes after the password.", "info")
+    flash("Please sign in again: a code can be given for ten minutes.", "info")
     return redirect(url_for("session.login", next=onward()))
 
 

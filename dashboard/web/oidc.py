@@ -20,9 +20,9 @@ from dashboard.services import accounts, audit, single_sign_on, throttle
 from dashboard.services.activity import By
 from dashboard.services.single_sign_on import NotAdmitted
 from dashboard.services.throttle import SignInThrottled
-from dashboard.web.edge import first_page, remote_address, settings, writing
-from dashboard.web.security import OIDC
-from dashboard.web.session import begin, onward
+from dashboard.web.edge import first_page, reading, remote_address, settings, writing
+from dashboard.web.security import OIDC, OIDC_FACTOR
+from dashboard.web.session import ask_for_code, begin, onward
 
 bp = Blueprint("oidc", __name__)
 log = logging.getLogger(__name__)
@@ -82,8 +82,20 @@ def back() -> Answer:
         return _not_admitted(refused, now)
     except SignInThrottled as throttled:
         return _wait(throttled)
-    begin(user_id, OIDC, now=now)
-    return redirect(kept["next"] or first_page())
+    return _let_in(user_id, who, now=now, wanted=kept["next"])
+
+
+def _let_in(user_id: int, who: Identity, *, now: datetime, wanted: str | None) -> Response:
+    """At once where the provider asked for a second factor, or the role wants none; else asking for ours.
+
+    Whoever has none is in, and led to setting it up (`SignedIn.must_set_up`).
+    """
+    user = reading().get_one(User, user_id)
+    is_wanted = user.role in settings().totp_required_roles and not who.has_second_factor
+    if is_wanted and user.totp_since is not None:
+        return ask_for_code(user, OIDC, now=now, wanted=wanted)
+    begin(user_id, OIDC_FACTOR if who.has_second_factor else OIDC, now=now)
+    return redirect(wanted or first_page())
 
 
 def _admitted(who: Identity, now: datetime) -> int:

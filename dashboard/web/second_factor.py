@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 import segno
@@ -29,6 +30,8 @@ bp = Blueprint("second_factor", __name__)
 
 Answer = Response | str | tuple[str, int]
 
+FRESH: Final = timedelta(minutes=10)
+"""For so long the provider's word stands for a password that somebody has not: a stolen session locks nobody out."""
 _PROPOSED: Final = "second_factor"
 """Where the cookie has the sealed secret that is being set up."""
 
@@ -42,7 +45,8 @@ def index() -> str:
 @bp.post("/me/second-factor/start")
 @needs(SIGNED_IN)
 def start() -> Answer:
-    if problem := _unproven("password"):
+    problem = _unproven("password") if _user().has_password else _came_long_ago()
+    if problem:
         return _page(problem=problem), 400
     session[_PROPOSED] = second_factor.propose(_user(), settings().secrets, now=utcnow())
     return redirect(url_for("second_factor.index"))
@@ -115,6 +119,15 @@ def reset(public_id: str) -> Response:
     told = "They are told by mail." if no_mail is None else "Nobody told them, because no mail can be sent: tell them."
     flash(f"Their second factor is reset. {told}" if was_on else "They have no second factor.", "success")
     return redirect(url_for("users.show", public_id=public_id))
+
+
+def _came_long_ago() -> str | None:
+    """What is wrong with whoever has no password: theirs is the provider's word, which counts for a while."""
+    if not _is_wanted():
+        return "You have no password here, so nothing would ask for it."
+    if current_user.began is None or utcnow() - current_user.began > FRESH:
+        return "Sign out and in again, then set it up within ten minutes."
+    return None
 
 
 def _unproven(field: str) -> str | None:

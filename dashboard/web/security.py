@@ -58,7 +58,11 @@ _HSTS: Final = {"Strict-Transport-Security": "max-age=31536000; includeSubDomain
 BY_ITSELF: Final = "X-By-Itself"
 """The header by which static/js/app.js says that a page asks by itself: no session lives by it."""
 OIDC: Final = "oidc"
-"""`LoginSession.how` of whoever came by the word of the OpenID provider."""
+"""`LoginSession.how` of whoever came by the word of the OpenID provider, which named no second factor."""
+OIDC_FACTOR: Final = "oidc_factor"
+"""The same, and it named one."""
+OIDC_CODE: Final = "oidc_code"
+"""The same, and it named none, so that ours was asked for."""
 SETTING_UP: Final = frozenset({"second_factor.index", "second_factor.start", "second_factor.confirm", "session.logout"})
 """All that there is for whoever must set up a second factor first."""
 
@@ -78,6 +82,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.unread_mentions = user.unread_mentions if isinstance(user, Caller) else 0
         self.has_second_factor = user.totp_since is not None
         self.how = user.how if isinstance(user, Caller) else None
+        self.began = user.session_began if isinstance(user, Caller) else None
         self.reach = user.reach if isinstance(user, Caller) else NOBODY
         """How far they see, as of this request."""
         self.token = token
@@ -86,9 +91,9 @@ class SignedIn(UserMixin):  # type: ignore[misc]
 
     @property
     def must_set_up(self) -> bool:
-        """Whether their role wants a second factor that they have not. After OpenID Connect it is the provider's."""
+        """Whether their role wants a second factor that they have not, and that no provider asked for either."""
         wanted = self.role in current_app.config["SETTINGS"].totp_required_roles
-        return wanted and not self.has_second_factor and self.how != OIDC
+        return wanted and not self.has_second_factor and self.how != OIDC_FACTOR
 
     def get_id(self) -> str:
         return self.token

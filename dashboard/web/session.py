@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
@@ -20,7 +20,7 @@ from dashboard.models import User
 from dashboard.permissions import PUBLIC, SIGNED_IN, needs
 from dashboard.services import accounts, audit, half_signed_in, sessions, throttle
 from dashboard.web.edge import first_page, reading, remote_address, writing
-from dashboard.web.security import SignedIn
+from dashboard.web.security import OIDC, SignedIn
 
 bp = Blueprint("session", __name__)
 
@@ -32,7 +32,7 @@ DONE: Final = {
     Action.SECOND_FACTOR_OFF: "reset your second factor",
 }
 HALF: Final = "half"
-"""Where the cookie says whose password was given without their code so far: `services/half_signed_in.py`."""
+"""Where the cookie says who is half signed in, without their code so far: `services/half_signed_in.py`."""
 
 
 @bp.get("/login")
@@ -82,11 +82,17 @@ def enter(user: User, how: str, *, now: datetime, wanted: str | None) -> Respons
     if user.totp_since is None:
         begin(user.id, how, now=now)
         return redirect(wanted or first_page())
-    half, whom, before = half_signed_in.begin(user, now=now), accounts.subject_of(user), _token()
+    return ask_for_code(user, how, now=now, wanted=wanted)
+
+
+def ask_for_code(user: User, how: str, *, now: datetime, wanted: str | None) -> Response:
+    """Have whoever proved half of who they are, as for `enter`, prove the other half."""
+    half, whom, before = half_signed_in.begin(user, how, now=now), accounts.subject_of(user), _token()
     writer = writing()
+    by: dict[str, Any] = {"how": how} if how == OIDC else {}
     _end(before, now)
     # Nobody is in yet; but should no code follow, somebody else may have the password.
-    audit.note(writer, Action.PASSWORD_ACCEPTED, at=now, remote_addr=remote_address(), subject=whom)
+    audit.note(writer, Action.PASSWORD_ACCEPTED, at=now, remote_addr=remote_address(), subject=whom, **by)
     db.session.commit()
     session.clear()
     session[HALF] = half

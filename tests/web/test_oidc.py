@@ -223,15 +223,6 @@ def test_an_address_is_not_taken_from_whom_the_provider_knows_by_another_name(ap
     assert users(app) == [("ada@example.com", "recruiter")]
 
 
-def test_a_second_factor_of_ours_is_the_providers_business(
-    make_app: Callable[..., Flask], sqlite_url: str, provider: IdentityProvider
-):
-    strict = {"totp_required_roles": ("recruiter",), "oidc_scopes": GROUPS, "oidc_roles": ROLES}
-    browser, _ = comes_back(make_app(sqlite_url, **provider.settings, **strict), provider)
-    assert browser.get("/applications").status_code == 200
-    assert "You have no password here" in browser.get("/me/second-factor").text
-
-
 def test_two_windows_at_once_make_one_user(app: Flask):
     who = Identity("https://login.example.com", "ada-at-the-provider", "ada@example.com", ("recruiters",))
 
