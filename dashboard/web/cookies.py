@@ -14,7 +14,7 @@ from typing import Any, Final
 from flask import Flask, Request, request
 from flask import Response as FlaskResponse
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
-from itsdangerous import BadSignature
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from dashboard.web import static_files
 
@@ -40,6 +40,14 @@ class _TwoCookies(SecureCookieSessionInterface):
     """Signed with SHA-256: Flask's own is SHA-1."""
 
     digest_method = staticmethod(hashlib.sha256)
+
+    def __init__(self) -> None:
+        self._serializer: URLSafeTimedSerializer | None = None
+
+    # Flask makes one for each cookie that it reads or writes.
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        self._serializer = self._serializer or super().get_signing_serializer(app)
+        return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
         name = self.get_cookie_name(app)
