@@ -92,9 +92,9 @@ def _too_many_exports(throttled: ExportsThrottled) -> Response:
     response = page(
         429,
         "Too many exports",
-        f"You have made {throttled.most} within an hour, which is as many as there can be. The next one works in "
+        f"{throttled.most} within an hour is as many as there can be. The next one works in "
         f"{minutes} {'minute' if minutes == 1 else 'minutes'}, at {again.astimezone(viewer_zone()):%H:%M %Z}. "
-        "Whoever runs this dashboard is told. One table can hold a whole list.",
+        "Those who run this dashboard are told. A whole list fits into one table.",
     )
     response.headers["Retry-After"] = str(throttled.seconds)
     return response

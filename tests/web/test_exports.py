@@ -74,7 +74,7 @@ def test_beyond_the_limit_every_export_waits_and_says_until_when(site: Flask, ri
         assert (second.status_code, second.mimetype) == (429, "text/html")
         first.get_data()
         assert 3_500 < int(second.headers["Retry-After"]) <= 3_600
-        assert f"You have made {MOST} within an hour" in second.text
+        assert f"{MOST} within an hour is as many as there can be." in second.text
         again = f"{utcnow() + timedelta(seconds=int(second.headers['Retry-After'])):%H:%M} UTC"
         assert f"in 60 minutes, at {again}" in second.text
         with site.app_context():
