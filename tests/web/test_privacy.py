@@ -200,6 +200,32 @@ def test_a_person_is_found_by_name_address_or_number(client, deliver, typed):
     assert "2 application" in " ".join(page(client, f"/privacy?q={quote(typed)}").get_text(" ").split())
 
 
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("Ada @home", {"Ada Quill", "Ada Restrict"}),
+        ("@HOME ada", {"Ada Quill", "Ada Restrict"}),
+        ("quill @home.example", {"Ada Quill"}),
+        ("q.ada@ho", {"Ada Quill"}),
+        ("Ada Quill q.ada@home.example", {"Ada Quill"}),
+        ("@home.ex", {"Ada Quill", "Ada Restrict", "Bo Bok"}),
+        ("Ada @h_me", set()),
+        ("Ada @care", set()),
+    ],
+)
+def test_a_person_is_found_by_name_and_a_part_of_their_address(client, deliver, typed, names):
+    def arrives(first: str, last: str, address: str) -> str:
+        cv = {"resume": file_object(b"I did home care at home", "cv.txt")}
+        person = {"firstName": first, "lastName": last, "emailAddress": address, "phone": None}
+        return str(deliver(event(applicant=person | cv)).json["application"])
+
+    arrives("Ada", "Quill", "q.ada@home.example")
+    arrives("Ada", "Work", "ada@work.example")
+    arrives("Bo", "Bok", "bo@home.example")
+    keep(client, arrives("Ada", "Restrict", "ada.r@home.example"), "restrict")
+    assert set(found(client, typed)) == names
+
+
 def test_whoever_never_finished_or_is_restricted_is_found_too(client, deliver):
     people = {"Una": "started:v1", "Rex": "completed:v2"}
     ids = {
