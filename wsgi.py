@@ -1,5 +1,6 @@
 """What a WSGI server runs: `granian --interface wsgi wsgi:app`, or any other."""
 
+import gc
 import logging
 import sys
 
@@ -25,3 +26,5 @@ if not cli.is_command_line():
     # Where the way in is wrong, the page that would say so may be what nobody can open.
     for wrong in problems.at_the_door(config, standing.certificate(config), utcnow()):
         logging.getLogger("dashboard.start").warning("%s %s", wrong.words, wrong.advice)
+    # What is here stays as long as the process: Python need not look through it again for what can be thrown away.
+    gc.freeze()

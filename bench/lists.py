@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import requests
-
 from bench import servers
 from bench.report import Figure, at_most, percentile
 from dashboard.paging import Place
@@ -38,7 +36,7 @@ class Filled:
     site: Site
     visitor: servers.Visitor
     bare: str
-    paths: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
     taken: dict[str, list[float]] = field(default_factory=dict)
 
     def p50(self, name: str) -> float:
@@ -65,11 +63,10 @@ def measure(*, quick: bool, sizes: tuple[int, int] | None = None, kept: Path | N
                 yield Figure(NAME, f"{database}, {size:,}: filled", rate, "/s")
         filled = [stack.enter_context(_opened(*place, site)) for place, site in sites.items()]
         for one in filled:
-            one.paths = _paths(one)
-        plain = requests.Session()
+            one.addresses = _addresses(one)
         for number in range((20 if quick else 80) + 3):
             for one in filled[:: 1 if number % 2 else -1]:
-                _round(one, plain, warm=number < 3)
+                _round(one, warm=number < 3)
         for one in filled:
             yield from _figures(one)
         for database in ("SQLite", "PostgreSQL"):
@@ -95,7 +92,7 @@ def _fill(site: Site, size: int) -> float | None:
 
 @contextmanager
 def _opened(database: str, size: int, site: Site) -> Iterator[Filled]:
-    """A filled site with a visitor, and the bare page over the same database."""
+    """A filled site, the bare page over the same database, and a visitor of both."""
     address = site.environment["DATABASE_URL"]
     with (
         servers.running(site.folder / "bare", app="bench.bare_list:app", database_url=address) as bare,
@@ -104,7 +101,7 @@ def _opened(database: str, size: int, site: Site) -> Iterator[Filled]:
         yield Filled(database, size, site, visitor, bare.url)
 
 
-def _paths(one: Filled) -> dict[str, str]:
+def _addresses(one: Filled) -> dict[str, str]:
     first = re.search(r'data-application="([^"]+)"', one.visitor.get("/applications"))
     if first is None:
         raise RuntimeError("the inbox shows no application")
@@ -127,16 +124,13 @@ def _an_answer(site: Site) -> str:
     return str(servers.ask(site, "SELECT value FROM facet WHERE kind = 'answer' ORDER BY question, label LIMIT 1"))
 
 
-def _round(one: Filled, plain: requests.Session, *, warm: bool) -> None:
-    for name, path in one.paths.items():
+def _round(one: Filled, *, warm: bool) -> None:
+    """One browser asks for all of it: what it costs to ask, with its cookies, is the same for each."""
+    for name, address in {**one.addresses, "bare page": f"{one.bare}/applications"}.items():
         begun = time.perf_counter()
-        one.visitor.get(path)
+        one.visitor.get(address)
         if not warm:
             one.taken.setdefault(name, []).append(time.perf_counter() - begun)
-    begun = time.perf_counter()
-    plain.get(f"{one.bare}/applications", timeout=60).raise_for_status()
-    if not warm:
-        one.taken.setdefault("bare page", []).append(time.perf_counter() - begun)
 
 
 def _figures(one: Filled) -> Iterator[Figure]:
@@ -151,7 +145,7 @@ def _figures(one: Filled) -> Iterator[Figure]:
 
 
 def _growth(few: Filled, many: Filled) -> Iterator[Figure]:
-    for name in few.paths:
+    for name in few.addresses:
         grown, what = many.p50(name) / few.p50(name), f"{few.database}: {name}, grown"
         most = MOST_GROWTH.get(name)
         yield at_most(NAME, what, grown, "times", most) if most else Figure(NAME, what, grown, "times")

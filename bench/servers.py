@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import requests
 from sqlalchemy import create_engine, text
@@ -97,11 +98,11 @@ class Visitor:
         fields = {"email": _EMAIL, "password": _PASSWORD, "csrf_token": token[1]}
         self._session.post(f"{site.url}/login", data=fields, timeout=30).raise_for_status()
 
-    def get(self, path: str) -> str:
-        """The page at `path`, which must be answered with 200 and not lead elsewhere."""
-        answer = self._session.get(self._url + path, timeout=60, allow_redirects=False)
+    def get(self, address: str) -> str:
+        """The page at `address`, of the site unless it names another; must be answered 200 and not lead elsewhere."""
+        answer = self._session.get(urljoin(self._url, address), timeout=60, allow_redirects=False)
         if answer.status_code != 200:
-            raise RuntimeError(f"{path} was answered {answer.status_code}")
+            raise RuntimeError(f"{address} was answered {answer.status_code}")
         return answer.text
 
     def close(self) -> None:

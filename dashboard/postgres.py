@@ -49,11 +49,6 @@ def end_reading(session: Session) -> None:
         connection.invalidate()  # else whoever read, and has their page already, would be told of an error
 
 
-def goes_unseen(connection: Connection) -> None:
-    """Something is asked of the driver itself, which no hook sees: it may write."""
-    connection.info[_HAS_ONLY_READ] = False
-
-
 def _begin(connection: Connection) -> None:
     connection.info[_HAS_ONLY_READ] = not connection.get_execution_options().get("for_writing", False)
 

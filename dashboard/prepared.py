@@ -16,7 +16,6 @@ from sqlalchemy import Dialect, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from dashboard import postgres
 from dashboard.database import Base, write_insert
 
 
@@ -58,29 +57,32 @@ class Prepared:
 
     def first(self, session: Session, values: Mapping[str, Any]) -> Any:
         """Run it and return its first row as a tuple, or None. Raises SQLAlchemy's errors, without values."""
+        _, found = self._run(session, values, lambda cursor: cursor.fetchone() if cursor.description else None)
+        return found
+
+    def rows(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
+        """All rows of a SELECT, each value as the models have it. Raises SQLAlchemy's errors, without values."""
+        ready, found = self._run(session, values, _all)
+        return [ready.understood(row) for row in found]
+
+    def _run(self, session: Session, values: Mapping[str, Any], take: Callable[[Any], Any]) -> tuple[_Ready, Any]:
+        """Whoever listens for the connection's statements hears of it, as of any other."""
         connection = session.connection()
-        postgres.goes_unseen(connection)
         ready = self._ready(connection.dialect, tuple(values))
+        stored = ready.stored(values)
         driver: Any = connection.connection.driver_connection
         dbapi: Any = connection.dialect.dbapi
+        for hear in connection.dispatch.before_cursor_execute:
+            hear(connection, None, ready.sql, stored, None, False)
         try:
-            cursor = driver.execute(ready.sql, ready.stored(values))
-            found = cursor.fetchone() if cursor.description else None
+            cursor = driver.execute(ready.sql, stored)
+            found = take(cursor)
             cursor.close()
         except dbapi.Error as problem:
             raise DBAPIError.instance(
                 ready.sql, None, problem, dbapi.Error, hide_parameters=True, dialect=connection.dialect
             ) from problem
-        return found
-
-    def rows(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
-        """All rows of a SELECT, each value as the models have it. Whoever listens to the connection hears of it."""
-        connection = session.connection()
-        ready = self._ready(connection.dialect, tuple(values))
-        result = connection.exec_driver_sql(ready.sql, ready.stored(values))
-        found = result.cursor.fetchall()
-        result.close()
-        return [ready.understood(row) for row in found]
+        return ready, found
 
     def _make_ready(self, dialect: Dialect, names: tuple[str, ...]) -> _Ready:
         statement = self._write(dialect.name)
@@ -98,5 +100,14 @@ class Prepared:
             places=tuple(state.positiontup) if compiled.positional else None,
             convert=tuple((name, convert) for name, convert in converters if convert),
             constants={name: value for name, value in state.parameters.items() if name not in names},
-            understand=tuple((place, understand) for place, understand in enumerate(readers) if understand),
+            understand=tuple((place, _kept(understand)) for place, understand in enumerate(readers) if understand),
         )
+
+
+def _all(cursor: Any) -> Any:
+    return cursor.fetchall()
+
+
+def _kept(understand: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Rows are read again and again; and a moment that is the same object knows its hash, which lists are kept by."""
+    return lru_cache(maxsize=4_000)(understand)

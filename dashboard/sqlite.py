@@ -57,7 +57,7 @@ class WritersTurn:
     def begin(self, connection: Connection) -> None:
         """Reading begins deferred, so that readers never wait; writing says so with `for_writing`, and queues."""
         if not connection.get_execution_options().get("for_writing", False):
-            connection.exec_driver_sql("BEGIN DEFERRED")
+            _driver(connection).execute("BEGIN DEFERRED")
             return
         deadline = time.monotonic() + self._patience
         self._take(connection, deadline)
@@ -90,6 +90,13 @@ class WritersTurn:
             _lock(following, deadline)
             _lock(turn, deadline)
             fcntl.flock(following, fcntl.LOCK_UN)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """Asked for itself, since every page begins: it asks nothing yet, and nobody has to hear of it."""
+    found: Any = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
 
 
 def _begin_immediate(connection: Connection, seconds: float) -> None:

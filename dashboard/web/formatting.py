@@ -51,8 +51,11 @@ def told_zone() -> str | None:
     return request.cookies.get(f"__Host-{ZONE_COOKIE}") or request.cookies.get(ZONE_COOKIE)
 
 
-def span(moment: datetime, *, now: datetime) -> str:
-    """How far `moment` lies from `now`: `just now`, `3 min ago`, `in 2 h`, `5 days ago`; from 14 days on, its date."""
+def span(moment: datetime, *, now: datetime, zone: tzinfo) -> str:
+    """How far `moment` lies from `now`: `just now`, `3 min ago`, `in 2 h`, `5 days ago`; from 14 days on, its date.
+
+    The date that it has in `zone`.
+    """
     seconds = round((now - moment).total_seconds())
     if abs(seconds) < _MINUTE:
         return "just now" if seconds >= 0 else "in a moment"
@@ -60,7 +63,7 @@ def span(moment: datetime, *, now: datetime) -> str:
         if abs(seconds) < below:
             words = _counted(abs(seconds) // unit, name)
             return f"{words} ago" if seconds > 0 else f"in {words}"
-    return day(moment)
+    return day(moment.astimezone(zone))
 
 
 def _counted(count: int, name: str) -> str:
@@ -192,7 +195,7 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
 
         return show
 
-    ago = time_filter("ago", lambda moment, zone: span(moment.astimezone(zone), now=now()))
+    ago = time_filter("ago", lambda moment, zone: span(moment, now=now(), zone=zone))
 
     when = time_filter("when", lambda moment, zone: clock_time(moment, now=now(), zone=zone))
     exact = time_filter("exact", lambda moment, zone: full_time(moment, zone=zone))

@@ -40,11 +40,13 @@ def init_app(app: Flask) -> None:
     app.extensions["addresses"] = {}
 
     def kept(macro: Any, *values: Hashable) -> Any:
-        return _kept(fragments, (macro.name, *values), lambda: macro(*values))
+        return _kept(fragments, (macro.name, *values), macro, values)
 
     # In one call: a template's fifty calls take longer than finding what is kept.
     def kept_each(macro: Any, rows: Iterable[Hashable], *values: Hashable) -> Markup:
-        return Markup("\n".join([kept(macro, row, *values) for row in rows]))  # noqa: S704 (macros escape)
+        name = macro.name
+        pieces = [_kept(fragments, (name, row, values), macro, (row, *values)) for row in rows]
+        return Markup("\n".join(pieces))  # noqa: S704 (macros escape)
 
     app.jinja_env.globals |= {"kept": kept, "kept_each": kept_each, "url_for": address_of}
 
@@ -58,10 +60,10 @@ def address_of(endpoint: str, **values: Any) -> str:
     return str(_kept(known, (endpoint, *values.values()), lambda: url_for(endpoint, **values)))
 
 
-def _kept(known: dict[Any, Any], key: Hashable, make: Callable[[], Any]) -> Any:
+def _kept(known: dict[Any, Any], key: Hashable, make: Callable[..., Any], values: Iterable[Any] = ()) -> Any:
     found = known.get(key)
     if found is None:
         if len(known) >= MOST:
             known.clear()
-        found = known[key] = make()
+        found = known[key] = make(*values)
     return found

@@ -136,7 +136,7 @@ def dated(rows: Iterable[InboxRow]) -> list[tuple[InboxRow, str, str]]:
     return [
         (
             row,
-            span(row.arrived_at.astimezone(zone), now=now),
+            span(row.arrived_at, now=now, zone=zone),
             short(row.applied_at.astimezone(zone), today=today) if row.was_late_to_arrive else "",
         )
         for row in rows

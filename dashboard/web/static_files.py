@@ -17,6 +17,7 @@ from typing import Any, Final
 from flask import Flask, abort, request
 from flask import Response as FlaskResponse
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from config import ROOT
@@ -55,6 +56,14 @@ class _SessionsOfPages(SecureCookieSessionInterface):
     """
 
     digest_method = staticmethod(hashlib.sha256)
+
+    def __init__(self) -> None:
+        self._serializer: URLSafeTimedSerializer | None = None
+
+    # Flask makes one for each cookie that it reads or writes.
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        self._serializer = self._serializer or super().get_signing_serializer(app)
+        return self._serializer
 
     def save_session(self, app: Flask, session: SessionMixin, response: FlaskResponse) -> None:
         if request.endpoint != ENDPOINT:

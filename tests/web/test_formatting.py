@@ -51,7 +51,7 @@ def test_over_https_the_cookie_of_this_host_alone_counts(app: Flask):
     ],
 )
 def test_a_span_counts_in_the_largest_unit_that_fits_and_becomes_a_date(earlier: timedelta, words: str) -> None:
-    assert formatting.span(NOON - earlier, now=NOON) == words
+    assert formatting.span(NOON - earlier, now=NOON, zone=UTC) == words
 
 
 @pytest.mark.parametrize(
