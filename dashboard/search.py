@@ -267,9 +267,11 @@ def narrow(statement: Select[Any], asked: str, dialect: str) -> Select[Any]:
 
 
 def called(query: Query, dialect: str, limit: int) -> TextualSelect:
-    """The numbers of `limit` applications, complete or not, whose name, e-mail address or phone number has all that was
-    typed, the greatest first."""
-    match = expression(Query(called=tuple(query.typed_words)), dialect, 0)
+    """The numbers of `limit` applications, complete or not, that the index finds, the greatest first.
+
+    Few have to match: what is asked of whom, as `Query.called`, or more.
+    """
+    match = expression(query, dialect, 0)
     if dialect == "postgresql":
         # With "+ 0" by the index of words: few are called so.
         found = (

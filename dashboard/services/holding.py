@@ -68,12 +68,13 @@ def place(session: Session, public_ids: Iterable[str], keeping: Keeping) -> int:
 
 def end(session: Session, hold: Hold, *, at: datetime, user_id: int | None, remote_addr: str | None = None) -> bool:
     """Let go of one application. False where it was let go of before. The caller has begun to write, and commits."""
+    # The application first, as whoever erases it does.
+    application = session.get(Application, hold.application_id, with_for_update={"of": Application})
     ended = session.execute(
         update(Hold).where(Hold.id == hold.id, Hold.ended_at.is_(None)).values(ended_at=at, ended_by_id=user_id)
     )
-    if not ended.rowcount:  # type: ignore[attr-defined]
+    if application is None or not ended.rowcount:  # type: ignore[attr-defined]
         return False
-    application = session.get_one(Application, hold.application_id, with_for_update={"of": Application})
     if hold.kind == HoldKind.RESTRICTION:
         _lift(session, application, hold, at)
     who = {"at": at, "user_id": user_id, "remote_addr": remote_addr}
@@ -81,6 +82,29 @@ def end(session: Session, hold: Hold, *, at: datetime, user_id: int | None, remo
     audit.note(session, Action.HOLD_ENDED, **who, subject=subject, kind=hold.kind, hold=hold.public_id)  # type: ignore[arg-type]
     session.flush()
     return True
+
+
+def end_legal(
+    session: Session,
+    application_ids: Iterable[int],
+    named: Iterable[str],
+    *,
+    at: datetime,
+    user_id: int | None,
+    remote_addr: str | None = None,
+) -> int:
+    """End, of the legal holds with these public ids, those that keep one of these applications. How many that were.
+
+    Each is noted. The caller has begun to write, and commits.
+    """
+    holds = (
+        select(Hold)
+        .where(_is_open(), Hold.kind == HoldKind.LEGAL, Hold.public_id.in_(list(named)))
+        .where(Hold.application_id.in_(list(application_ids)))
+        .order_by(Hold.application_id)
+    )
+    found = session.scalars(holds).all()
+    return sum(end(session, hold, at=at, user_id=user_id, remote_addr=remote_addr) for hold in found)
 
 
 def end_overdue(session: Session, now: datetime) -> int:
@@ -110,6 +134,11 @@ def why_kept(session: Session, application_ids: Iterable[int], now: datetime) ->
 def of(session: Session, application_ids: Iterable[int]) -> Sequence[Hold]:
     """What keeps these applications."""
     return session.scalars(_open_ones().where(Hold.application_id.in_(list(application_ids)))).all()
+
+
+def that_keep(holds: Iterable[Hold], now: datetime) -> list[Hold]:
+    """Of what was not ended, that which keeps an application from being erased now: as `why_kept` has it."""
+    return [hold for hold in holds if hold.ended_at is None and (hold.until is None or hold.until > now)]
 
 
 def kinds(session: Session, application_ids: Iterable[int]) -> dict[int, set[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
@@ -41,12 +42,30 @@ def renew(session: Session, token: str) -> str:
     return renewed
 
 
-def was_ended(session: Session, token: str) -> bool:
-    """Whether there was a session with this token, and somebody ended it before its time."""
-    ended = select(LoginSession.id).where(
-        LoginSession.token_hash == accounts.hashed_token(token), LoginSession.revoked_at.is_not(None)
-    )
-    return session.scalar(ended) is not None
+class Ending(StrEnum):
+    """Why a session is over."""
+
+    REVOKED = "revoked"
+    """By somebody, before its time."""
+    IDLE = "idle"
+    """Nothing was done for `accounts.SESSION_IDLE`."""
+    LIFE = "life"
+    """It had gone on for `accounts.SESSION_LIFE`."""
+
+
+def how_ended(session: Session, token: str, now: datetime) -> Ending | None:
+    """Why the session with this token is over; None where it is not, or there was none."""
+    same = LoginSession.token_hash == accounts.hashed_token(token)
+    found = session.execute(
+        select(LoginSession.created_at, LoginSession.expires_at, LoginSession.revoked_at).where(same)
+    ).one_or_none()
+    if found is None:
+        return None
+    if found.revoked_at is not None:
+        return Ending.REVOKED
+    if found.expires_at > now:
+        return None
+    return Ending.LIFE if found.expires_at - found.created_at >= accounts.SESSION_LIFE else Ending.IDLE
 
 
 def last_before(session: Session, user_id: int, now: datetime) -> datetime | None:

@@ -61,13 +61,14 @@ def flask_settings(config: Config) -> dict[str, Any]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": config.is_https,
-        "PERMANENT_SESSION_LIFETIME": timedelta(seconds=SESSION_LIFE.total_seconds()),
+        # A session ends when its row says so. Its cookie stays a day longer, so that /login can tell why.
+        "PERMANENT_SESSION_LIFETIME": SESSION_LIFE + timedelta(days=1),
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": False,
         # No form of ours takes a file; deliveries have a limit of their own.
         "MAX_CONTENT_LENGTH": 1_000_000,
         "MAX_FORM_MEMORY_SIZE": 500_000,
-        # A session ends when its row says so; renewing the cookie with every answer could bring back a dropped one.
+        # Renewing the cookie with every answer could bring back a dropped one.
         "SESSION_REFRESH_EACH_REQUEST": False,
         "TEMPLATES_AUTO_RELOAD": False,
     }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
 from flask_login import current_user
@@ -19,7 +19,7 @@ from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
 from dashboard.extensions import db
-from dashboard.models import Erasure, Hold
+from dashboard.models import Application, Erasure, Hold
 from dashboard.models.privacy import HoldKind
 from dashboard.permissions import Permission, needs
 from dashboard.services import audit, belongings, cleaning, erasing, handing_out, holding, retiring, whose
@@ -37,6 +37,8 @@ SHOWN: Final = 100
 PATIENCE: Final = 2.0
 """Seconds for which whoever erased somebody waits for what is cleaned up afterwards; the worker does the rest."""
 MAX_TYPED: Final = 1_000
+CAME_FROM: Final = frozenset({"privacy", "person"})
+"""What the page of a person can be left for, besides the application it is called by."""
 KINDS: Final = {"hold": HoldKind.LEGAL, "restrict": HoldKind.RESTRICTION}
 
 
@@ -134,7 +136,25 @@ def keep(public_id: str) -> Answer | tuple[str, int]:
         flash(_kept_words(kind, number), "success" if number else "info")
     if kind == HoldKind.RESTRICTION:
         return redirect(url_for("privacy.index"))
-    return redirect(url_for("privacy.person", public_id=public_id))
+    return redirect(_person(public_id))
+
+
+@bp.post("/people/<public_id>/end")
+@needs(Permission.PRIVACY)
+def end_all(public_id: str) -> Answer:
+    """End the legal holds of the person that are named (`hold`), and be back on their page."""
+    session = _writing()
+    application = whose.find(session, public_id) or abort(404)
+    own = [one.id for one in whose.applications_of(session, application)]
+    by = {"at": utcnow(), "user_id": current_user.id, "remote_addr": remote_address()}
+    number = holding.end_legal(_writing(), own, request.form.getlist("hold"), **by)
+    session.commit()
+    if number:
+        it = "1 legal hold is ended: it" if number == 1 else f"{number} legal holds are ended: they"
+        flash(f"{it} may be erased again.", "success")
+    else:
+        flash("That was ended before. Nothing was changed.", "info")
+    return redirect(_person(public_id))
 
 
 @bp.post("/holds/<public_id>/end")
@@ -146,7 +166,7 @@ def end(public_id: str) -> Answer:
     lifted = holding.end(session, hold, at=utcnow(), user_id=current_user.id, remote_addr=remote_address())
     to = url_for("privacy.index")
     if request.form.get("back") == "person":
-        to = url_for("privacy.person", public_id=hold.application.public_id)
+        to = _person(hold.application.public_id)
     session.commit()
     if not lifted:
         flash("That was ended before. Nothing was changed.", "info")
@@ -198,6 +218,7 @@ def _page(public_id: str, session: Session, problem: str = "") -> str:
     sure = whose.surely(session, application, applications)
     chosen = set(request.values.getlist("application")) or sure
     meant = [one for one in applications if one.public_id in chosen]
+    holds = _by_application(holding.of(session, [one.id for one in applications]))
     return render_template(
         "privacy/person.html",
         application=application,
@@ -207,11 +228,29 @@ def _page(public_id: str, session: Session, problem: str = "") -> str:
         exported=() if chosen == sure else [one.public_id for one in meant],
         found=erasing.preview(session, meant),
         words=belongings.WORDS,
-        holds=_by_application(holding.of(session, [one.id for one in applications])),
+        holds=holds,
+        legal=[hold for one in applications if one.public_id in sure for hold in _legal(holds, one)],
+        keeping=holding.that_keep([hold for one in meant for hold in holds.get(one.id, ())], utcnow()),
+        way_back=_way_back(),
         reasons=REASONS,
         problem=problem,
         typed=request.form,
     )
+
+
+def _person(public_id: str) -> str:
+    """The address of the person's page, which goes on knowing from where somebody came to it."""
+    return url_for("privacy.person", public_id=public_id, **_way_back())
+
+
+def _way_back() -> dict[str, Any]:
+    """From where somebody came to the person's page, for its addresses and its form: with `q`, whom they looked for."""
+    told = {"from": request.values.get("from", ""), "q": words(request.values, "q", 200)}
+    return {name: value for name, value in told.items() if value} if told["from"] in CAME_FROM else {}
+
+
+def _legal(holds: Mapping[int, Iterable[Hold]], application: Application) -> list[Hold]:
+    return [hold for hold in holds.get(application.id, ()) if hold.kind == HoldKind.LEGAL]
 
 
 def _writing() -> Session:

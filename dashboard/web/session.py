@@ -45,14 +45,14 @@ def login() -> Response | str:
         "session/login.html",
         next=_safe(request.args.get("next")),
         nobody_yet=nobody_yet,
-        was_ended=_was_ended(),
+        ended=_how_ended(),
     )
 
 
-def _was_ended() -> bool:
-    """Whether this browser holds a session that somebody ended. Nobody else has its token, so no stranger learns it."""
+def _how_ended() -> sessions.Ending | None:
+    """Why this browser's session is over, if it had one. Nobody else has its token, so no stranger learns it."""
     token = session.get("_user_id")
-    return bool(token) and sessions.was_ended(reading(), str(token))
+    return sessions.how_ended(reading(), str(token), utcnow()) if token else None
 
 
 @bp.post("/login")

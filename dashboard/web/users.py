@@ -73,20 +73,20 @@ def show(public_id: str) -> str:
 @needs(Permission.USERS)
 def set_role(public_id: str) -> Response:
     role = request.form.get("role", "")
-    return _do(public_id, lambda writer, user: users.set_role(writer, user.id, role, _by()), _is_now)
+    return _do(public_id, lambda writer, user: users.set_role(writer, user.id, role, _by()), _has_role)
 
 
 @bp.post("/<public_id>/deactivate")
 @needs(Permission.USERS)
 def deactivate(public_id: str) -> Response:
-    told = "{} is deactivated and signed out everywhere. What they did keeps their name."
-    return _do(public_id, lambda writer, user: users.deactivate(writer, user.id, _by()), told.format)
+    return _do(public_id, lambda writer, user: users.deactivate(writer, user.id, _by()), _is_out)
 
 
 @bp.post("/<public_id>/reactivate")
 @needs(Permission.USERS)
 def reactivate(public_id: str) -> Response:
-    return _do(public_id, lambda writer, user: users.reactivate(writer, user.id, _by()), "{} may sign in again.".format)
+    told = "{0.email} may sign in again."
+    return _do(public_id, lambda writer, user: users.reactivate(writer, user.id, _by()), told.format)
 
 
 @bp.post("/<public_id>/sessions/end")
@@ -95,7 +95,7 @@ def end_sessions(public_id: str) -> Response:
     return _do(
         public_id,
         lambda writer, user: users.end_sessions(writer, user.id, _by()),
-        "{} is signed out everywhere.".format,
+        "{0.email} is signed out everywhere.".format,
     )
 
 
@@ -138,15 +138,15 @@ def _shown_address(link: AccessLink | None, rules: Rules) -> str | None:
     return access_links.address(link, rules.public_url, rules.secrets)
 
 
-def _do(public_id: str, verb: Callable[[Session, User], object], told: Callable[[str], str]) -> Response:
-    """Do it, say so, and show the user. `told`: the words, given the user's address."""
+def _do(public_id: str, verb: Callable[[Session, User], object], told: Callable[[User], str]) -> Response:
+    """Do it, say so, and show the user. `told`: the words, given the user as they are then."""
     writer = writing()
     user = accounts.find(writer, public_id) or abort(404)
     try:
         verb(writer, user)
     except AccountError as problem:
         return _refuse(public_id, problem)
-    words = told(user.email)
+    words = told(user)
     db.session.commit()
     flash(words, "success")
     return redirect(url_for("users.show", public_id=public_id))
@@ -158,8 +158,16 @@ def _refuse(public_id: str, problem: AccountError) -> Response:
     return redirect(url_for("users.show", public_id=public_id))
 
 
-def _is_now(email: str) -> str:
-    return f"{email} has another role and is signed out everywhere."
+def _has_role(user: User) -> str:
+    """Whoever never came has nowhere to be signed out of."""
+    then = "They have not come yet, and begin with it" if user.is_invited else "They are signed out everywhere"
+    return f"{user.email} now has the role {user.role_label}. {then}."
+
+
+def _is_out(user: User) -> str:
+    if not (user.has_password or user.oidc_subject):
+        return f"{user.email} is deactivated. Their link opens nothing any more."
+    return f"{user.email} is deactivated and signed out everywhere. What they did keeps their name."
 
 
 def _by() -> By:

@@ -153,7 +153,17 @@
     else if (event.target.matches?.("textarea")) event.target.blur();
   }
 
+  // What is written is sent from where it is typed: no single key, so also where those are off.
+  function sends(event) {
+    return event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing && event.target.matches?.("textarea[data-sends]");
+  }
+
   document.addEventListener("keydown", (event) => {
+    if (sends(event)) {
+      event.preventDefault();
+      if (!event.repeat) event.target.form.requestSubmit();
+      return undefined;
+    }
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
     searched = null;
     if (event.target.matches?.("[data-search]") && ["Escape", "Enter", "ArrowDown"].includes(event.key)) return leaveSearch(event);

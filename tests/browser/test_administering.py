@@ -53,3 +53,29 @@ def test_on_a_telephone_the_field_for_the_first_code_is_not_under_the_bar(open_a
     expect(field).to_be_focused()
     expect(field).to_be_in_viewport()
     assert not field.evaluate(UNDER_THE_BAR)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_set", "row"),
+    [
+        ("/admin/audit", "action=signed_in", ".rows tbody tr"),
+        ("/admin/deliveries", "source=pushed", ".rows tbody tr"),
+        ("/admin/deliveries?status=refused", "from=2026-01-01", ".empty"),
+        ("/conversions", "state=sent", ".empty"),
+    ],
+)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_on_a_telephone_filters_are_folded_and_the_list_is_on_the_first_screen(open_as, path, is_set, row, scripts):
+    page = open_as("hr_admin", path, width=390, scripts=scripts)
+    toggle = page.locator(".filters-toggle-label")
+    expect(toggle).to_have_text("Filters")
+    for address in (path, f"{path}{'&' if '?' in path else '?'}{is_set}"):
+        page.goto(address)
+        expect(page.locator(row).first).to_be_in_viewport()
+        expect(page.locator("#filter-from")).to_be_hidden()
+    expect(toggle).to_have_text("Filters: 1 set")
+    toggle.click()
+    expect(page.locator("#filter-from")).to_be_visible()
+    wide = open_as("hr_admin", path, width=1440, scripts=scripts)
+    expect(wide.locator(".filters-toggle-label")).to_be_hidden()
+    expect(wide.locator("#filter-from")).to_be_visible()

@@ -151,3 +151,12 @@ def test_on_paper_there_are_the_facts_and_the_answers_and_nothing_to_press(show)
         expect(page.locator(hidden)).to_be_hidden()
     for shown in (".part-contact", ".part-answers", ".part-timeline"):
         expect(page.locator(shown)).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_header_names_job_and_company_in_full(open_as, inhabited, width):
+    job = {"title": "Registered Nurse, night shift", "company": "Saint Elizabeth Regional Medical Center of Cincinnati"}
+    page = open_as("recruiter", f"/applications/{inhabited.somebody(job=job)}", width=width)
+    told = page.locator(".person-facts .clamp")
+    expect(told).to_have_text(f"{job['title']} · {job['company']}")
+    assert told.evaluate("one => one.scrollHeight <= one.clientHeight + 1"), "cut"

@@ -308,3 +308,17 @@ def test_nothing_lies_over_an_opened_sheet_and_next_stays_under_the_pointer(open
         places.add(round(box["y"]))
         assert box["height"] >= 32
     assert len(places) == 1
+
+
+@pytest.mark.parametrize("combination", ["Control+Enter", "Meta+Enter"])
+def test_a_note_is_sent_from_where_it_is_typed_also_with_single_keys_off(open_as, inhabited, combination):
+    page = open_as("recruiter", f"/applications/{Queue(inhabited, 1).ids[0]}")
+    page.evaluate("document.body.dataset.keys = 'off'")
+    note = page.locator("#team-note")
+    note.fill("Called twice.")
+    note.press("Enter")
+    note.press_sequentially(combination)
+    expect(page.locator(".part-timeline .note-text")).to_have_count(0)
+    note.press(combination)
+    expect(page.locator(".part-timeline .note-text").first).to_contain_text(f"Called twice. {combination}")
+    expect(page.locator("#team-note")).to_have_value("")

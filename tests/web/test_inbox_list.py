@@ -17,7 +17,7 @@ from dashboard.extensions import db
 from dashboard.models import Application, User
 from dashboard.services import tagging, teamwork, viewing
 from dashboard.services.activity import By
-from tests.factories import event, file_object
+from tests.factories import event, file_object, file_question
 from tests.stocked_site import token_of
 
 
@@ -228,3 +228,19 @@ def test_of_a_long_answer_to_choose_from_the_beginning_is_shown(app, sign_in):
     page = sign_in("recruiter").get("/applications/filters").text
     assert "x" * 80 in page
     assert "x" * 81 not in page
+
+
+def test_a_row_names_the_resume_and_says_nothing_where_one_may_have_come_as_an_answer(recruiter, deliver):
+    cv = file_object(b"%PDF-1.4 cv", "cv.pdf")
+    asked = {"questionsAndAnswers": [file_question("cv", cv)]}
+    sent = {
+        "Ann": event(applicant={"firstName": "Ann", "lastName": None, "resume": cv}),
+        "Bob": event(applicant={"firstName": "Bob", "lastName": None, "resume": None}, questionsAndAnswers=asked),
+    }
+    ids = {name: deliver(body).json["application"] for name, body in sent.items()}
+    assert "Sent as an answer" in recruiter.get(f"/applications/{ids['Bob']}").text
+    page = soup(recruiter, "/applications")
+    column = [words(head) for head in page.select("thead th")].index("Résumé") + 2  # the boxes' column, and from 1
+    cells = {name: page.select_one(f"tr[data-application='{one}'] > :nth-child({column})") for name, one in ids.items()}
+    assert {name: words(cell) for name, cell in cells.items()} == {"Ann": "PDF", "Bob": ""}
+    assert not cells["Bob"].contents

@@ -142,6 +142,95 @@ def test_a_refused_erasure_is_no_dead_end_the_hold_is_ended_where_it_is_seen(app
     assert "End the legal hold" not in ended.text
 
 
+def erase_box(shown: BeautifulSoup) -> Any:
+    return shown.select_one("#erase-title").find_parent("section")
+
+
+def test_what_is_kept_says_so_in_place_of_the_form_that_would_be_refused(client, ada):
+    address = f"/privacy/people/{ada[0]}"
+    assert erase_box(page(client, address)).select("button")
+    keep(client, ada[0], "hold")
+    box = erase_box(page(client, address))
+    assert not box.select("button, select, input")
+    told = " ".join(box.get_text(" ").split())
+    assert "1 of these 2 is kept, so nothing can be erased now. Legal hold on" in told
+    assert (
+        ": A charge To erase them, first press “End the legal hold” under “Which applications”. To erase what" in told
+    )
+    free = erase_box(page(client, f"{address}?application={ada[1]}"))
+    assert free.select("button:-soup-contains('Erase this application')")
+    keep(client, ada[0], "hold", application=list(ada))
+    told = " ".join(erase_box(page(client, address)).get_text(" ").split())
+    assert ("All 2 are kept" in told, "To erase what nothing keeps" in told) == (True, False)
+    keep(client, ada[0], "restrict")
+    told = " ".join(erase_box(page(client, f"{address}?application={ada[0]}")).get_text(" ").split())
+    assert "“Lift the restriction” and “End the legal hold”" in told or "“End the legal hold” and “Lift the" in told
+
+
+def test_the_legal_holds_of_a_person_are_ended_at_one_press_and_each_is_noted(app, client, ada):
+    address = f"/privacy/people/{ada[0]}"
+    keep(client, ada[0], "hold")
+    assert "End the legal hold on all" not in client.get(address).text
+    keep(client, ada[0], "hold", application=list(ada))
+    shown = page(client, address)
+    (button,) = shown.select("button:-soup-contains('End the legal hold on all 2')")
+    named = [str(one["value"]) for one in shown.select("form input[name=hold]")]
+    told = post(client, button["formaction"], address, hold=named)
+    assert told.request.path == address
+    assert "2 legal holds are ended: they may be erased again." in told.text
+    assert actions(app).count("hold_ended") == 2
+    assert "ended before" in post(client, button["formaction"], address, hold=named).text
+    assert actions(app).count("hold_ended") == 2
+    assert erase(client, ada[0], *ada).status_code == 200
+
+
+def test_only_legal_holds_of_the_person_end_and_none_that_was_not_seen(app, client, deliver, ada):
+    other = deliver(event(applicant={"firstName": "Bo", "emailAddress": "bo@example.com"})).json["application"]
+    for one in (*ada, other):
+        keep(client, one, "hold")
+    keep(client, ada[1], "restrict")
+    holds = {one["data-hold"] for one in page(client, "/privacy").select("[data-hold]")}
+    post(client, f"/privacy/people/{ada[0]}/end", f"/privacy/people/{ada[0]}")
+    assert "hold_ended" not in actions(app)
+    post(client, f"/privacy/people/{ada[0]}/end", f"/privacy/people/{ada[0]}", hold=list(holds))
+    assert actions(app).count("hold_ended") == 2
+    left = page(client, "/privacy").select("[data-hold]")
+    assert [row.find_parent("section")["aria-labelledby"] for row in left] == ["restricted-title", "held-title"]
+
+
+def test_a_hold_on_what_may_be_somebody_elses_is_not_ended_with_all_others(client, deliver):
+    begun, done, victim = eve_and_others(deliver)
+    for one in (begun, done, victim):
+        keep(client, one, "hold")
+    shown = page(client, f"/privacy/people/{begun}")
+    assert shown.select_one(f"form [data-application='{victim}'] button[formaction]")
+    assert shown.select("button:-soup-contains('End the legal hold on all 2 that are surely theirs')")
+    assert len(shown.select("form input[name=hold]")) == 2
+
+
+def back_of(shown: BeautifulSoup) -> tuple[str, str]:
+    link = shown.select_one("a.back")
+    return link.get_text(strip=True), str(link["href"])
+
+
+def test_the_way_back_leads_to_where_somebody_came_from_also_after_what_they_did(client, ada):
+    to_application = ("Application", f"/applications/{ada[0]}")
+    assert back_of(page(client, f"/privacy/people/{ada[0]}")) == to_application
+    from_application = page(client, f"/applications/{ada[0]}").select_one("a:-soup-contains('Privacy')[href*=people]")
+    assert back_of(page(client, str(from_application["href"]))) == to_application
+    from_person = page(client, f"/people/{ada[0]}").select_one("main a[href^='/privacy/people']")
+    assert back_of(page(client, str(from_person["href"]))) == ("Person", f"/people/{ada[0]}")
+    (address,) = found(client, "Quill").values()
+    shown = page(client, address)
+    assert back_of(shown) == ("Privacy", "/privacy?q=Quill")
+    along = {str(one["name"]): str(one["value"]) for one in shown.select("form input[name=from], form input[name=q]")}
+    refused = erase(client, ada[0], reason="", **along)
+    assert back_of(BeautifulSoup(refused.text, "html.parser")) == ("Privacy", "/privacy?q=Quill")
+    kept = BeautifulSoup(keep(client, ada[0], "hold", **along).text, "html.parser")
+    assert back_of(kept) == ("Privacy", "/privacy?q=Quill")
+    assert back_of(page(client, f"/privacy/people/{ada[0]}?from=//evil.example")) == to_application
+
+
 def test_whoever_decides_about_it_sees_on_every_page_that_somebody_is_under_legal_hold(client, sign_in, ada):
     pages = (f"/applications/{ada[0]}", f"/people/{ada[0]}", f"/incomplete/{ada[1]}")
     assert not any(page(client, address).select("main .chip:-soup-contains('Legal hold')") for address in pages)
@@ -198,6 +287,32 @@ def test_a_person_is_found_by_name_address_or_number(client, deliver, typed):
     assert name == "Ada Quill"
     assert ada in client.get(address).text
     assert "2 application" in " ".join(page(client, f"/privacy?q={quote(typed)}").get_text(" ").split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("Ada @home", {"Ada Quill", "Ada Restrict"}),
+        ("@HOME ada", {"Ada Quill", "Ada Restrict"}),
+        ("quill @home.example", {"Ada Quill"}),
+        ("q.ada@ho", {"Ada Quill"}),
+        ("Ada Quill q.ada@home.example", {"Ada Quill"}),
+        ("@home.ex", {"Ada Quill", "Ada Restrict", "Bo Bok"}),
+        ("Ada @h_me", set()),
+        ("Ada @care", set()),
+    ],
+)
+def test_a_person_is_found_by_name_and_a_part_of_their_address(client, deliver, typed, names):
+    def arrives(first: str, last: str, address: str) -> str:
+        cv = {"resume": file_object(b"I did home care at home", "cv.txt")}
+        person = {"firstName": first, "lastName": last, "emailAddress": address, "phone": None}
+        return str(deliver(event(applicant=person | cv)).json["application"])
+
+    arrives("Ada", "Quill", "q.ada@home.example")
+    arrives("Ada", "Work", "ada@work.example")
+    arrives("Bo", "Bok", "bo@home.example")
+    keep(client, arrives("Ada", "Restrict", "ada.r@home.example"), "restrict")
+    assert set(found(client, typed)) == names
 
 
 def test_whoever_never_finished_or_is_restricted_is_found_too(client, deliver):

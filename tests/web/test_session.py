@@ -6,6 +6,7 @@ import contextlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 from sqlalchemy import select, update
@@ -380,6 +381,41 @@ def test_what_a_page_asks_by_itself_keeps_nobody_signed_in(log_in, app):
     client.get("/me", headers={"X-By-Itself": "yes"})
     app.extensions["notebook"].flush()
     assert until(app) < utcnow() + timedelta(minutes=2)
+
+
+def hours_of(time: timedelta) -> int:
+    return time // timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("began", "words"),
+    [
+        (timedelta(hours=5), f"You were signed out after {hours_of(accounts.SESSION_IDLE)} hours without use."),
+        (
+            timedelta(hours=12, seconds=1),
+            f"signed out {hours_of(accounts.SESSION_LIFE)} hours after you signed in, as everybody is.",
+        ),
+    ],
+)
+def test_whose_session_ran_out_reads_why_where_they_sign_in(log_in, app, began, words):
+    client, _ = log_in()
+    assert "You were signed out" not in client.get("/login", follow_redirects=True).text
+    now = utcnow()
+    change_sessions(app, created_at=now - began, expires_at=now - timedelta(seconds=1))
+    page = client.get("/applications", follow_redirects=True)
+    assert (page.request.path, words in page.text) == ("/login", True)
+    assert EMAIL not in page.text
+    assert "You were signed out" not in app.test_client().get("/login").text
+    log_in(client=client)
+    client.post("/logout", data={"csrf_token": re.search(r'csrf_token" value="([^"]+)', client.get("/me").text)[1]})
+    assert "You were signed out" not in client.get("/login").text
+
+
+def test_the_cookie_outlives_its_session_so_that_the_next_morning_tells_why(log_in, app):
+    _, answer = log_in()
+    cookie = answer.headers["Set-Cookie"]
+    expires = parsedate_to_datetime(re.search(r"Expires=([^;]+)", cookie)[1])
+    assert expires > utcnow() + accounts.SESSION_LIFE + timedelta(hours=12)
 
 
 def test_a_session_that_was_ended_is_not_prolonged(log_in, app):

@@ -94,7 +94,8 @@ def test_whoever_signed_out_themselves_reads_nothing_of_the_kind(sign_in: Any):
 def test_a_user_who_gets_another_role_or_is_deactivated_is_out_at_once(app: Flask, sign_in: Any):
     admin, recruiter = sign_in("hr_admin"), sign_in("recruiter")
     path = path_of(app, "recruiter@example.com")
-    assert "has another role" in follow(post(admin, f"{path}/role", role="it_admin"), admin)
+    told = words(follow(post(admin, f"{path}/role", role="it_admin"), admin))
+    assert "recruiter@example.com now has the role IT administrator. They are signed out everywhere." in told
     assert recruiter.get("/applications").status_code == 302
     recruiter = sign_in("recruiter")
     assert recruiter.get("/applications").status_code == 403
@@ -133,6 +134,20 @@ def test_what_takes_something_from_somebody_says_so_first_and_is_pressed_twice(a
     assert "can sign in no more. Their link stops working." in asked["deactivate"]
     bare = BeautifulSoup(admin.get(path).text, "html.parser").select("main form:not(.confirm-box)")
     assert [str(one["action"]).removeprefix(path) for one in bare] == ["/sessions/end"]
+
+
+def test_whoever_was_invited_and_never_came_is_not_said_to_be_signed_out(app: Flask, sign_in: Any):
+    admin = sign_in("hr_admin")
+    invite(admin)
+    path = path_of(app)
+    asked = boxes(admin.get(path).text)
+    assert not any("signed out" in told or "sign them out" in told for told in asked.values())
+    assert "come in the new role: their link goes on working." in asked["role"]
+    assert "their link stops working" in asked["deactivate"]
+    told = words(follow(post(admin, f"{path}/role", role="it_admin"), admin))
+    assert f"{EMAIL} now has the role IT administrator. They have not come yet, and begin with it." in told
+    told = words(follow(post(admin, f"{path}/deactivate"), admin))
+    assert f"{EMAIL} is deactivated. Their link opens nothing any more." in told
 
 
 def test_a_first_link_takes_nothing_away_and_does_not_say_so(app: Flask, sign_in: Any):
