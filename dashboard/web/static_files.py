@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask, abort, request
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from config import ROOT
@@ -38,11 +39,17 @@ class StaticFile:
 
 
 def init_app(app: Flask) -> None:
-    """The files' address, their version in every `url_for('static', …)`, and `icons_url` for templates."""
+    """The files' address, their version in every `url_for('static', …)`, and `icon` for templates."""
     app.add_url_rule(f"{PREFIX}<path:filename>", ENDPOINT, send)
     app.url_defaults(_add_version)
-    # A page shows dozens of icons: their address is made once.
-    app.jinja_env.globals["icons_url"] = f"{PREFIX}icons.svg?v={static_file('icons.svg').version}"
+    app.jinja_env.globals["icon"] = icon
+
+
+@cache  # a page shows dozens
+def icon(name: str) -> Markup:
+    """A drawing of `static/icons.svg`, which says nothing: words beside it do."""
+    address = f"{PREFIX}icons.svg?v={static_file('icons.svg').version}"
+    return Markup('<svg class="icon" aria-hidden="true"><use href="%s#%s"></use></svg>') % (address, name)
 
 
 @needs(PUBLIC)
