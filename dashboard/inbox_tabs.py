@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, String, bindparam, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, exists, func, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
 from dashboard import saved_views, tokens
@@ -49,20 +49,16 @@ def standing(session: Session, user_id: int, everybody: Inbox) -> Standing:
     """
     values = {"user_id": user_id}
     if everybody.reach.is_limited:
-        tabs = list(TABS)
         row = list(session.execute(_standing_within(everybody, session.get_bind().dialect.name), values).one())
     else:
-        tabs = [tab for tab, _ in _COUNTED]
         (row,) = _STANDING.rows(session, values)
-    counted: dict[str, int] = dict.fromkeys(TABS, 0)
-    for tab, number in zip(tabs, row, strict=False):
-        counted[tab] = min(counted[tab] + number, COUNT_LIMIT + 1)
-    waiting, *newest, views = row[len(tabs) :]
+    counted = dict(zip(TABS, row, strict=False))
+    waiting, *newest, views = row[len(TABS) :]
     return Standing(counted, bool(waiting), tuple(number or 0 for number in newest), saved_views.read(views))
 
 
 def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
-    """Conditions that an index answers, by tab; a tab of several stages is counted stage by stage."""
+    """Conditions that an index answers, by tab; a tab of several stages has them stage by stage."""
     completed = Application.inbox_no.is_not(None)
     waits = [Application.held_at.is_(None), completed]
     for stage in Stage:
@@ -76,8 +72,10 @@ def _tab_conditions() -> Iterator[tuple[str, list[ColumnElement[bool]]]]:
     yield "mine", [Application.assigned_to_id == bindparam("user_id"), *is_open, *waits]
 
 
-def _counted(conditions: Iterable[ColumnElement[bool]]) -> Any:
-    few = select(written(1)).select_from(Application).where(*conditions).limit(written(COUNT_LIMIT + 1)).subquery()
+def _counted(tab: str) -> Any:
+    """How many are in a tab: of what the indexes hand out one after the other, the first `COUNT_LIMIT` + 1."""
+    parts = [select(written(1)).select_from(Application).where(*asked) for of, asked in _tab_conditions() if of == tab]
+    few = union_all(*parts).limit(written(COUNT_LIMIT + 1)).subquery()
     return select(func.count()).select_from(few).scalar_subquery()
 
 
@@ -86,10 +84,9 @@ def _constant(stage: Stage) -> ColumnElement[str]:
     return literal_column(f"'{stage:s}'", String)
 
 
-_COUNTED: Final = list(_tab_conditions())
 _NEWEST: Final = [select(func.max(model.id)).scalar_subquery() for model in (Job, Facet, Tag, User)]
 _BESIDE_THE_TABS: Final = (exists().where(Application.unindexed.is_not(None)), *_NEWEST, saved_views.TOLD)
-_STANDING: Final = Prepared(lambda _: select(*(_counted(conditions) for _, conditions in _COUNTED), *_BESIDE_THE_TABS))
+_STANDING: Final = Prepared(lambda _: select(*map(_counted, TABS), *_BESIDE_THE_TABS))
 
 
 def _standing_within(everybody: Inbox, dialect: str) -> Select[Any]:
