@@ -259,7 +259,7 @@ def test_each_change_is_written_down_with_ids_alone(session: Session, user: User
 
 
 def test_half_signed_in_lasts_ten_minutes(session: Session, user: User, phone: Phone):
-    half = half_signed_in.begin(user, now=NOW)
+    half = half_signed_in.begin(user, "password", now=NOW)
     assert half_signed_in.whose(session, half, now=NOW + timedelta(minutes=9)) == user
     assert half_signed_in.whose(session, half, now=NOW + timedelta(minutes=11)) is None
     assert half_signed_in.whose(session, half, now=NOW - timedelta(minutes=1)) is None
@@ -272,7 +272,7 @@ def test_half_signed_in_lasts_ten_minutes(session: Session, user: User, phone: P
 def test_half_signed_in_ends_when_the_account_changes(
     session: Session, user: User, phone: Phone, change: dict[str, object]
 ):
-    half = half_signed_in.begin(user, now=NOW)
+    half = half_signed_in.begin(user, "password", now=NOW)
     assert half_signed_in.whose(session, half, now=NOW) == user
     session.execute(update(User).values(**change))
     session.expire_all()
@@ -280,6 +280,6 @@ def test_half_signed_in_ends_when_the_account_changes(
 
 
 def test_what_a_browser_keeps_of_it_tells_nothing(user: User, session: Session, phone: Phone):
-    kept = str(half_signed_in.begin(user, now=NOW))
+    kept = str(half_signed_in.begin(user, "password", now=NOW))
     assert user.password_hash not in kept
     assert "ada@" not in kept
