@@ -66,7 +66,7 @@ def add_answers(session: Session, application: Application, *asked: tuple[str, o
     facts = {"source": "pushed", "received_at": NOON, "timing": "fresh", "size": len(body), "status": "accepted"}
     delivery = Delivery(key=key, body=body, **facts)
     session.add(delivery)
-    session.flush()
+    session.commit()
     application.answers_from_id = delivery.id
     session.commit()
 
@@ -95,7 +95,9 @@ def test_each_application_has_a_folder_with_its_files_and_the_answers_stand_on_t
     add_file(session, ada, b"Dear all", "../../letter.txt", store, question_id="letter")
     add_file(session, bea, b"%PDF-1.4 bea", "cv.pdf", store)
     add_answers(session, ada, ("Nights?", "Yes"), ("RN license", ""))
-    ada_id, ada_folder, bea_folder = ada.public_id, folder(ada), folder(bea)
+    ada.public_id = ada_id = "-x7Kp0_Zq3-dE5gH9jK1aB"
+    session.commit()
+    ada_folder, bea_folder = folder(ada), folder(bea)
     archive = packed(session, [bea, ada], store)
     assert archive.namelist() == [
         "answers.csv",
@@ -103,7 +105,7 @@ def test_each_application_has_a_folder_with_its_files_and_the_answers_stand_on_t
         f"{ada_folder}/cv.pdf",
         f"{ada_folder}/letter.txt",
     ]
-    assert ada_folder == f"Quill_Ada_{ada_id.strip('_-')[:8].rstrip('_-')}"
+    assert ada_folder == "Quill_Ada_x7Kp0_Z"
     assert archive.read(f"{bea_folder}/cv.pdf") == b"%PDF-1.4 bea"
     assert [(row["question"], row["answer"], row["state"]) for row in answers(archive)] == [
         ("Nights?", "Yes", "answered"),
