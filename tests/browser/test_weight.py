@@ -14,8 +14,9 @@ from tests.browser.test_every_page import EXPECTED, PAGES, real
 MOST_BYTES = 100_000
 MOST_OF_SCRIPTS = 40_000
 OF_A_RESUME = "/files/"
-MOST_SHIFT = 0.02
-"""Of the layout, as browsers measure it: what a font's rounding moves is nothing that anybody sees."""
+MOST_SHIFT = 0.05
+"""Of the layout, as browsers measure it, who call 0.1 good. What a font's rounding moves is nothing that anybody sees;
+and a busy machine paints a page while it still reads it, its row of buttons as they come (0.01)."""
 WATCH = """
 window.shifted = 0;
 new PerformanceObserver((list) => {
