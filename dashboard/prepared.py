@@ -61,7 +61,10 @@ class Prepared:
         return found
 
     def rows(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
-        """All rows of a SELECT, each value as the models have it. Raises SQLAlchemy's errors, without values."""
+        """All rows of a SELECT, each value as the models have it. Raises SQLAlchemy's errors, without values.
+
+        Only for values that nobody changes: several rows, and later ones, may have the same object.
+        """
         ready, found = self._run(session, values, _all)
         return [ready.understood(row) for row in found]
 

@@ -93,7 +93,7 @@ class WritersTurn:
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
-    """Asked for itself, since every page begins: it asks nothing yet, and nobody has to hear of it."""
+    """Past SQLAlchemy, which makes a result of everything: every page begins, and there is nothing to hand out."""
     found: Any = connection.connection.driver_connection
     assert isinstance(found, sqlite3.Connection)
     return found

@@ -39,6 +39,7 @@ PATIENCE: Final = 2.0
 MAX_TYPED: Final = 1_000
 CAME_FROM: Final = frozenset({"privacy", "person"})
 """What the page of a person can be left for, besides the application it is called by."""
+ENDED_BEFORE: Final = "That was ended before. Nothing was changed."
 KINDS: Final = {"hold": HoldKind.LEGAL, "restrict": HoldKind.RESTRICTION}
 
 
@@ -147,13 +148,13 @@ def end_all(public_id: str) -> Answer:
     application = whose.find(session, public_id) or abort(404)
     own = [one.id for one in whose.applications_of(session, application)]
     by = {"at": utcnow(), "user_id": current_user.id, "remote_addr": remote_address()}
-    number = holding.end_legal(_writing(), own, request.form.getlist("hold"), **by)
+    number = holding.end_legal(session, own, request.form.getlist("hold"), **by)
     session.commit()
     if number:
         it = "1 legal hold is ended: it" if number == 1 else f"{number} legal holds are ended: they"
         flash(f"{it} may be erased again.", "success")
     else:
-        flash("That was ended before. Nothing was changed.", "info")
+        flash(ENDED_BEFORE, "info")
     return redirect(_person(public_id))
 
 
@@ -169,7 +170,7 @@ def end(public_id: str) -> Answer:
         to = _person(hold.application.public_id)
     session.commit()
     if not lifted:
-        flash("That was ended before. Nothing was changed.", "info")
+        flash(ENDED_BEFORE, "info")
     elif hold.kind == HoldKind.RESTRICTION:
         flash("The restriction is lifted: it is back in its place, and everybody may work with it.", "success")
     else:

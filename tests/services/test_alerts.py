@@ -44,6 +44,13 @@ def worker(make_worker: MakeWorker, server: MailServer) -> Worker:
 
 
 @pytest.fixture
+def receiving(make_worker: MakeWorker, server: MailServer) -> Worker:
+    """One of a dashboard that Talroo sends to."""
+    settings = {"mail_url": server.url, "mail_from": "dashboard@example.com", "alert_disk_free": 0}
+    return make_worker(NOWHERE, **settings, talroo_webhook_secrets=("one",))
+
+
+@pytest.fixture
 def rita(session: Session) -> User:
     """Runs the dashboard."""
     return add(session, "rita@example.com", "it_admin")
@@ -194,26 +201,17 @@ def test_nothing_is_written_while_nothing_changes(session: Session):
 
 
 @pytest.mark.usefixtures("rita")
-def test_refusals_are_told_of_from_the_fifth_within_an_hour(
-    session: Session, server: MailServer, make_worker: MakeWorker
-):
-    worker = make_worker(
-        NOWHERE,
-        mail_url=server.url,
-        mail_from="dashboard@example.com",
-        alert_disk_free=0,
-        talroo_webhook_secrets=("one",),
-    )
+def test_refusals_are_told_of_from_the_fifth_within_an_hour(session: Session, server: MailServer, receiving: Worker):
     arrive(session, 1, remote_addr=TALROO)
     refusals.add(session, [Tally.once("mismatch", TALROO, NOON) for _ in range(3)])
     refusals.add(session, [Tally.once("mismatch", TALROO, NOON - timedelta(hours=3))])
     refusals.add(session, [Tally.once("host", TALROO, NOON)])
     session.commit()
-    run(worker)
+    run(receiving)
     assert subjects(server) == []
     refusals.add(session, [Tally.once("expired", "192.0.2.9", NOON)])
     session.commit()
-    run(worker)
+    run(receiving)
     (told,) = subjects(server)
     assert told.startswith("5 deliveries were refused within the last hour: wrong signature (3), signature")
     assert told.endswith(", signature too old (1), another host name than PUBLIC_URL’s (1).")
@@ -226,22 +224,15 @@ BY_ANYBODY = [reason for reason in Reason if reason not in (*SIGNED, Reason.NO_S
 @pytest.mark.usefixtures("rita")
 @pytest.mark.parametrize("addresses", [["203.0.113.9"], [f"203.0.113.{number}" for number in range(90)]])
 def test_no_stranger_can_have_anybody_written_to(
-    session: Session, server: MailServer, make_worker: MakeWorker, addresses: list[str]
+    session: Session, server: MailServer, receiving: Worker, addresses: list[str]
 ):
-    worker = make_worker(
-        NOWHERE,
-        mail_url=server.url,
-        mail_from="dashboard@example.com",
-        alert_disk_free=0,
-        talroo_webhook_secrets=("one",),
-    )
     arrive(session, 1, remote_addr=TALROO)
     arrive(session, 2, remote_addr=None)
     arrive(session, 3, remote_addr="203.0.113.9", source="test")
     tallies = [Tally.once(reason, address, NOON) for reason in BY_ANYBODY for address in addresses * 9]
     refusals.add(session, tallies)
     session.commit()
-    run(worker)
+    run(receiving)
     assert subjects(server) == []
     assert session.scalars(select(Alert)).all() == []
 
