@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from dashboard.audit_actions import Action
@@ -61,7 +62,7 @@ def use_code(user_id: int, given: str, *, now: datetime) -> How:
         audit.note(reading(), Action.SIGN_IN_FAILED, at=now, remote_addr=address, subject=whom, how="code")
         db.session.commit()
         raise
-    forgive(user)
+    forgive(reading(), user.email)
     db.session.commit()
     return how
 
@@ -76,9 +77,9 @@ def count_a_try(user_id: int, *, now: datetime) -> User:
     return accounts.locked(writing(), user_id)
 
 
-def forgive(user: User) -> None:
+def forgive(writer: Session, email: str) -> None:
     """What was tried was right."""
-    throttle.forgive(reading(), user.email, remote_address(), door=throttle.CODES)
+    throttle.forgive(writer, email, remote_address(), door=throttle.CODES)
 
 
 def _page(*, is_wrong: bool = False, wait_seconds: int | None = None) -> str:

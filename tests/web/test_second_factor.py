@@ -276,6 +276,18 @@ def test_it_takes_the_password_so_that_a_stolen_session_cannot_lock_its_owner_ou
         assert db.session.scalars(select(User.totp_since)).one() is None
 
 
+def test_a_right_password_counts_whatever_is_written_while_it_is_checked(app: Flask, bob: Person, monkeypatch):
+    check = accounts.authenticate
+
+    def checked(*told: Any) -> User | None:
+        found = check(*told)
+        change(app, User, time_zone="America/Chicago")
+        return found
+
+    monkeypatch.setattr(accounts, "authenticate", checked)
+    assert bob.post("/me/second-factor", "/me/second-factor/start", password=PASSWORD).status_code == 302
+
+
 def test_a_wrong_first_code_keeps_what_was_scanned(app: Flask, bob: Person):
     bob.post("/me/second-factor", "/me/second-factor/start", password=PASSWORD)
 
