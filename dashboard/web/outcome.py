@@ -43,30 +43,41 @@ HOLDING: Final = {
 OPPOSITE: Final = {"hold": "unhold", "unhold": "hold"}
 TAKEN_BACK: Final = {"hold": "is no longer held", "unhold": "is held again"}
 
-LAST: Final = "decided"
-"""Where the browser's session keeps its last decision: id, version, verb, words; no name."""
+LAST: Final = "decision"
+"""Where the browser's session keeps its last decision: id, version, verb, words, second; no name."""
+
+OFFERED: Final = 5 * 60
+"""Seconds for which taking the last decision back is offered on others' pages. Who mistook one sees it at the next person
+or the one after; who was away for longer does not remember whom it was about. That person's own page has it still."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Somebody's last decision, which they may take back. `name`: None where looking it up costs too much."""
+    """Somebody's last decision, which they may take back for so many `seconds` more.
+
+    `name`: None where looking it up costs too much.
+    """
 
     id: str
     version: int
     verb: str
     words: str
     name: str | None
+    seconds: int
 
 
 @bp.app_template_global("last_decision")
 def last_decision(queue: review_queue.Queue) -> Decision | None:
-    """What was decided last in this browser's session, until the next decision or until it is taken back.
+    """What was decided last in this browser's session, until the next decision, until it is taken back or for `OFFERED`.
 
     Nothing where it was about somebody who is not there any more, or beyond the reader's reach.
     """
     if LAST not in session:
         return None
-    public_id, version, verb, words = session[LAST]
+    public_id, version, verb, words, at = session[LAST]
+    seconds = seconds_left_of(at)
+    if not seconds:
+        return None
     name = next((row.name for row in queue.rows if row.public_id == public_id), None)
     # A page in order of names has one statement more already, so that only who may have lost sight of them looks.
     if name is None and (queue.asked.order != "name" or current_user.reach.is_limited):
@@ -74,7 +85,17 @@ def last_decision(queue: review_queue.Queue) -> Decision | None:
         if decided is None:
             return None
         name = decided.name
-    return Decision(public_id, version, verb, words, name)
+    return Decision(public_id, version, verb, words, name, seconds)
+
+
+@bp.app_template_global("seconds_left_of")
+def seconds_left_of(at: int) -> int:
+    """For how much longer taking a decision back is offered that was made in this second of the epoch; 0: no more."""
+    return max(0, OFFERED - max(0, _second() - at))
+
+
+def _second() -> int:
+    return int(utcnow().timestamp())
 
 
 @bp.post("/stage")
@@ -214,12 +235,19 @@ def _onward(public_id: str, words: str = "", verb: str = "stage") -> Response:
     """
     application = _find(public_id)
     if words:
-        session[LAST] = [public_id, application.stage_version, verb, words]
+        session[LAST] = [public_id, application.stage_version, verb, words, _second()]
     if request.form.get("then") != "next":
         return redirect(along.page_of(public_id))
     if words:
         name = application.name[:NAME_TOLD]
-        told = {"words": words, "name": name, "version": application.stage_version, "verb": verb, "id": public_id}
+        told = {
+            "words": words,
+            "name": name,
+            "version": application.stage_version,
+            "verb": verb,
+            "id": public_id,
+            "at": _second(),
+        }
         flash(told, "decided")  # type: ignore[arg-type]
     asked = along.asked()
     if asked is None:

@@ -185,8 +185,7 @@ def _say_who_is_told(written: notes.Written) -> None:
         said.append(f"Nobody is called {_some(written.strangers)}.")
     if written.kept_out:
         said.append(f"Not told, because they may not see this application: {_some(written.kept_out)}.")
-    if len(said) > 1:
-        flash(" ".join(said), "info" if written.strangers or written.kept_out else "success")
+    flash(" ".join(said), "info" if written.strangers or written.kept_out else "success")
 
 
 def _some(names: tuple[str, ...]) -> str:

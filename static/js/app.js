@@ -72,8 +72,18 @@
   document.addEventListener("pointerover", (event) => {
     if (event.target.matches?.("time:not([title])")) event.target.title = whenWords(new Date(event.target.dateTime), true);
   });
+  // What is offered for a while only, and for how many seconds: whoever comes back to a page from a break finds it gone.
+  const ends = new WeakMap();
+  function endOffers() {
+    for (const offer of document.querySelectorAll("[data-ends]")) {
+      if (!ends.has(offer)) ends.set(offer, Date.now() + offer.dataset.ends * 1000);
+      else if (Date.now() >= ends.get(offer)) offer.remove();
+    }
+  }
+  endOffers();
+  setInterval(endOffers, 2000);
   setInterval(() => { if (!document.hidden) refreshAgo(); }, 30000);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshAgo(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { refreshAgo(); endOffers(); } });
 
   // On a telephone the row of tabs is longer than the screen.
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
@@ -114,6 +124,10 @@
     if (total === undefined) delete main.dataset.total;
     else main.dataset.total = total;
   });
+  // The page is out of date as a whole. Whoever is writing on it keeps it: they may cancel this.
+  function reload() {
+    if (document.dispatchEvent(new CustomEvent("page:outdated", { cancelable: true }))) location.reload();
+  }
   // Signed out meanwhile, or an error: show that page instead of putting a piece of it into this one.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr, pathInfo, target } = event.detail;
@@ -121,7 +135,7 @@
     if (!elsewhere && xhr.status < 400) return;
     event.detail.shouldSwap = false;
     if (target.id === "results") location.assign(pathInfo.finalRequestPath);
-    else if (elsewhere && target.id !== "looking-words") location.reload(); // which would cost whoever writes a note their words
+    else if (elsewhere && !["looking-words", "team"].includes(target.id)) reload(); // static/js/team.js says it beside its forms
   });
   // What somebody has unfolded stays so in what takes its place.
   let unfolded = [];
@@ -175,7 +189,7 @@
     if (location.pathname === "/login") {
       left.clear();
       localStorage.setItem("signed-out", String(Date.now()));
-    } else addEventListener("storage", (event) => { if (event.key === "signed-out") location.reload(); });
+    } else addEventListener("storage", (event) => { if (event.key === "signed-out") reload(); });
     if (back && !back.search) back.search = left.getItem(`list ${back.pathname}`) ?? "";
     addEventListener("pagehide", () => {
       if (document.querySelector(".filters")) left.setItem(`list ${location.pathname}`, location.search);

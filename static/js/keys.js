@@ -138,12 +138,14 @@
     return isPair ? pair : event.key;
   }
 
-  // Whoever types on while a page is being replaced meant none of it as keys: nothing acts before they pause.
+  // Whoever types on while a page is being replaced meant none of it as keys: nothing acts before they pause. And nothing is decided about
+  // somebody whom a decision has put there a moment ago, which static/js/review.js knows.
   const PAUSE = 800; // milliseconds
   let strayAt = -Infinity;
-  function isStray(event, does) {
-    const isWaiting = document.getElementById("main").inert;
-    if (!isWaiting && event.timeStamp - strayAt >= PAUSE) return false;
+  function isStray(event, key, does) {
+    const main = document.getElementById("main");
+    if ("arriving" in main.dataset && main.querySelector(`.decide [data-key="${CSS.escape(key)}"]`)) return true;
+    if (!main.inert && event.timeStamp - strayAt >= PAUSE) return false;
     if (!REPEATS.includes(does)) strayAt = event.timeStamp;
     return true;
   }
@@ -171,7 +173,7 @@
     if (typing || areOff() || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return undefined;
     const key = keyOf(event);
     const does = KEYS.get(key);
-    if (event.key.length === 1 && isStray(event, does)) return event.preventDefault();
+    if (event.key.length === 1 && isStray(event, key, does)) return event.preventDefault();
     if (!KEYS.has(key)) return undefined;
     if (event.repeat && !REPEATS.includes(does)) return event.preventDefault();
     if (does ? DOES[does](key) : press(key)) event.preventDefault();

@@ -67,6 +67,16 @@
   // Signed out in another window: what is kept is no longer theirs to see (static/js/app.js loads the page again).
   addEventListener("storage", (event) => { if (event.key === "signed-out") pages.clear(); });
 
+  // Two presses by accident are meant for one person: after a decision, none is taken about whoever comes next before they can have been seen.
+  // Nobody reads a name and decides in less; a double click, and a finger that trembles, are over by then.
+  const SEEN = 400; // milliseconds
+  let arriving = 0;
+  function arrive() {
+    main.dataset.arriving = ""; // static/js/keys.js looks at this, too
+    clearTimeout(arriving);
+    arriving = setTimeout(() => { delete main.dataset.arriving; }, SEEN);
+  }
+
   // Showing.
   function showCurrent() {
     const current = main.querySelector(".queue-rows [aria-current]");
@@ -74,6 +84,15 @@
     if (list) list.scrollTop = current.offsetTop - list.clientHeight / 3;
   }
   const lastDecision = (page) => page.querySelector(".last-decision");
+  // Whoever can be taken back on their own page has the key; what was decided before, about somebody else, has a button alone.
+  function giveKey() {
+    const isTheirs = main.querySelector("#undo") !== null;
+    for (const button of main.querySelectorAll(".last-decision button, .decided button")) {
+      if (isTheirs) delete button.dataset.key;
+      else button.dataset.key = "u";
+      button.querySelector("kbd")?.toggleAttribute("hidden", isTheirs);
+    }
+  }
   // isAhead: it was fetched before the last decision, which the page that is left knows.
   function show(page, address, how, isAhead = false) {
     pages.delete(address);
@@ -83,6 +102,7 @@
     for (const { name } of [...main.attributes]) if (name.startsWith("data-")) main.removeAttribute(name);
     for (const { name, value } of [...fresh.attributes]) main.setAttribute(name, value);
     main.replaceChildren(...undone, ...fresh.childNodes);
+    giveKey();
     document.title = page.title;
     if (how) history[how](null, "", address);
     shown = here();
@@ -104,7 +124,8 @@
   // What is written and not sent yet.
   let leaving = null; // what may be lost: a form that is being sent, or all, with consent
   const isUnsent = (field) => field.value !== field.defaultValue || ("unsent" in field.dataset && field.value !== "");
-  const hasUnsent = (except) => [...main.querySelectorAll("textarea, #tag")].some((field) => isUnsent(field) && !except?.contains(field));
+  const unsent = (except) => [...main.querySelectorAll("textarea, #tag")].find((field) => isUnsent(field) && !except?.contains(field));
+  const hasUnsent = (except) => unsent(except) !== undefined;
   function mayLeave(form) {
     if (!hasUnsent(form)) return true;
     const may = window.confirm("What you have written here is not saved yet. Leave it?");
@@ -113,22 +134,17 @@
   }
   addEventListener("beforeunload", (event) => { if (hasUnsent(leaving)) event.preventDefault(); });
   addEventListener("pageshow", () => wait(false));
-  // The team's part is put anew after each of its forms: what has been written there since it was sent stays.
-  let written = null;
-  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (detail.target.id !== "team") return;
-    const { value } = main.querySelector("#team-note");
-    const isSent = detail.pathInfo.requestPath.endsWith("/notes") && detail.requestConfig.formData.get("body") === value;
-    written = isSent ? null : value;
-  });
-  document.addEventListener("htmx:afterSwap", () => {
-    const note = main.querySelector("#team-note");
-    if (written !== null && note && note.value !== written) note.value = written;
-    written = null;
+  // Signed out, or moved by somebody: no reason to lose what is written. static/js/team.js says so beside it.
+  document.addEventListener("page:outdated", (event) => {
+    const field = unsent();
+    if (!field) return;
+    event.preventDefault();
+    field.dispatchEvent(new CustomEvent("page:kept", { bubbles: true }));
   });
 
   async function go(address) {
     wait(true);
+    await sending; // which may be about whoever is to be shown
     await fetchAhead(address);
     const page = ready(address);
     if (page) show(page, address, "pushState", true);
@@ -171,16 +187,17 @@
     lastDecision(main).replaceChildren();
     const undo = document.createElement("button");
     undo.className = "button button-small";
-    undo.dataset.key = "u";
     undo.textContent = "Undo";
     undo.addEventListener("click", () => { wantsUndo = true; wait(true); });
     flash("flash-success decided", words).append(undo);
+    giveKey();
   }
   function takeOver(page) {
     const told = [...page.querySelectorAll("#main > .flash")];
     main.querySelectorAll(":scope > .flash:not(.not-done)").forEach((one) => one.remove());
     main.prepend(...told);
     lastDecision(main).replaceWith(lastDecision(page));
+    giveKey();
     window.htmx?.process(main);
   }
   function takeOverQueue(page) {
@@ -219,7 +236,7 @@
     const url = new URL(answer.url);
     const address = answer.redirected ? url.pathname + url.search : page.getElementById("main").dataset.address;
     const isLast = number === sent;
-    const open = () => show(page, address, address === shown ? "replaceState" : "pushState");
+    const open = () => { show(page, address, address === shown ? "replaceState" : "pushState"); arrive(); };
     if (!guessed) return open();
     if (answer.redirected && (address === shown || shown !== guessed)) {
       if (isLast) takeOver(page); // already there; or gone on meanwhile
@@ -233,7 +250,7 @@
     if (!wantsUndo || sending) return;
     wantsUndo = false;
     wait(false);
-    main.querySelector(":scope > .decided form [data-key=u]")?.click();
+    main.querySelector(":scope > .decided form button")?.click();
   }
   async function send(decision, before) {
     await before;
@@ -259,6 +276,7 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (event.defaultPrevented || !main.contains(form)) return;
+    if ("arriving" in main.dataset && form.closest(".decide")) { form.dataset.once &&= ""; event.preventDefault(); return; }
     if (!form.matches("[data-decide]")) { leaving = form; return; }
     const fields = [...new FormData(form, event.submitter)];
     const goesOn = fields.some(([name, value]) => name === "then" && value === "next");
@@ -276,11 +294,13 @@
     sending = send({ action, fields, number: sent, guessed: page ? next : null }, sending);
     if (!page) return wait(true);
     show(page, next, "pushState", true);
+    arrive();
     tell(form.dataset.doing);
   });
 
   // Nobody looks at what stands behind another window.
   document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden && event.target.id === "looking") event.preventDefault(); });
+  if (main.querySelector(":scope > .decided")) arrive();
   showCurrent();
   addEventListener("load", () => setTimeout(ahead, 50));
 })();

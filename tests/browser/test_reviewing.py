@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.inhabited import Inhabited
+from tests.browser.inhabited import EMAILS, PASSWORD, Inhabited
 
 TWENTY = 20
 _lists = count(1)
@@ -34,8 +34,9 @@ class Queue:
         self.path = f"/applications?job={self.title.replace(' ', '%20')}&tab=new"
 
     def at(self, page: Page, number: int) -> None:
-        """Wait until the page is that of the applicant with this number."""
+        """Wait until the page is that of the applicant with this number, and whoever sees it may decide."""
         expect(page.locator("main")).to_have_attribute("data-application", self.ids[number])
+        expect(page.locator("main[data-arriving]")).to_have_count(0)
 
     def stand(self, page: Page) -> dict[str, int]:
         """How many are where."""
@@ -322,3 +323,202 @@ def test_a_note_is_sent_from_where_it_is_typed_also_with_single_keys_off(open_as
     note.press(combination)
     expect(page.locator(".part-timeline .note-text").first).to_contain_text(f"Called twice. {combination}")
     expect(page.locator("#team-note")).to_have_value("")
+
+
+SEEN = """() => {
+    const carriers = [...document.querySelectorAll("[data-key]")];
+    return carriers.filter((one) => one.checkVisibility({visibilityProperty: true})).map((one) => one.dataset.key);
+}"""
+"""The keys of all that is visible."""
+
+
+@pytest.mark.parametrize("stage", ["new", "reviewed", "interview", "offer", "hired", "rejected"])
+def test_the_key_that_takes_back_acts_on_whom_the_page_shows(open_as, inhabited, stage):
+    queue = Queue(inhabited, 2)
+    path = f"/applications?job={queue.title.replace(' ', '%20')}"
+    page = open_as("recruiter", f"/applications/{queue.ids[1]}?{path.partition('?')[2]}")
+    if stage != "new":
+        page.locator("#move-to").click()
+        page.get_by_label("Stage").select_option(stage)
+        page.get_by_role("button", name="Move", exact=True).click()
+        expect(page.locator("main")).to_have_attribute("data-stage", stage)
+    page.goto(f"/applications/{queue.ids[0]}?{path.partition('?')[2]}")
+    prefetched(page)
+    page.keyboard.press("a")
+    queue.at(page, 1)
+    seen = page.evaluate(SEEN)  # the decision is told, and its answer may not be there yet
+    assert sorted(seen) == sorted(set(seen))
+    expect(page.locator(".decided form")).to_have_count(1)
+    seen = page.evaluate(SEEN)
+    assert sorted(seen) == sorted(set(seen))
+    page.keyboard.press("u")
+    if stage in ("hired", "rejected"):
+        expect(page.locator("main")).to_have_attribute("data-stage", "new")
+        queue.at(page, 1)
+        page.goto(f"/applications/{queue.ids[0]}")
+        expect(page.locator("main")).to_have_attribute("data-stage", "reviewed")
+    else:
+        queue.at(page, 0)
+        expect(page.locator("main")).to_have_attribute("data-stage", "new")
+
+
+def test_taking_the_last_decision_back_is_offered_for_some_minutes_also_on_pages_that_stay_open(open_as, inhabited):
+    queue = Queue(inhabited, 4)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}")
+    page.clock.install()
+    page.reload()
+    prefetched(page)
+    page.keyboard.press("a")
+    expect(page.locator(".decided form")).to_have_count(1)
+    page.clock.run_for(1_000)
+    queue.at(page, 1)
+    page.clock.fast_forward("04:30")
+    page.keyboard.press("j")
+    queue.at(page, 2)
+    expect(page.locator(".last-decision")).to_contain_text("Reviewed: ")
+    page.clock.fast_forward("01:00")
+    expect(page.locator(".last-decision form")).to_have_count(0)
+    page.keyboard.press("u")
+    expect(page.get_by_text("Nothing to take back here.")).to_be_visible()
+    page.keyboard.press("k")
+    queue.at(page, 1)
+    expect(page.locator(".last-decision form")).to_have_count(0)
+
+
+AT_ONCE = """async ([keys, apart]) => {
+    for (const key of keys) {
+        document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+        if (apart) await new Promise((done) => setTimeout(done, apart));
+    }
+}"""
+"""Press keys so many milliseconds apart."""
+
+
+@pytest.mark.parametrize("keys", ["aa", "hh", "ar4", "aH"])
+def test_a_key_pressed_twice_by_accident_decides_about_one(open_as, inhabited, keys):
+    queue = Queue(inhabited, 4)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}")
+    prefetched(page)
+    posts: list[str] = []
+    page.on("request", lambda sent: posts.append(sent.url.rsplit("/", 1)[1]) if sent.method == "POST" else None)
+    page.evaluate(AT_ONCE, [keys, 60])
+    expect(page.locator("details.confirm[open]")).to_have_count(0)
+    queue.at(page, 1)
+    assert [one for one in posts if one != "looking"] == ["hold" if keys == "hh" else "stage"]
+    expect(page.locator(".decided form")).to_have_count(1)
+    page.keyboard.press("a")
+    queue.at(page, 2)
+
+
+def test_two_clicks_in_one_place_decide_about_one_and_moving_is_never_waited_for(open_as, inhabited):
+    queue = Queue(inhabited, 4)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}")
+    prefetched(page)
+    page.locator("#advance").dblclick()
+    queue.at(page, 1)
+    expect(page.locator("main")).to_have_attribute("data-stage", "new")
+    prefetched(page)
+    page.evaluate(AT_ONCE, ["ak", 0])
+    queue.at(page, 1)
+    expect(page.locator("main")).to_have_attribute("data-stage", "reviewed")
+
+
+REFUSED = ("ERR_INTERNET_DISCONNECTED", "htmx:", "Failed to (load|fetch)", "status of [45]", "Status Error Code")
+
+
+def not_saved(page: Page, words: str) -> None:
+    expect(page.locator("#team [role=alert]")).to_contain_text(words)
+    expect(page.locator("#team [role=alert]")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#team-note")).to_have_value("Half a sentence")
+
+
+def written(page: Page, times: int = 1) -> None:
+    expect(page.locator(".part-timeline .note-text", has_text="Half a sentence")).to_have_count(times)
+
+
+def test_what_cannot_be_saved_is_told_and_stays(open_as, inhabited):
+    page = open_as("recruiter", f"/applications/{Queue(inhabited, 1).ids[0]}", allow=REFUSED)
+    note = page.locator("#team-note")
+    note.fill("Half a sentence")
+    page.context.set_offline(True)
+    note.press("Control+Enter")
+    not_saved(page, "Not saved: the dashboard cannot be reached.")
+    page.context.set_offline(False)
+    busy = '<div class="message"><p class="code">Error 503</p><h1>Busy</h1><p>Later.</p></div>'
+    page.route("**/rating", lambda route: route.fulfill(status=503, body=busy, content_type="text/html"))
+    page.locator("#rating-3").click()
+    not_saved(page, "Not saved. Busy. Later. What you wrote stays here.")
+    note.press("Control+Enter")
+    written(page)
+    expect(page.locator("#team [role=alert]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("how", ["here", "elsewhere"])
+def test_what_is_written_outlives_the_session_and_is_sent_after_signing_in_beside_it(open_as, inhabited, how):
+    page = open_as("hr_admin", "/login", allow=REFUSED)
+    page.context.clear_cookies()
+    sign_in(page)
+    page.goto(f"/applications/{Queue(inhabited, 1).ids[0]}")
+    page.locator("#team-note").fill("Half a sentence")
+    if how == "here":
+        other = page.context.new_page()
+        other.goto("/me")
+        other.get_by_role("button", name="Sign out", exact=True).click()
+        expect(other.get_by_text("You are signed out.")).to_be_visible()
+    else:
+        page.context.clear_cookies()
+        page.locator("#team-note").press("Control+Enter")
+    not_saved(page, "Not saved: you are not signed in as hr@example.com any more.")
+    page.locator("#team-note").press("Control+Enter")
+    not_saved(page, "Not saved: you are not signed in as hr@example.com any more.")
+    with page.context.expect_page() as opened:
+        page.locator("#team [role=alert] a").click()
+    sign_in(opened.value)
+    not_saved(page, "Not saved")
+    page.locator("#team-note").press("Control+Enter")
+    written(page)
+    assert "Half" not in page.evaluate("JSON.stringify([localStorage, sessionStorage])")
+
+
+def test_nobodys_words_are_sent_under_another_name(open_as, inhabited):
+    page = open_as("nobody", "/login", allow=REFUSED)
+    sign_in(page)
+    page.goto(f"/applications/{Queue(inhabited, 1).ids[0]}")
+    page.locator("#team-note").fill("Half a sentence")
+    page.context.clear_cookies()
+    other = page.context.new_page()
+    other.goto("/login")
+    sign_in(other, "colleague")
+    page.locator("#team-note").press("Control+Enter")
+    not_saved(page, "Not saved: you are not signed in as hr@example.com any more.")
+
+
+def sign_in(page: Page, who: str = "hr_admin") -> None:
+    page.goto("/login")
+    page.get_by_label("E-mail").fill(EMAILS[who])
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_is_said_of_a_note_is_seen_and_the_keys_act_again(open_as, inhabited, width):
+    queue = Queue(inhabited, 2)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}", width=width)
+    page.locator("#team-note").fill("Line\n" * 12)
+    page.locator("#team-note").press("Control+Enter")
+    said = page.locator("#team .flash")
+    expect(said).to_have_text("The note is written.")
+    expect(said).to_be_in_viewport(ratio=1)
+    expect(said).to_be_focused()
+    page.keyboard.press("j")
+    queue.at(page, 1)
+    page.locator("#assign-me").press("Enter")
+    expect(page.locator("#assign-me")).to_have_count(0)
+    expect(page.locator("#team-title")).to_be_focused()
+    page.locator("#rating-3").press("Enter")
+    expect(page.locator("#rating-3[aria-pressed=true]")).to_be_focused()
+    page.locator("#tag").fill("day shift")
+    page.locator("#tag").press("Enter")
+    expect(page.locator(".chip-tag")).to_have_count(1)
+    expect(page.locator("#tag")).to_be_focused()

@@ -22,6 +22,7 @@ from dashboard.extensions import db
 from dashboard.models import Application, BulkAction, Job, LoginSession, Note, Outbound, SavedView, User
 from dashboard.models.outbound import Channel
 from dashboard.services import accounts, morning, notes, people, tagging, teamwork
+from dashboard.web.outcome import LAST
 from tests.colleagues import by, do
 from tests.factories import event, file_object
 from tests.limiting import limit
@@ -246,7 +247,7 @@ def test_what_one_did_to_a_stranger_before_names_and_changes_them_no_more(limite
 
 def test_a_last_decision_about_a_stranger_is_not_told(limited: Limited, sign_in: Callable[..., FlaskClient]):
     with limited.client.session_transaction() as session:
-        session["decided"] = [limited.stranger, 1, "stage", "Moved to Hired"]
+        session[LAST] = [limited.stranger, 1, "stage", "Moved to Hired", int(utcnow().timestamp())]
     assert_no_stranger(limited.client.get(f"/applications/{limited.hers}"), limited, "last decision")
 
 

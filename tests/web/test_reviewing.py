@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -11,6 +12,8 @@ from sqlalchemy import select
 from dashboard.extensions import db
 from dashboard.models import Activity, Application, Outbound
 from dashboard.models.outbound import State
+from dashboard.stages import Stage
+from dashboard.web import outcome
 from tests.factories import event
 
 QUEUE = "q=picker&tab=new"
@@ -169,3 +172,36 @@ def test_who_is_held_can_be_taken_up_again_once(review, app):
 def test_a_list_that_cannot_be_read_is_no_obstacle(review, queue):
     review.press(0, "stage", queue=queue, stage="reviewed")
     assert "Reviewed: Ann Quill" in review.text
+
+
+def test_a_decision_can_be_taken_back_on_others_pages_for_five_minutes(review, monkeypatch):
+    """Also where the message of it was never read, and in a page that is kept open: it says for how long."""
+    now = outcome.utcnow()
+    monkeypatch.setattr(outcome, "utcnow", lambda: now)
+    review.press(0, "hold")
+    monkeypatch.setattr(outcome, "utcnow", lambda: now + timedelta(seconds=299))
+    assert "Held for later: Ann Quill Undo" in review.open(2).text
+    assert "1" in re.findall(r'data-ends="([0-9]+)"', review.source)
+    monkeypatch.setattr(outcome, "utcnow", lambda: now + timedelta(seconds=301))
+    assert "Held for later" not in review.open(2).text
+    address = f"/applications/{review.people[0]}"
+    token = field(review.source, "csrf_token")
+    review.client.post(f"{address}/unhold", data={"csrf_token": token, "then": "next", "queue": QUEUE})
+    monkeypatch.setattr(outcome, "utcnow", lambda: now + timedelta(seconds=700))
+    assert "Taken up again: Ann Quill" in review.open(1).text
+    assert "/undo" not in review.source
+
+
+@pytest.mark.parametrize("stage", [stage.value for stage in Stage])
+def test_the_key_that_takes_back_is_theirs_whose_page_it_is_and_nobody_elses(review, stage):
+    if stage != "new":
+        review.press(1, "stage", then="stay", stage=stage)
+    told = "Held for later: Ann Quill Undo"
+    assert told in review.press(0, "hold", queue="q=picker").text
+    once = review.source.count('data-key="u"')
+    assert told in review.open(1, "q=picker").text
+    keys = re.findall(r'data-key="([^"]+)"', review.source)
+    assert sorted(keys) == sorted(set(keys))
+    theirs = stage in ("hired", "rejected")
+    assert ('id="undo" type="submit" data-key="u"' in review.source) == theirs
+    assert once == (1 if theirs else 2)  # of which the message's is seen alone
