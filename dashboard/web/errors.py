@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import Flask, g, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -23,6 +24,13 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER: Final = 60
 """Seconds after which trying again is worth while when the database or the disk could not do its work."""
+
+SIGN_IN: Final = (
+    "Please sign in",
+    "Your session has ended, and nothing was saved. Copy what you wrote, sign in, then send it again.",
+)
+WRITTEN: Final = ("body", "note")
+"""The fields in which people write more than a word."""
 
 MESSAGES: Final = {
     400: ("This request could not be understood", "Go back and try again."),
@@ -50,21 +58,28 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, answer)
 
 
-def page(code: int, title: str, message: str) -> Response:
-    """An error for whoever asked: a page for people, JSON for machines."""
+def page(code: int, title: str, message: str, written: str = "") -> Response:
+    """An error for whoever asked: a page for people, with what they had `written`, JSON for machines."""
     if request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html") == "text/html":
-        response = Response(_html(code, title, message), mimetype="text/html")
+        response = Response(_html(code, title, message, written), mimetype="text/html")
     else:
         response = jsonify(error=title, detail=message)
     response.status_code = code
     return response
 
 
-def _html(code: int, title: str, message: str) -> str:
+def written() -> str:
+    """What a form of ours that is refused held of somebody's own words; of one that another site sends, nothing."""
+    if urlsplit(request.headers.get("Origin", "")).netloc != request.host:
+        return ""
+    return "\n\n".join(filter(None, (request.form.get(name, "").strip() for name in WRITTEN)))
+
+
+def _html(code: int, title: str, message: str, written: str) -> str:
     if code >= 500:
         # Every template is given the user, and finding out who it is may be just what cannot be done.
         g._login_user = login_manager.anonymous_user()
-    return render_template("errors/error.html", code=code, title=title, message=message)
+    return render_template("errors/error.html", code=code, title=title, message=message, written=written)
 
 
 def _known(problem: HTTPException) -> Response:
@@ -84,7 +99,9 @@ def _known(problem: HTTPException) -> Response:
 
 def _stale_form(_problem: CSRFError) -> Response:
     log.warning("a form without its token at %s", request.endpoint)
-    return page(400, "This form is out of date", "Go back, reload the page and send it again. Nothing was changed.")
+    words = written()
+    do = "Copy what you wrote, open the page again" if words else "Go back, reload the page"
+    return page(400, "This form is out of date", f"{do} and send it again. Nothing was changed.", words)
 
 
 def _too_many_exports(throttled: ExportsThrottled) -> Response:

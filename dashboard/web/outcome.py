@@ -47,8 +47,8 @@ LAST: Final = "decision"
 """Where the browser's session keeps its last decision: id, version, verb, words, second; no name."""
 
 OFFERED: Final = 5 * 60
-"""Seconds for which taking the last decision back is offered on others' pages. Who mistook one sees it at the next person
-or the one after; who was away for longer does not remember whom it was about. That person's own page has it still."""
+"""Seconds for which taking the last decision back is offered on others' pages. Whoever made a mistake sees it
+at the next person or the one after; after a break nobody remembers whom it was about, whose own page still moves them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Decision:
 
 @bp.app_template_global("last_decision")
 def last_decision(queue: review_queue.Queue) -> Decision | None:
-    """What was decided last in this browser's session, until the next decision, until it is taken back or for `OFFERED`.
+    """What was decided last in this browser's session, for `OFFERED`, or until the next decision, or it is taken back.
 
     Nothing where it was about somebody who is not there any more, or beyond the reader's reach.
     """

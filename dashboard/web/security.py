@@ -19,6 +19,7 @@ from dashboard.permissions import PUBLIC, Permission, allows
 from dashboard.reach import NOBODY
 from dashboard.services import accounts
 from dashboard.services.accounts import Caller
+from dashboard.web import errors
 from dashboard.web.edge import notebook
 
 log = logs.lines(__name__)
@@ -150,7 +151,8 @@ def _ask_to_sign_in() -> Response:
     if not _wants_page():
         abort(401)
     if request.method != "GET":
-        return redirect(url_for("session.login"))
+        words = errors.written()
+        return errors.page(401, *errors.SIGN_IN, words) if words else redirect(url_for("session.login"))
     return redirect(url_for("session.login", next=request.full_path.rstrip("?")))
 
 

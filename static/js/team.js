@@ -36,7 +36,7 @@
 
   // Why it is not saved.
   function tell(form, ...words) {
-    form.querySelector(".not-saved")?.remove();
+    for (const before of main.querySelectorAll(".part-team .flash, .not-saved")) before.remove();
     const alert = element("p", { className: "flash flash-error not-saved", role: "alert" });
     const inside = element("span", {});
     inside.append(...words);
@@ -88,7 +88,7 @@
     const { xhr, pathInfo } = event.detail;
     if (!isTeam(event) || !xhr.status) return undefined;
     const isElsewhere = new URL(xhr.responseURL).pathname !== new URL(pathInfo.finalRequestPath, location).pathname;
-    if (isElsewhere || xhr.status === 400) return retold(formOf(event));
+    if (isElsewhere || [400, 401].includes(xhr.status)) return retold(formOf(event));
     if (xhr.status < 400) return undefined;
     const words = [...parsed(xhr.responseText).querySelectorAll(".message :is(h1, p:not(.code))")].map((one) => one.textContent.replace(/\.?$/, "."));
     return tell(formOf(event), `Not saved. ${words.join(" ")} What you wrote stays here.`);

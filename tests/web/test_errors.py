@@ -97,3 +97,19 @@ def test_a_database_that_is_gone_is_503_for_who_is_signed_in_and_who_is_not(make
         answer = client.get(path)
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_what_was_written_in_a_form_that_is_refused_is_given_back_but_not_what_another_site_sends(
+    site, sign_in, signed_in
+):
+    client = sign_in("recruiter") if signed_in else site
+    page = client.get("/me" if signed_in else "/login").text
+    token = {} if signed_in else {"csrf_token": re.search(r'name="csrf_token" value="([^"]+)"', page)[1]}
+    told = {"body": "<b>Half a sentence", "password": SECRET, **token}
+    for origin, is_back in (("http://localhost", True), ("https://evil.example", False), (None, False)):
+        headers = {"Origin": origin} if origin else {}
+        answer = client.post("/applications/nobody/notes", data=told, headers=headers)
+        assert answer.status_code == (400 if signed_in else 401 if is_back else 302)
+        assert ('readonly dir="auto">\n&lt;b&gt;Half a sentence</textarea>' in answer.text) == is_back
+        assert SECRET not in answer.text
