@@ -13,7 +13,6 @@ from tests.infrastructure.browser import Visits
 pytestmark = pytest.mark.browser
 
 LATE = "<button>Press</button><select><option>1<option>2</select>"
-LATE = "<button>Press</button><select><option>1<option>2</select>"
 LISTENING = (
     """for (const one of ["keydown", "click", "change"]) addEventListener(one, () => { document.title = "Heard"; });"""
 )
