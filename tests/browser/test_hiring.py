@@ -8,7 +8,7 @@ import time
 from playwright.sync_api import Page, expect
 
 from tests.browser.inhabited import HOLD, Inhabited
-from tests.infrastructure.browser import WITHIN
+from tests.infrastructure.browser import WITHIN, settled
 
 IN_TIME = 60_000
 """Milliseconds a conversion that is due may take to be shown as sent, on a machine that has other things to do."""
@@ -157,6 +157,7 @@ def test_what_was_typed_when_somebody_was_faster_is_still_there_to_be_sent(open_
         page.get_by_label("Stage").select_option(stage)
         page.locator("#note").fill(note)
         page.get_by_role("button", name="Move", exact=True).click()
+        expect(page.locator("main")).to_have_attribute("data-stage", "interview")
     expect(second.get_by_role("alert")).to_contain_text("Somebody was faster")
     expect(second).to_have_url(re.compile(f"{path}$"))
     expect(second.locator("#note")).to_have_value("She is\ngood.")
@@ -207,6 +208,7 @@ def test_the_keyboard_alone_signs_in_finds_somebody_and_hires_them(new_page, inh
     expect(page.locator(".row-link").nth(0)).to_be_focused()
     keys.press("/")
     keys.type("Keyboard tuner")
+    settled(page)
     expect(page.locator("main")).to_have_attribute("data-total", "1")
     keys.press("Escape")
     keys.press("j")

@@ -117,6 +117,7 @@ def test_what_was_sent_to_many_is_taken_back_by_one_button_and_nobody_gets_it(op
         expect(page.locator(".leaf span")).to_have_text(f"{number + 1} of 4")
         addresses.append(address_on(page))
         page.get_by_role("button", name="Next").click()
+    expect(page.locator(".leaf span")).to_have_text("4 of 4")
     send(page, "Send 3 messages")
     page.wait_for_url("**/incomplete/messages")
     expect(page.locator("#results .flash")).to_contain_text(
@@ -205,8 +206,8 @@ def test_the_keyboard_alone_writes_and_takes_back(open_as: OpenAs, inhabited: In
     page = open_as("hr_admin", write_to(person))
     use(page, PLAIN)
     page.get_by_label("Subject").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/incomplete/message\?application="))
     page.get_by_label("Text").focus()
     _tab_to(page, "send-to")

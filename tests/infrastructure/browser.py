@@ -45,7 +45,7 @@ ON_AN_ELEMENT: Final = (
 """Methods of a locator that wait for its one element to be there."""
 ON_WHAT_THERE_IS: Final = ("all", "all_inner_texts", "count", "evaluate_all", "is_hidden", "is_visible")
 """Methods of a locator that take what is there at the moment."""
-ON_A_PAGE: Final = ("emulate_media", "eval_on_selector_all", "evaluate", "pdf", "title")
+ON_A_PAGE: Final = ("emulate_media", "eval_on_selector_all", "evaluate", "go_back", "go_forward", "pdf", "title")
 ON_A_KEYBOARD: Final = ("down", "insert_text", "press", "type")
 
 
@@ -78,6 +78,23 @@ def new_page(browser: Browser) -> Iterator[PageFactory]:
 def page(new_page: PageFactory) -> Page:
     """A page on a desk: 1440 wide, light, with scripts."""
     return new_page()
+
+
+def settled(page: Page) -> None:
+    """Wait until what was typed has been asked for, which htmx puts off for at most 400 ms, and was answered."""
+    page.evaluate("new Promise((done) => setTimeout(done, 450))")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+
+def press_at_once(page: Page, keys: str) -> None:
+    """Press keys one right after the other, however busy the machine is: a pair like "g i" has a second."""
+    page.evaluate(
+        """(keys) => {
+            const press = (key) => new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+            for (const key of keys) document.activeElement.dispatchEvent(press(key));
+        }""",
+        keys,
+    )
 
 
 @dataclass(slots=True)
