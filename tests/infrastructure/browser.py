@@ -173,8 +173,8 @@ def _wait_before_elements() -> None:
 def _where_whole(act: Callable[..., Any], *, waits: bool) -> Callable[..., Any]:
     @wraps(act)
     def acted(locator: Locator, *words: Any, **options: Any) -> Any:
-        if waits:  # it may be on a page that is still to come
-            locator.wait_for(state="attached")
+        if waits:  # it may be on a page that is still to come; before that has its styles, there may seem to be several
+            locator.first.wait_for(state="attached")
         locator.page.wait_for_load_state()
         return act(locator, *words, **options)
 
