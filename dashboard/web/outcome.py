@@ -20,11 +20,10 @@ from dashboard.models import Application, Outbound, StageChange
 from dashboard.models.outbound import State
 from dashboard.permissions import Permission, needs
 from dashboard.services import reporting, review, teamwork
-from dashboard.services.activity import By
 from dashboard.services.review import BadChange, Change, Moved, Wanted
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.web import along, application_page
-from dashboard.web.edge import reading, remote_address, reporting_rules, writing
+from dashboard.web.edge import by_user, reading, remote_address, reporting_rules, writing
 
 bp = Blueprint("outcome", __name__, url_prefix="/applications/<public_id>")
 along.init_app(bp)
@@ -190,7 +189,7 @@ def _hold(public_id: str, verb: str, undone: str = "") -> Response:
     do, words = HOLDING[verb]
     writer = writing()
     application = _find(public_id)
-    done = do(writer, [application.id], By(current_user.id, remote_address(), utcnow()))
+    done = do(writer, [application.id], by_user())
     db.session.commit()
     if not done.changed:
         flash(f"{done.skipped[0][1]}. Nothing was changed.", "info")
