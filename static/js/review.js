@@ -45,7 +45,8 @@
     if (navigator.connection?.saveData) return;
     for (const [address, entry] of pages) if (!isFresh(entry)) pages.delete(address);
     // While a decision is on its way, the previous one may be whom it is about.
-    for (const name of sending ? ["next"] : ["next", "previous"]) {
+    for (const name of ["next", "previous"]) {
+      if (sending && name === "previous") return;
       const address = link(name);
       if (address) await fetchAhead(address);
       if (ready(address)) main.querySelector(`[data-step="${name}"]`)?.setAttribute("data-ready", "");
@@ -134,7 +135,7 @@
   }
   addEventListener("beforeunload", (event) => { if (hasUnsent(leaving)) event.preventDefault(); });
   addEventListener("pageshow", () => wait(false));
-  // Signed out, or moved by somebody: no reason to lose what is written. static/js/team.js says so beside it.
+  // Signed out elsewhere is no reason to lose what is written. static/js/team.js says so beside it.
   document.addEventListener("page:outdated", (event) => {
     const field = unsent();
     if (!field) return;
@@ -144,7 +145,7 @@
 
   async function go(address) {
     wait(true);
-    await sending; // which may be about whoever is to be shown
+    await sending; // it may be about whom is gone to
     await fetchAhead(address);
     const page = ready(address);
     if (page) show(page, address, "pushState", true);
@@ -236,7 +237,11 @@
     const url = new URL(answer.url);
     const address = answer.redirected ? url.pathname + url.search : page.getElementById("main").dataset.address;
     const isLast = number === sent;
-    const open = () => { show(page, address, address === shown ? "replaceState" : "pushState"); arrive(); };
+    const open = () => {
+      const before = main.dataset.application;
+      show(page, address, address === shown ? "replaceState" : "pushState");
+      if (main.dataset.application !== before) arrive();
+    };
     if (!guessed) return open();
     if (answer.redirected && (address === shown || shown !== guessed)) {
       if (isLast) takeOver(page); // already there; or gone on meanwhile
