@@ -49,7 +49,7 @@ LAST: Final = "decision"
 
 OFFERED: Final = 5 * 60
 """Seconds for which taking the last decision back is offered on others' pages. Whoever made a mistake sees it
-at the next person or the one after; after a break nobody remembers whom it was about, whose own page still moves them."""
+at the next person or the one after; later nobody remembers whom it was about. Their own page still moves them."""
 
 
 @dataclass(frozen=True, slots=True)
