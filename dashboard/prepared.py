@@ -48,7 +48,7 @@ class Prepared:
 
     def __init__(self, write: Callable[[str], Any]) -> None:
         self._write = write
-        self._ready = lru_cache(maxsize=8)(self._make_ready)
+        self._made: dict[tuple[str, tuple[str, ...]], _Ready] = {}
 
     @classmethod
     def insert(cls, model: type[Base], *unique: str) -> Prepared:
@@ -86,6 +86,14 @@ class Prepared:
                 ready.sql, None, problem, dbapi.Error, hide_parameters=True, dialect=connection.dialect
             ) from problem
         return ready, found
+
+    def _ready(self, dialect: Dialect, names: tuple[str, ...]) -> _Ready:
+        """By the dialect's name: every engine has a dialect of its own, which says the same."""
+        key = (dialect.name, names)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = self._make_ready(dialect, names)
+        return made
 
     def _make_ready(self, dialect: Dialect, names: tuple[str, ...]) -> _Ready:
         statement = self._write(dialect.name)

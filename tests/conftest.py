@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.infrastructure.ordering",
     "tests.infrastructure.postgres",
     "tests.infrastructure.processes",
+    "tests.infrastructure.second_try",
     "tests.stocked_site",
     "tests.application",  # after what it is made of: a plugin cannot be rewritten once it was imported
     "tests.outbox_fixtures",
