@@ -110,8 +110,13 @@ def write_insert(dialect: str, model: type[Base], unique: tuple[str, ...]) -> An
     table = table_of(model)
     if not unique:
         return insert(table)
-    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    statement = upsert(dialect, model)
     return statement.on_conflict_do_nothing(index_elements=[*unique]).returning(*inspect(model).primary_key)
+
+
+def upsert(dialect: str, model: type[Base]) -> Any:
+    """The database's own INSERT, to be told what to do `on_conflict_do_update` or `…_nothing`, in the same words."""
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table_of(model))
 
 
 def is_storage_failure(problem: BaseException) -> bool:

@@ -60,14 +60,14 @@ def others(most: int, *, is_limited: bool) -> Select[Any]:
     """
     reached = [within(Application.job_id, REACH_OF)] if is_limited else []
     linked = _linked()
-    near = union_all(
+    ids = union_all(
         select(linked.c.id),
         _newest(most + 1, Application.email_key == bindparam("email", type_=String), *reached),
         _newest(most + 1, Application.phone_key == bindparam("phone", type_=String), *reached),
         _sharing(Application.email_key, linked),
         _sharing(Application.phone_key, linked),
     )
-    near = near.cte("near").prefix_with("MATERIALIZED")
+    near = ids.cte("near").prefix_with("MATERIALIZED")
     return (
         select(Application)
         .where(

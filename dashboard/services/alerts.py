@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from dashboard.database import table_of
+from dashboard.database import upsert
 from dashboard.mail_address import is_address
 from dashboard.models import Alert, Outbound, User
 from dashboard.models.outbound import Channel
@@ -120,9 +119,9 @@ def _open(session: Session, *, lock: bool = False) -> Sequence[Alert]:
 
 def _open_one(session: Session, row: Mapping[str, Any]) -> None:
     """Unless one of that kind is open: its index decides, where several workers look at once."""
-    table = table_of(Alert)
-    made = postgresql.insert(table) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
-    session.execute(made.on_conflict_do_nothing(index_elements=["kind"], index_where=table.c.ended_at.is_(None)), row)
+    made = upsert(session.get_bind().dialect.name, Alert)
+    is_open = Alert.ended_at.is_(None)
+    session.execute(made.on_conflict_do_nothing(index_elements=["kind"], index_where=is_open), row)
 
 
 def _is_due(alert: Alert, problem: Problem | None, now: datetime, *, can_mail: bool) -> bool:

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard import search, tokens
-from dashboard.database import start_writing, table_of
+from dashboard.database import start_writing, table_of, upsert
 from dashboard.logs import without_contents
 from dashboard.models import Application, ApplicationTag, Attachment, Delivery, Facet, Job, StoredFile, Tag, User
 from dashboard.search import Entry
@@ -180,7 +179,7 @@ def count_choices(session: Session, choices: Iterable[Choice]) -> None:
 
 def _count(dialect: str) -> Any:
     table = table_of(Facet)
-    statement: Any = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    statement = upsert(dialect, Facet)
     return statement.on_conflict_do_update(
         index_elements=["key"],
         set_={"uses": table.c.uses + statement.excluded.uses},

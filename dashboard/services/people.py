@@ -15,10 +15,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, union
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
-from dashboard.database import table_of
+from dashboard.database import table_of, upsert
 from dashboard.models import ActivityKind, Application, PersonLink, StageChange
 from dashboard.reach import Reach, those_within
 from dashboard.services import traces
@@ -104,6 +103,11 @@ class Saying:
     def of(self) -> frozenset[str]:
         """The public ids of all that it is about."""
         return frozenset(one.public_id for one in (*self.about, *self.pair))
+
+    @property
+    def is_of_others(self) -> bool:
+        """Whether it is about others alone, each of them somebody else than this person."""
+        return any(one not in self.about for one in self.pair)
 
 
 def person(session: Session, application: Application, reach: Reach) -> Person:
@@ -232,8 +236,7 @@ def _say(session: Session, pairs: Sequence[Pair], by: By, *, same: bool) -> int:
 
 
 def _put(session: Session, row: Mapping[str, object]) -> None:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table_of(PersonLink)).values(**row)
+    statement = upsert(session.get_bind().dialect.name, PersonLink).values(**row)
     said = {name: row[name] for name in ("same", "at", "user_id")} | {"replaced": table_of(PersonLink).c.same}
     session.execute(statement.on_conflict_do_update(index_elements=["low_id", "high_id"], set_=said))
 

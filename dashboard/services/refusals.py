@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from dashboard.database import table_of
+from dashboard.database import table_of, upsert
 from dashboard.models import Refusal
 from dashboard.paging import Page, rows_after
 
@@ -80,7 +79,7 @@ def page(
 
 def _counting(dialect: str) -> Any:
     table = table_of(Refusal)
-    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    statement = upsert(dialect, Refusal)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=["hour", "reason", "remote_addr"],

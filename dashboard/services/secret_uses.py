@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from config import Config
-from dashboard.database import table_of
+from dashboard.database import upsert
 from dashboard.models import SecretUse
 
 WEBHOOK: Final = "TALROO_WEBHOOK_SECRETS"
@@ -104,8 +103,7 @@ def _of_webhook(config: Config, number: int, secrets: Sequence[tuple[str, dateti
 
 
 def _noting(dialect: str) -> Any:
-    table = table_of(SecretUse)
-    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    statement = upsert(dialect, SecretUse)
     return statement.on_conflict_do_update(
         index_elements=["setting", "fingerprint"], set_={"last_at": statement.excluded.last_at}
     )

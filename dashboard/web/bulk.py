@@ -27,7 +27,6 @@ from dashboard.one_at_a_time import alone
 from dashboard.permissions import Permission, needs
 from dashboard.services import activity, bulk, bulk_verbs, bundle
 from dashboard.services import reading as reading_verbs
-from dashboard.services.activity import By
 from dashboard.services.bulk import Selection
 from dashboard.services.bulk_verbs import Verb
 from dashboard.services.review import BadChange
@@ -35,10 +34,10 @@ from dashboard.services.teamwork import BEST
 from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.web import along, csv, exports, inbox_frame, noting
 from dashboard.web.edge import (
+    by_user,
     file_store,
     let_the_index_catch_up,
     reading,
-    remote_address,
     reporting_rules,
     settings,
     writing,
@@ -163,7 +162,7 @@ def do() -> Answer:
             session = writing()
             verb = wish.verb(session)
             token = request.form.get("token", "")
-            action = bulk.act(session, selection, verb, _by(), reporting_rules(), current_user.reach, token=token)
+            action = bulk.act(session, selection, verb, by_user(), reporting_rules(), current_user.reach, token=token)
         except BadChange as problem:
             db.session.rollback()
             return _confirmation(selection, wish, str(problem))
@@ -189,7 +188,7 @@ def undo(public_id: str) -> Response:
             return redirect(_result(public_id))
         session = writing()
         action = bulk.find(session, public_id, current_user.id) or abort(404)
-        was_first = bulk.undo(session, action, _by(), reporting_rules(), current_user.reach)
+        was_first = bulk.undo(session, action, by_user(), reporting_rules(), current_user.reach)
         db.session.commit()
     if not was_first:
         flash("This was taken back before. Nothing was changed.", "info")
@@ -330,10 +329,6 @@ def _choices(wish: Wish) -> dict[str, Any]:
     if wish.do in ("tag", "untag"):
         return {"tags": _all_choices().tags}
     return {}
-
-
-def _by() -> By:
-    return By(current_user.id, remote_address(), utcnow())
 
 
 def _queue() -> str:

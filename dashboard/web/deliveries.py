@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from dashboard import arrivals
 from dashboard.arrivals import EVENTS, SOURCES, STATUSES, VERDICTS, Deliveries
 from dashboard.audit_actions import Action
-from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Attachment, Delivery
 from dashboard.models.watch import Reason
@@ -26,11 +25,11 @@ from dashboard.services.sorting_out import MISSING_WORDS, CannotBeRead
 from dashboard.talroo.cutting import REFERENCE_LENGTH, REFERENCE_PREFIX
 from dashboard.web import noting
 from dashboard.web.edge import (
+    by_user,
     file_store,
     following,
     let_the_notebook_catch_up,
     reading,
-    remote_address,
     storing,
     writing,
 )
@@ -104,7 +103,7 @@ def body(public_id: str) -> AnyResponse:
     except FileMissing:
         flash(MISSING_WORDS, "error")
         return _to(public_id)
-    by = _by()
+    by = by_user()
     subject = Subject("delivery", public_id)
     audit.note(
         session,
@@ -153,7 +152,7 @@ def take_back(public_id: str) -> AnyResponse:
 @needs(Permission.DELIVERIES)
 def replay_all() -> AnyResponse:
     """Read all kept ones again: some now, the rest by the worker."""
-    number = sorting_out.want_all_again(writing(), by=_by())
+    number = sorting_out.want_all_again(writing(), by=by_user())
     db.session.commit()
     done = sorting_out.read_waiting(storing, file_store())
     words = f"{done.filed:,} filed, {done.kept:,} still not understood"
@@ -179,7 +178,7 @@ def linked(shown: bytes, files: Mapping[str, Attachment]) -> Markup:
 
 def _mark(public_id: str, verb: Callable[[Session, Delivery, By], bool], done: str) -> AnyResponse:
     session = writing()
-    was_done = verb(session, arrivals.delivery(session, public_id) or abort(404), _by())
+    was_done = verb(session, arrivals.delivery(session, public_id) or abort(404), by_user())
     db.session.commit()
     flash(done if was_done else _CHANGED, "success" if was_done else "error")
     return _to(public_id)
@@ -191,7 +190,7 @@ def _read(
     session = writing()
     delivery = arrivals.delivery(session, public_id) or abort(404)
     try:
-        outcome = verb(session, delivery, file_store(), _by())
+        outcome = verb(session, delivery, file_store(), by_user())
     except CannotBeRead as problem:
         db.session.rollback()
         flash(str(problem), "error")
@@ -211,10 +210,6 @@ def _read(
 def _is_restricted(delivery: Delivery) -> bool:
     """Whether it tells of somebody whose data nobody may work with at present."""
     return delivery.application is not None and delivery.application.restricted_at is not None
-
-
-def _by() -> By:
-    return By(current_user.id, remote_address(), utcnow())
 
 
 def _to(public_id: str) -> AnyResponse:

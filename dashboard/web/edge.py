@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from config import Config
+from dashboard.clock import utcnow
 from dashboard.database import commit_what_was_read, end_reading, start_writing
 from dashboard.extensions import db
 from dashboard.models import Role
 from dashboard.paging import Page
 from dashboard.permissions import FIRST_PAGE, SIGNED_IN, needs
 from dashboard.services import indexing
+from dashboard.services.activity import By
 from dashboard.services.drawing import Drawings
 from dashboard.services.files import FileStore
 from dashboard.services.notebook import Notebook
@@ -92,6 +94,11 @@ def storing() -> Session:
 def remote_address() -> str:
     """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
     return (request.remote_addr or "unknown")[:64]
+
+
+def by_user() -> By:
+    """Whoever asks, from where, and now: as what somebody does is written down."""
+    return By(current_user.id, remote_address(), utcnow())
 
 
 def acting() -> dict[str, Any]:

@@ -11,9 +11,8 @@ from dashboard.extensions import db
 from dashboard.permissions import SIGNED_IN, needs
 from dashboard.services import accounts, passwords, sessions, throttle
 from dashboard.services.accounts import AccountError
-from dashboard.services.activity import By
 from dashboard.web import session, settings
-from dashboard.web.edge import reading, remote_address, writing
+from dashboard.web.edge import by_user, reading, remote_address, writing
 
 bp = Blueprint("me", __name__, url_prefix="/me")
 
@@ -35,7 +34,7 @@ def change_password() -> Answer:
         return settings.page(str(problem)), 400
     writer = writing()
     user = accounts.locked(writer, current_user.id)
-    ended = passwords.change(writer, user, password_hash, current_user.token, _by())
+    ended = passwords.change(writer, user, password_hash, current_user.token, by_user())
     token = sessions.renew(writer, current_user.token)
     db.session.commit()
     session.go_on_with(token)
@@ -47,7 +46,7 @@ def change_password() -> Answer:
 @needs(SIGNED_IN)
 def end_session(public_id: str) -> Response:
     writer = writing()
-    ended = sessions.end(writer, accounts.locked(writer, current_user.id), public_id, _by())
+    ended = sessions.end(writer, accounts.locked(writer, current_user.id), public_id, by_user())
     db.session.commit()
     flash("That session is ended." if ended else "That session had ended already.", "success")
     return redirect(url_for("settings.index"))
@@ -57,7 +56,7 @@ def end_session(public_id: str) -> Response:
 @needs(SIGNED_IN)
 def end_others() -> Response:
     writer = writing()
-    ended = sessions.end_others(writer, accounts.locked(writer, current_user.id), current_user.token, _by())
+    ended = sessions.end_others(writer, accounts.locked(writer, current_user.id), current_user.token, by_user())
     db.session.commit()
     flash(_ended_words(ended) or "You are signed in nowhere else.", "success")
     return redirect(url_for("settings.index"))
@@ -79,7 +78,3 @@ def _ended_words(ended: int) -> str:
     return (
         "You are signed out of one other browser." if ended == 1 else f"You are signed out of {ended} other browsers."
     )
-
-
-def _by() -> By:
-    return By(current_user.id, remote_address(), utcnow())

@@ -9,16 +9,14 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard import queries
-from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application
 from dashboard.permissions import Permission, allows, needs
 from dashboard.services import holding, likeness, people
-from dashboard.services.activity import By
 from dashboard.services.people import Person, Saying
 from dashboard.services.review import BadChange
 from dashboard.web import noting
-from dashboard.web.edge import reading, remote_address, writing
+from dashboard.web.edge import by_user, reading, writing
 
 bp = Blueprint("people", __name__, url_prefix="/people/<public_id>")
 
@@ -54,7 +52,7 @@ def link(public_id: str) -> Response:
     if other is None:
         return _refused(public_id)
     try:
-        said = people.link(session, application.id, other.id, _by())
+        said = people.link(session, application.id, other.id, by_user())
     except BadChange as problem:
         flash(str(problem), "error")
         return redirect(_page(public_id))
@@ -69,7 +67,7 @@ def part(public_id: str) -> Response:
     application, other = _find(public_id), _other()
     if other is None:
         return _refused(public_id)
-    return _answer(public_id, other, said=people.tell_apart(session, application, other, _by(), current_user.reach))
+    return _answer(public_id, other, said=people.tell_apart(session, application, other, by_user(), current_user.reach))
 
 
 @bp.post("/take-back")
@@ -80,7 +78,7 @@ def take_back(public_id: str) -> Response:
     _find(public_id)
     one, other = (_named(request.form.get(name, "")) for name in ("one", "other"))
     same = {"yes": True, "no": False}.get(request.form.get("same", ""))
-    if one and other and people.take_back(session, one.id, other.id, _by(), current_user.reach, same=same):
+    if one and other and people.take_back(session, one.id, other.id, by_user(), current_user.reach, same=same):
         db.session.commit()
         flash("Taken back. Who has which application is worked out anew.", "success")
     else:
@@ -128,10 +126,6 @@ def _other() -> Application | None:
     typed = request.form.get("other", "")[:MAX_TYPED].strip()
     address = typed.partition("?")[0].partition("#")[0].rstrip("/")
     return _named(address.rpartition("/")[2])
-
-
-def _by() -> By:
-    return By(current_user.id, remote_address(), utcnow())
 
 
 def _page(public_id: str, said: str | None = None) -> str:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from dashboard.asking import words
-from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import User
 from dashboard.permissions import Permission, needs
 from dashboard.services import accounts, scopes
-from dashboard.services.activity import By
 from dashboard.services.review import BadChange
 from dashboard.services.scopes import Scope
-from dashboard.web.edge import reading, remote_address, writing
+from dashboard.web.edge import by_user, reading, writing
 
 bp = Blueprint("scope", __name__, url_prefix="/admin/users/<public_id>/scope")
 
@@ -48,7 +45,7 @@ def save(public_id: str) -> Answer:
     if request.form.get("do") == "find":
         return _page(user, wanted, words(request.form, "q", 100))
     try:
-        hidden = scopes.limit(session, user, wanted, By(current_user.id, remote_address(), utcnow()))
+        hidden = scopes.limit(session, user, wanted, by_user())
     except BadChange as problem:
         db.session.rollback()
         return _page(_user(reading(), public_id), wanted, "", str(problem)), 400

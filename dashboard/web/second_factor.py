@@ -17,13 +17,12 @@ from dashboard.models import User
 from dashboard.permissions import SIGNED_IN, Permission, needs
 from dashboard.services import accounts, notices, second_factor, sessions, users
 from dashboard.services.accounts import AccountError
-from dashboard.services.activity import By
 from dashboard.services.notices import Notice
 from dashboard.services.reminder_rules import Rules
 from dashboard.services.second_factor import AlreadyOn, WrongCode
 from dashboard.services.throttle import SignInThrottled
 from dashboard.web.code import count_a_try, forgive, use_code
-from dashboard.web.edge import reading, remote_address, settings, writing
+from dashboard.web.edge import by_user, reading, settings, writing
 from dashboard.web.session import go_on_with
 
 bp = Blueprint("second_factor", __name__)
@@ -55,7 +54,7 @@ def start() -> Answer:
 @bp.post("/me/second-factor/confirm")
 @needs(SIGNED_IN)
 def confirm() -> Answer:
-    by = _by()
+    by = by_user()
     user = accounts.locked(writing(), current_user.id)
     secret = _proposed(user)
     if secret is None:
@@ -80,7 +79,7 @@ def confirm() -> Answer:
 def renew() -> Answer:
     if problem := _unproven("codes"):
         return _page(problem=problem, about="codes"), 400
-    codes = second_factor.renew_codes(reading(), _user(), settings().secrets, _by())
+    codes = second_factor.renew_codes(reading(), _user(), settings().secrets, by_user())
     db.session.commit()
     return _codes(codes, "New recovery codes")
 
@@ -93,8 +92,8 @@ def turn_off() -> Answer:
     if problem := _unproven("off"):
         return _page(problem=problem, about="off"), 400
     user = _user()
-    second_factor.reset(reading(), user, _by())
-    sessions.end_others(reading(), user, current_user.token, _by())
+    second_factor.reset(reading(), user, by_user())
+    sessions.end_others(reading(), user, current_user.token, by_user())
     db.session.commit()
     flash("Your second factor is off.", "success")
     return redirect(url_for("second_factor.index"))
@@ -108,13 +107,13 @@ def reset(public_id: str) -> Response:
     if user.id == current_user.id:
         return redirect(url_for("second_factor.index"))
     try:
-        was_on, no_mail = users.reset_second_factor(reading(), user.id, _by()), Rules.of(settings()).no_mail
+        was_on, no_mail = users.reset_second_factor(reading(), user.id, by_user()), Rules.of(settings()).no_mail
     except AccountError as problem:
         db.session.rollback()
         flash(str(problem), "error")
         return redirect(url_for("users.show", public_id=public_id))
     if was_on and no_mail is None:
-        notices.queue(reading(), Notice.SECOND_FACTOR, user, _by())
+        notices.queue(reading(), Notice.SECOND_FACTOR, user, by_user())
     db.session.commit()
     told = "They are told by mail." if no_mail is None else "Nobody told them, because no mail can be sent: tell them."
     flash(f"Their second factor is reset. {told}" if was_on else "They have no second factor.", "success")
@@ -193,7 +192,3 @@ def _is_wanted() -> bool:
 
 def _user() -> User:
     return reading().get_one(User, current_user.id)
-
-
-def _by() -> By:
-    return By(current_user.id, remote_address(), utcnow())

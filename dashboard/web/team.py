@@ -20,10 +20,9 @@ from dashboard.clock import utcnow
 from dashboard.models import Application, Note
 from dashboard.permissions import Permission, needs
 from dashboard.services import accounts, notes, tagging, teamwork, viewing
-from dashboard.services.activity import By
 from dashboard.services.review import BadChange
 from dashboard.web import along, application_page, noting
-from dashboard.web.edge import reading, remote_address, writing
+from dashboard.web.edge import by_user, reading, writing
 
 bp = Blueprint("team", __name__, url_prefix="/applications/<public_id>")
 
@@ -38,7 +37,7 @@ def rate(public_id: str) -> Answer:
     """`rating`: 1 to 4; empty takes it away."""
     session, application = _begin(public_id)
     try:
-        teamwork.rate(session, [application.id], teamwork.read_rating(request.form.get("rating", "")), _by())
+        teamwork.rate(session, [application.id], teamwork.read_rating(request.form.get("rating", "")), by_user())
     except BadChange as problem:
         return _refused(public_id, problem)
     return _done(session, public_id)
@@ -51,7 +50,7 @@ def assign(public_id: str) -> Answer:
     chosen = (request.form.getlist("assigned") or [""])[-1]
     session, application = _begin(public_id)
     try:
-        teamwork.assign(session, [application.id], _whom(session, chosen), _by())
+        teamwork.assign(session, [application.id], _whom(session, chosen), by_user())
     except BadChange as problem:
         return _refused(public_id, problem)
     return _done(session, public_id)
@@ -63,7 +62,7 @@ def tag(public_id: str) -> Answer:
     """`tag`: its name."""
     session, application = _begin(public_id)
     try:
-        done = tagging.tag(session, [application.id], request.form.get("tag", ""), _by())
+        done = tagging.tag(session, [application.id], request.form.get("tag", ""), by_user())
     except BadChange as problem:
         return _refused(public_id, problem)
     for _, why in done.skipped:
@@ -78,7 +77,7 @@ def untag(public_id: str) -> Answer:
     session, application = _begin(public_id)
     found = tagging.find(session, request.form.get("off") or request.form.get("tag", ""))
     if found is not None:
-        tagging.untag(session, [application.id], found, _by())
+        tagging.untag(session, [application.id], found, by_user())
     return _done(session, public_id, "tag")
 
 
@@ -89,7 +88,7 @@ def write(public_id: str) -> Answer:
     session, application = _begin(public_id)
     try:
         written = notes.write(
-            session, [application.id], request.form.get("body", ""), _by(), token=request.form.get("token", "")
+            session, [application.id], request.form.get("body", ""), by_user(), token=request.form.get("token", "")
         )
     except BadChange as problem:
         return _refused(public_id, problem)
@@ -104,7 +103,7 @@ def edit(public_id: str, note_id: str) -> Answer:
     session, application = _begin(public_id)
     note, body = _note(session, application, note_id), request.form.get("body", "")
     try:
-        changed = notes.edit(session, note, body, _by(), seen=_seen())
+        changed = notes.edit(session, note, body, by_user(), seen=_seen())
     except BadChange as problem:
         return _refused(public_id, problem, {"body": body, "note": note_id})
     if changed:
@@ -122,7 +121,7 @@ def remove(public_id: str, note_id: str) -> Answer:
     """`edits`: the edition that was seen."""
     session, application = _begin(public_id)
     try:
-        removed = notes.remove(session, _note(session, application, note_id), _by(), seen=_seen())
+        removed = notes.remove(session, _note(session, application, note_id), by_user(), seen=_seen())
     except BadChange as problem:
         return _refused(public_id, problem)
     if removed:
@@ -163,10 +162,6 @@ def _begin(public_id: str) -> tuple[Session, Application]:
     """As a writer from the first statement on."""
     session = writing()
     return session, _find(public_id)
-
-
-def _by() -> By:
-    return By(current_user.id, remote_address(), utcnow())
 
 
 def _seen() -> int:

@@ -17,9 +17,8 @@ from dashboard.models import AccessLink, Role, User
 from dashboard.permissions import Permission, needs
 from dashboard.services import access_links, accounts, invitations, scopes, sessions, users
 from dashboard.services.accounts import AccountError
-from dashboard.services.activity import By
 from dashboard.services.reminder_rules import Rules
-from dashboard.web.edge import reading, remote_address, settings, writing
+from dashboard.web.edge import by_user, reading, settings, writing
 
 bp = Blueprint("users", __name__, url_prefix="/admin/users")
 
@@ -43,7 +42,7 @@ def invite() -> Answer:
     sees = request.form.get("sees", "")
     writer = writing()
     try:
-        user, link = users.invite(writer, email, role, _by(), is_limited=sees == "some")
+        user, link = users.invite(writer, email, role, by_user(), is_limited=sees == "some")
     except AccountError as problem:
         db.session.rollback()
         return _index(email=email, role=role, sees=sees, problem=str(problem)), 400
@@ -73,20 +72,20 @@ def show(public_id: str) -> str:
 @needs(Permission.USERS)
 def set_role(public_id: str) -> Response:
     role = request.form.get("role", "")
-    return _do(public_id, lambda writer, user: users.set_role(writer, user.id, role, _by()), _has_role)
+    return _do(public_id, lambda writer, user: users.set_role(writer, user.id, role, by_user()), _has_role)
 
 
 @bp.post("/<public_id>/deactivate")
 @needs(Permission.USERS)
 def deactivate(public_id: str) -> Response:
-    return _do(public_id, lambda writer, user: users.deactivate(writer, user.id, _by()), _is_out)
+    return _do(public_id, lambda writer, user: users.deactivate(writer, user.id, by_user()), _is_out)
 
 
 @bp.post("/<public_id>/reactivate")
 @needs(Permission.USERS)
 def reactivate(public_id: str) -> Response:
     told = "{0.email} may sign in again."
-    return _do(public_id, lambda writer, user: users.reactivate(writer, user.id, _by()), told.format)
+    return _do(public_id, lambda writer, user: users.reactivate(writer, user.id, by_user()), told.format)
 
 
 @bp.post("/<public_id>/sessions/end")
@@ -94,7 +93,7 @@ def reactivate(public_id: str) -> Response:
 def end_sessions(public_id: str) -> Response:
     return _do(
         public_id,
-        lambda writer, user: users.end_sessions(writer, user.id, _by()),
+        lambda writer, user: users.end_sessions(writer, user.id, by_user()),
         "{0.email} is signed out everywhere.".format,
     )
 
@@ -106,7 +105,7 @@ def make_link(public_id: str) -> Response:
     writer = writing()
     user = accounts.find(writer, public_id) or abort(404)
     try:
-        link = users.new_link(writer, user.id, _by())
+        link = users.new_link(writer, user.id, by_user())
     except AccountError as problem:
         return _refuse(public_id, problem)
     return _hand_over(writer, user, link)
@@ -120,7 +119,7 @@ def _index(**typed: Any) -> str:
 def _hand_over(writer: Session, user: User, link: AccessLink) -> Response:
     """Show the link on the next page, and have it sent where that can be."""
     if Rules.of(settings()).no_mail is None:
-        invitations.queue(writer, link, _by())
+        invitations.queue(writer, link, by_user())
     session[SHOWN_LINK] = link.public_id
     told = f"{user.email} is invited and sees nothing so far. Choose what they may see; their link is on the next page."
     is_new = user.is_invited and user.is_limited and scopes.of(writer, user).is_empty
@@ -168,7 +167,3 @@ def _is_out(user: User) -> str:
     if not (user.has_password or user.oidc_subject):
         return f"{user.email} is deactivated. Their link opens nothing any more."
     return f"{user.email} is deactivated and signed out everywhere. What they did keeps their name."
-
-
-def _by() -> By:
-    return By(current_user.id, remote_address(), utcnow())
