@@ -86,6 +86,13 @@
     const unfolded = form.querySelector(".filters-toggle");
     if (unfolded) unfolded.checked = false; // on a telephone they would stand before what was found
   });
+  // What can be chosen only where another field says so.
+  for (const choice of document.querySelectorAll("[data-if]")) {
+    const other = document.getElementById(choice.dataset.if);
+    const tell = () => { choice.disabled = other.value !== choice.dataset.is; };
+    other.addEventListener("change", tell);
+    addEventListener("pageshow", tell); // coming back, a browser puts in what was chosen
+  }
   // A choice that is a button away without scripts.
   document.addEventListener("change", (event) => {
     const button = document.getElementById(event.target.dataset.press ?? "");
@@ -183,7 +190,7 @@
   } catch {
     // No storage is allowed: the link leads to the whole list.
   }
-  // A refused form is answered with the page itself: looking again must not send it again.
+  // Something sent, a refused form for one, is answered with a page: coming back to it must not send it again.
   const own = document.getElementById("main")?.dataset.address;
   const { pathname, search } = new URL(own || location.href, location);
   if (pathname !== location.pathname || (search && !location.search)) history.replaceState(null, "", own);

@@ -158,7 +158,8 @@ def test_a_list_is_saved_as_a_view_that_counts_and_is_deleted_again(open_as):
     view.click()
     page.wait_for_url("**q=paged")
     page.get_by_role("link", name="Change views").click()
-    page.get_by_role("button", name="Delete The paged one").click()
+    page.get_by_text("Delete…").click()
+    page.get_by_role("button", name="Delete the view").click()
     expect(page.get_by_role("heading", name="No views yet")).to_be_visible()
 
 
@@ -220,3 +221,39 @@ def test_an_empty_inbox_says_what_to_do_next(start_site, new_page):
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith("<postUrl>")
     site.stop()
+
+
+def test_whoever_leaves_the_list_open_is_told_of_who_came_and_asks_no_more_signed_out(open_as, inhabited):
+    page = open_as("colleague", "/login", allow=("401", "302"))
+    page.clock.install()
+    page.goto("/applications")
+    status = page.locator(".count [role=status]")
+    before = status.inner_text()
+    asked = []
+    page.on("request", lambda request: asked.append(request) if "/applications/newer" in request.url else None)
+    inhabited.somebody(applicant={"firstName": "Newly", "lastName": "Come", "emailAddress": "newly@example.com"})
+    page.clock.run_for(61_000)
+    expect(status).to_have_text(re.compile(re.escape(before) + r"\s*· 1 new since you opened this list\. Show them"))
+    assert {request.headers.get("x-by-itself") for request in asked} == {"yes"}
+    status.get_by_role("link", name="Show them").click()
+    expect(page.locator(".row-link").first).to_have_text(re.compile("Newly Come"))
+    expect(status).not_to_contain_text("new since")
+    page.context.clear_cookies()
+    asked.clear()
+    with page.expect_request("**/applications/newer?*"):
+        page.clock.run_for(61_000)
+    page.wait_for_timeout(500)
+    page.clock.run_for(181_000)
+    assert len(asked) == 1
+    assert page.url.endswith("/applications")
+
+
+def test_what_holds_no_word_is_said_as_it_is_typed_and_everybody_stays(open_as):
+    page = open_as("recruiter")
+    everybody = page.locator("#main").get_attribute("data-total")
+    page.get_by_label("Search").press_sequentially("%")
+    expect(page.locator("#results .flash")).to_have_text(re.compile("Nothing to search for in “%”"))
+    expect(page.get_by_label("Search")).to_be_focused()
+    expect(page.locator("#results")).to_have_attribute("data-total", everybody)
+    page.reload()
+    expect(page.get_by_label("Search")).to_have_value("%")
