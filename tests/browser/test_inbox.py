@@ -230,7 +230,8 @@ def test_whoever_leaves_the_list_open_is_told_of_who_came_and_asks_no_more_signe
     status = page.locator(".count [role=status]")
     before = status.inner_text()
     asked = []
-    page.on("request", lambda request: asked.append(request) if "/applications/newer" in request.url else None)
+    newer = f"{inhabited.url}/applications/newer?"
+    page.on("request", lambda request: asked.append(request) if request.url.startswith(newer) else None)
     inhabited.somebody(applicant={"firstName": "Newly", "lastName": "Come", "emailAddress": "newly@example.com"})
     page.clock.run_for(61_000)
     expect(status).to_have_text(re.compile(re.escape(before) + r"\s*· 1 new since you opened this list\. Show them"))
