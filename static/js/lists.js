@@ -34,12 +34,18 @@
     const words = await answer.text();
     const said = results.querySelector(".newer") ?? Object.assign(document.createElement("span"), { className: "newer quiet" });
     if (said.innerHTML !== words) said.innerHTML = words;
-    results.querySelector(".count [role=status]").append(said);
+    if (!said.isConnected) results.querySelector(".count [role=status]").append(" ", said);
   }, 60000);
 
   filters.addEventListener("change", (event) => {
     if (event.target.matches("[data-collect]")) collect(event.target);
     if (event.target.matches("input[list], .field-answers input")) filters.requestSubmit();
+  });
+
+  // Whoever changes filters while looking at a view of theirs most likely means that one.
+  addEventListener("htmx:afterSettle", () => {
+    const here = document.querySelector(".view[aria-current] bdi")?.textContent;
+    for (const option of document.querySelectorAll("#view-of option")) option.selected ||= option.label === here;
   });
 
   // On a telephone the opened filters would stand before what was found.
