@@ -5,6 +5,7 @@ from __future__ import annotations
 pytest_plugins = [
     "tests.infrastructure.scratch",
     "tests.infrastructure.browser",
+    "tests.infrastructure.examples",
     "tests.infrastructure.ordering",
     "tests.infrastructure.postgres",
     "tests.infrastructure.processes",

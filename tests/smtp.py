@@ -24,7 +24,7 @@ from typing import Any, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from dashboard.first_start import free_port
+from tests.infrastructure.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class MailServer:
             port=free_port(),
             ssl_context=tls,
             server_hostname="mail.test",
+            ready_timeout=60,
             **options,
         )
         self.address = f"127.0.0.1:{self._controller.port}"

@@ -17,10 +17,10 @@ from typing import Final
 import pytest
 import requests
 
-from dashboard.first_start import free_port
 from dashboard.supervisor import die_with_parent
 from tests.certificates import issue
 from tests.factories import as_body, event, signed
+from tests.infrastructure.ports import free_port
 from tests.infrastructure.processes import ROOT, Site
 
 HOST: Final = "jobs.your-company.example"
@@ -39,7 +39,7 @@ class Front:
 
     def get(self, path: str, **options: object) -> requests.Response:
         headers = {"Host": HOST}
-        return requests.get(self.url + path, headers=headers, verify=str(self.ca), timeout=20, **options)
+        return requests.get(self.url + path, headers=headers, verify=str(self.ca), timeout=60, **options)
 
 
 @pytest.fixture(params=["nginx", "caddy"])
@@ -56,10 +56,11 @@ def behind(
         started = subprocess.Popen(words, env=environment, stderr=log, preexec_fn=die_with_parent)
     try:
         _wait_for(port)
+        _wait_for(plain_port)
         yield site, Front(port, plain_port, issued.authority)
     finally:
         started.terminate()
-        started.wait(timeout=20)
+        started.wait(timeout=60)
 
 
 def _ours(path: str, changes: dict[str, str]) -> str:
@@ -114,7 +115,7 @@ PROXIES: Final = {"nginx": _nginx, "caddy": _caddy}
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -128,7 +129,7 @@ def _wait_for(port: int) -> None:
 def _stalled(front: Front) -> socket.socket:
     """A sender that announced a body and keeps it to itself."""
     context = ssl.create_default_context(cafile=str(front.ca))
-    raw = context.wrap_socket(socket.create_connection(("127.0.0.1", front.port), 20), server_hostname="127.0.0.1")
+    raw = context.wrap_socket(socket.create_connection(("127.0.0.1", front.port), 60), server_hostname="127.0.0.1")
     # Whoever sends no signature is answered at once, and holds nothing.
     signature = "".join(f"{name}: {value}\r\n" for name, value in signed(b"{", secret="another").items())
     raw.sendall(
@@ -146,7 +147,7 @@ def test_deliveries_pass_the_proxy_whole_even_beside_senders_that_stall(behind: 
         body = as_body(event())
         headers = signed(body, secret=site.webhook_secret) | {"Host": HOST}
         answer = requests.post(
-            f"{front.url}/talroo/applications?jobid=1", data=body, headers=headers, verify=str(front.ca), timeout=20
+            f"{front.url}/talroo/applications?jobid=1", data=body, headers=headers, verify=str(front.ca), timeout=60
         )
         assert (answer.status_code, answer.json()["status"]) == (200, "accepted")
         assert front.get("/readyz").json()["status"] == "ok"
@@ -176,16 +177,16 @@ def test_the_dashboard_sees_who_asks_and_no_other_name(behind: tuple[Site, Front
     claimed = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Host": "evil.example"}
     wrong = signed(body, secret="another") | {"Host": HOST, **claimed}
     answer = requests.post(
-        f"{front.url}/talroo/applications", data=body, headers=wrong, verify=str(front.ca), timeout=20
+        f"{front.url}/talroo/applications", data=body, headers=wrong, verify=str(front.ca), timeout=60
     )
     assert answer.status_code == 401
     assert _refused_from(site) == {"127.0.0.1"}
-    other = requests.get(f"{front.url}/login", headers={"Host": "evil.example"}, verify=str(front.ca), timeout=20)
+    other = requests.get(f"{front.url}/login", headers={"Host": "evil.example"}, verify=str(front.ca), timeout=60)
     assert "Sign in" not in other.text
 
 
 def _refused_from(site: Site) -> set[str]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with closing(sqlite3.connect(site.folder / "dashboard.db")) as database:
             found = {address for (address,) in database.execute("SELECT remote_addr FROM refusal")}
@@ -203,7 +204,7 @@ def test_what_is_larger_than_both_take_is_refused_and_what_the_dashboard_takes_p
         headers = signed(body, secret=site.webhook_secret) | {"Host": HOST}
         try:
             answer = requests.post(
-                f"{front.url}/talroo/applications", data=body, headers=headers, verify=str(front.ca), timeout=60
+                f"{front.url}/talroo/applications", data=body, headers=headers, verify=str(front.ca), timeout=600
             )
         except requests.ConnectionError:
             assert status == 413  # said, and closed, before everything was sent
@@ -214,12 +215,12 @@ def test_what_is_larger_than_both_take_is_refused_and_what_the_dashboard_takes_p
 @pytest.mark.process
 def test_without_tls_people_are_led_to_it_and_machines_are_refused(behind: tuple[Site, Front]):
     _, front = behind
-    page = requests.get(f"{front.plain}/login?next=/me", headers={"Host": HOST}, timeout=20, allow_redirects=False)
+    page = requests.get(f"{front.plain}/login?next=/me", headers={"Host": HOST}, timeout=60, allow_redirects=False)
     assert (page.status_code, page.headers["Location"]) == (301, f"https://{HOST}/login?next=/me")
-    lure = requests.get(f"{front.plain}/", headers={"Host": "evil.example"}, timeout=20, allow_redirects=False)
+    lure = requests.get(f"{front.plain}/", headers={"Host": "evil.example"}, timeout=60, allow_redirects=False)
     assert "evil" not in lure.headers.get("Location", "")
     for path in ("/talroo/applications", "/click/convert", "/metrics"):
-        answer = requests.post(front.plain + path, data="{}", headers={"Host": HOST}, timeout=20, allow_redirects=False)
+        answer = requests.post(front.plain + path, data="{}", headers={"Host": HOST}, timeout=60, allow_redirects=False)
         assert (answer.status_code, answer.headers.get("Location")) == (403, None), path
 
 
@@ -245,7 +246,7 @@ def _spoken(front: Front, version: ssl.TLSVersion, suites: str) -> str | None:
     context.minimum_version = context.maximum_version = version
     try:
         with (
-            socket.create_connection(("127.0.0.1", front.port), 20) as raw,
+            socket.create_connection(("127.0.0.1", front.port), 60) as raw,
             context.wrap_socket(raw, server_hostname="127.0.0.1") as agreed,
         ):
             return agreed.version()
@@ -306,7 +307,7 @@ def test_the_site_alone_is_one_command(site: Site):
     )
     try:
         _wait_for(port)
-        assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=20).json() == {"status": "ok"}
+        assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=60).json() == {"status": "ok"}
     finally:
         started.terminate()
-        assert started.wait(timeout=20) is not None
+        assert started.wait(timeout=60) is not None

@@ -137,6 +137,7 @@ def test_a_commit_that_failed_on_its_way_is_finished_by_nobody(engine):
 
 
 def test_a_connection_that_was_cut_while_it_rested_is_replaced(engine, monkeypatch):
+    monkeypatch.setattr(postgres, "RESTED", 60.0)
     cut(engine)
     with pytest.raises(OperationalError):
         tags(engine)  # it rested for a moment only

@@ -22,7 +22,11 @@ problem = Supervisor(services, lambda: print("all started", flush=True), stop_wi
 print(problem or "stopped as asked", flush=True)
 """
 SLEEPS = "import os, time; print('pid', os.getpid(), flush=True); time.sleep(60)"
-ENDS = "import time; time.sleep(0.5); raise SystemExit(7)"
+ENDS_AFTER = """
+import os, time
+while not os.path.exists({path!r}): time.sleep(0.01)
+raise SystemExit(7)
+"""
 IS_DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPS
 
 Supervise = Callable[..., subprocess.Popen[str]]
@@ -70,9 +74,10 @@ def test_a_signal_stops_everything_and_is_no_problem(supervise: Supervise, numbe
     wait_until_gone(groups)
 
 
-def test_when_one_ends_all_are_stopped_and_it_is_named(supervise: Supervise):
-    program = supervise(one=SLEEPS, weak=ENDS)
+def test_when_one_ends_all_are_stopped_and_it_is_named(supervise: Supervise, tmp_path: Path):
+    program = supervise(one=SLEEPS, weak=ENDS_AFTER.format(path=str(tmp_path / "now")))
     groups = pids(program, 1)
+    (tmp_path / "now").touch()
     assert "weak ended by itself (exit status 7)" in program.communicate(timeout=50)[0]
     wait_until_gone(groups)
 
@@ -85,7 +90,7 @@ from dashboard.supervisor import Service, Supervisor
 print(Supervisor([Service("fake", {words!r}, dict(os.environ), pathlib.Path({str(tmp_path / "log")!r}))], int).run())
 """
     done = subprocess.run(
-        [sys.executable, "-c", supervisor], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
+        [sys.executable, "-c", supervisor], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT
     )
     assert done.stdout.splitlines()[-1] == "  the port is taken"
     assert "fake ended by itself (exit status 3)" in done.stdout.splitlines()[-2]
@@ -120,7 +125,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 print(child.wait(50))
 """
     done = subprocess.run(
-        [sys.executable, "-c", parent], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
+        [sys.executable, "-c", parent], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == str(-signal.SIGINT)
 

@@ -211,7 +211,7 @@ def test_a_proof_outlives_a_database_that_is_locked_when_the_call_ends(
     engine: Engine, session: Session, make_worker: MakeWorker
 ):
     with Upstream(["slow_headers"], drip=0.005) as slow, engine.connect() as other:
-        worker = make_worker(slow.url, deadline=5)
+        worker = make_worker(slow.url, deadline=60)
         working = threading.Thread(target=worker.once)
         working.start()
         wait_until(lambda: len(slow.requests) == 1)
@@ -230,7 +230,7 @@ def test_a_proof_outlives_a_postgresql_that_goes_away_in_the_middle_of_a_call(
 ):
     name = engine.url.database
     with Upstream(["slow_headers"], drip=0.005) as slow:
-        worker = make_worker(slow.url, deadline=5)
+        worker = make_worker(slow.url, deadline=60)
         running = threading.Thread(target=worker.run)
         running.start()
         wait_until(lambda: len(slow.requests) == 1)

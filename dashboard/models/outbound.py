@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from dashboard.database import Base, PublicId, UTCDateTime, public_id
 from dashboard.models.application import Application
 from dashboard.models.user import User
+from dashboard.stages import Stage, still_true
 
 if TYPE_CHECKING:
     from dashboard.models.reminder import Reminder
@@ -112,6 +113,10 @@ class Outbound(Base):
         if self.failures:
             return "retrying"
         return "held" if self.due_at > now else "pending"
+
+    def is_taken_back(self, now_at: str) -> bool:
+        """Whether what it says is not true any more of somebody who stands at the stage `now_at`."""
+        return self.stage is not None and not still_true(Stage(self.stage), Stage(now_at))
 
 
 class Attempt(Base):

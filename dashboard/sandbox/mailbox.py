@@ -12,6 +12,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from dashboard.sandbox.received import Received
 
 _LONGEST_TEXT: Final = 20_000
+_READY_WITHIN: Final = 60
+"""Seconds, where the machine is busy starting everything else."""
 
 
 class Mailbox:
@@ -20,7 +22,12 @@ class Mailbox:
     def __init__(self, host: str, port: int, received: Received) -> None:
         self._received = received
         self._controller = Controller(
-            self, hostname=host, port=port, server_hostname="sandbox.example", ident="sandbox"
+            self,
+            hostname=host,
+            port=port,
+            server_hostname="sandbox.example",
+            ident="sandbox",
+            ready_timeout=_READY_WITHIN,
         )
 
     def start(self) -> None:

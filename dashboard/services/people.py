@@ -104,6 +104,11 @@ class Saying:
         """The public ids of all that it is about."""
         return frozenset(one.public_id for one in (*self.about, *self.pair))
 
+    @property
+    def is_of_others(self) -> bool:
+        """Whether it is about others alone, each of them somebody else than this person."""
+        return any(one not in self.about for one in self.pair)
+
 
 def person(session: Session, application: Application, reach: Reach) -> Person:
     """Whom `application` belongs to, in two statements; as whoever sees no further than `reach` can know.

@@ -188,7 +188,7 @@ def still_stands(session: Session, row: Outbound) -> bool:
     if row.application_id is None or row.stage is None:
         return True
     now_at = session.scalar(select(Application.stage).where(Application.id == row.application_id))
-    return now_at is None or still_true(Stage(row.stage), Stage(now_at))
+    return now_at is None or not row.is_taken_back(now_at)
 
 
 def keys(application: Application, rules: Rules) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, insert, select, update
@@ -21,6 +21,8 @@ from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.talroo.wire import clean
 
 MAX_NOTE: Final = 2_000
+FAR: Final = timedelta(days=2 * 365)
+"""How far from today a first day of work may be: further, the year was mistyped."""
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -82,7 +84,7 @@ class Change:
             reason=reason if rejected and reason else None,
             # A form counts the end of a line as one character and sends two.
             note=clean(note.strip().replace("\r\n", "\n"))[:MAX_NOTE] or None,
-            start_date=_start_date(start_date) if hired else None,
+            start_date=_start_date(start_date, at.date()) if hired else None,
         )
 
 
@@ -254,13 +256,16 @@ def _write_down(session: Session, application: Application, change: Change) -> N
     )
 
 
-def _start_date(value: str) -> str | None:
+def _start_date(value: str, today: date) -> str | None:
     value = value.strip()
     if not value:
         return None
     try:
         if not _DATE.fullmatch(value):
             raise ValueError
-        return date.fromisoformat(value).isoformat()
+        day = date.fromisoformat(value)
     except ValueError:
         raise BadChange("The start date is no date. Write it as 2026-01-31, or leave it empty.") from None
+    if abs(day - today) > FAR:
+        raise BadChange(f"The first day of work cannot be in {day.year}: look at the year, or leave it empty.")
+    return day.isoformat()

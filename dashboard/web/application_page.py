@@ -16,11 +16,12 @@ from dashboard.clock import utcnow
 from dashboard.database import public_id
 from dashboard.highlight import Marks
 from dashboard.models import Application, Outbound
+from dashboard.models.activity import ActivityKind
 from dashboard.models.outbound import State
 from dashboard.services import reading as reading_verbs
-from dashboard.services import record, reporting
+from dashboard.services import record, reporting, whose
 from dashboard.services.record import Record
-from dashboard.stages import REJECTION_REASONS, Stage, still_true
+from dashboard.stages import REJECTION_REASONS, Stage
 from dashboard.web import along, noting
 from dashboard.web.edge import reading, reporting_rules
 
@@ -45,11 +46,31 @@ def page(
         sheet=reading_verbs.answers(application),
         click=application.click,
         others=found.others,
+        doubts=_doubts(application, found),
         looking=found.looking,
         keeping=found.kept,
+        because=_because(application, found),
         **_team(application, found, now, team_typed),
         **context(application, typed, found.outbounds),
     )
+
+
+def _doubts(application: Application, found: Record) -> dict[int, str]:
+    """Of the person's other applications those that only a telephone joins to this one, which households share."""
+    said = {one.other_id for one in found.activities if one.kind == ActivityKind.LINKED}
+    return {
+        other.id: whose.doubt(application, other)
+        for other in found.others
+        if other.email_key != application.email_key and other.id not in said
+    }
+
+
+def _because(application: Application, found: Record) -> str | None:
+    """Why somebody who is rejected was, in words."""
+    if application.stage != Stage.REJECTED:
+        return None
+    last = next((change for change in found.changes if change.to_stage == Stage.REJECTED), None)
+    return REJECTION_REASONS.get(last.reason or "") if last else None
 
 
 def team_part(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -99,7 +120,7 @@ def context(
         "tells": [(stage, words[stage].told) for stage in reporting_stages],
         "will_send": words[Stage.HIRED].all,
         "report": report if report and _concerns(report, application) else None,
-        "taken_back": bool(report and report.stage and not still_true(Stage(report.stage), Stage(application.stage))),
+        "taken_back": bool(report and report.is_taken_back(application.stage)),
         "is_reported": application.stage in rules.conversions,
         "rejection_reasons": REJECTION_REASONS,
         "seconds_left": max(0, math.ceil((report.due_at - now).total_seconds())) if report else 0,

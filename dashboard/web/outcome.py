@@ -6,6 +6,7 @@ A form says in `then` whether the `next` application of the list opens, and in `
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +18,7 @@ from dashboard import queries, review_queue
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, Outbound, StageChange
-from dashboard.models.outbound import State
+from dashboard.models.outbound import Channel, State
 from dashboard.permissions import Permission, needs
 from dashboard.services import reporting, review, teamwork
 from dashboard.services.review import BadChange, Change, Moved, Wanted
@@ -98,7 +99,7 @@ def unhire(public_id: str) -> Response:
         flash("This person is not marked hired. Nothing was changed.", "info")
     else:
         session.pop(LAST, None)
-        _take_back(public_id)
+        _say_what_is_again(public_id, _take_back(public_id))
     return redirect(along.page_of(public_id))
 
 
@@ -126,8 +127,7 @@ def undo(public_id: str) -> Answer:
         return _hold(public_id, OPPOSITE[verb], undone=verb)
     moved = _take_back(public_id)
     if moved and moved.changed:
-        application = _find(public_id)
-        flash(f"Taken back: {application.name[:NAME_TOLD]} is {application.stage_label} again.", "success")
+        _say_what_is_again(public_id, moved)
         return _onward(public_id)
     return _answer(public_id, moved)
 
@@ -172,16 +172,26 @@ def _move(public_id: str, stage: str, *, holds: bool = False) -> Moved | None:
 
 def _take_back(public_id: str) -> Moved | None:
     """Undo the last move; what of it cannot be recalled is said."""
-    application, rules = _find(public_id), reporting_rules()
-    report = None
-    if application.stage == Stage.HIRED or application.stage in rules.conversions:
-        report = reporting.conversion_of(application, reporting.concerning(reading(), application, rules), rules)
-    report_id = report.id if report else None
+    application = _find(public_id)
+    reports = [report.id for report in _reports_of_its_stage(application)]
     held = review.was_held(reading(), application.id)
     moved = _move(public_id, review.stage_before(reading(), application.id), holds=held)
-    if moved and moved.changed and report_id is not None:
-        _say_what_was_sent(reading().get_one(Outbound, report_id))
+    if moved and moved.changed:
+        for report_id in reports:
+            _say_what_was_sent(reading().get_one(Outbound, report_id))
     return moved
+
+
+def _reports_of_its_stage(application: Application) -> Iterator[Outbound]:
+    rules = reporting_rules()
+    if application.stage != Stage.HIRED and application.stage not in {*rules.conversions, *rules.dispositions}:
+        return
+    concerned = reporting.concerning(reading(), application, rules)
+    if application.stage == Stage.HIRED or application.stage in rules.conversions:
+        conversion = reporting.conversion_of(application, concerned, rules)
+        yield from [conversion] if conversion else []
+    told = rules.dispositions.get(application.stage)
+    yield from (row for row in concerned if row.channel == Channel.DISPOSITION and row.event == told)
 
 
 def _hold(public_id: str, verb: str, undone: str = "") -> Response:
@@ -241,21 +251,32 @@ def _words_of(application: Application) -> str:
 def _say_what_happened(application_id: int, seen: int) -> None:
     steps = review.changes_since(reading(), application_id, seen)[-STEPS_TOLD:]
     told = "; ".join(_told(step) for step in steps) or "the page was out of date"
-    flash(f"Somebody was faster, so nothing was changed: {told}. Look again, then decide.", "error")
+    is_own = bool(steps) and all(step.user_id == current_user.id for step in steps)
+    who = "You were faster in another window" if is_own else "Somebody was faster"
+    flash(f"{who}, so nothing was changed: {told}. Look again, then decide.", "error")
 
 
 def _told(step: StageChange) -> str:
-    return f"{step.actor[:100]} {'wrote a note' if step.is_note else f'moved it {step.text}'}"
+    who = "you" if step.user_id == current_user.id else step.actor[:100]
+    return f"{who} {'wrote a note' if step.is_note else f'moved it {step.text}'}"
+
+
+def _say_what_is_again(public_id: str, moved: Moved | None) -> None:
+    if moved and moved.changed:
+        application = _find(public_id)
+        flash(f"Taken back: {application.name[:NAME_TOLD]} is {application.stage_label} again.", "success")
 
 
 def _say_what_was_sent(report: Outbound) -> None:
-    """After a hire was taken back: what of it cannot be."""
+    """After a decision was taken back: what of it cannot be."""
+    kind = report.channel
+    name = f"disposition “{report.event}”" if kind == Channel.DISPOSITION else kind
     if report.state == State.SENT:
-        flash("The conversion was already sent to Talroo, and a conversion cannot be recalled.", "info")
+        flash(f"The {name} was already sent to Talroo, and a {kind} cannot be recalled.", "info")
     elif report.state == State.SENDING:
-        flash("The conversion is being sent to Talroo at this moment, and a conversion cannot be recalled.", "info")
+        flash(f"The {name} is being sent to Talroo at this moment, and a {kind} cannot be recalled.", "info")
     elif report.uncertain:
-        flash("Nobody knows whether Talroo heard the conversion; if it did, it cannot be recalled.", "info")
+        flash(f"Nobody knows whether Talroo heard the {name}; if it did, it cannot be recalled.", "info")
 
 
 def _find(public_id: str) -> Application:

@@ -45,7 +45,8 @@
     if (navigator.connection?.saveData) return;
     for (const [address, entry] of pages) if (!isFresh(entry)) pages.delete(address);
     // While a decision is on its way, the previous one may be whom it is about.
-    for (const name of sending ? ["next"] : ["next", "previous"]) {
+    for (const name of ["next", "previous"]) {
+      if (sending && name === "previous") return;
       const address = link(name);
       if (address) await fetchAhead(address);
       if (ready(address)) main.querySelector(`[data-step="${name}"]`)?.setAttribute("data-ready", "");
@@ -129,6 +130,7 @@
 
   async function go(address) {
     wait(true);
+    await sending; // it may be about whom is gone to
     await fetchAhead(address);
     const page = ready(address);
     if (page) show(page, address, "pushState", true);

@@ -61,8 +61,11 @@ def sessions(browser: Browser, inhabited: Inhabited) -> dict[str, StorageState]:
 
 
 @pytest.fixture
-def open_as(new_page: PageFactory, inhabited: Inhabited, sessions: dict[str, StorageState]) -> OpenAs:
-    """`open_as("recruiter", "/applications", width=390, …)` → the page; further arguments go to `new_page`."""
+def open_as(new_page: PageFactory, inhabited: Inhabited, sessions: dict[str, StorageState]) -> Iterator[OpenAs]:
+    """`open_as("recruiter", "/applications", width=390, …)` → the page; further arguments go to `new_page`.
+
+    Nothing stays held after the test, to stand on the pages of the next one.
+    """
 
     def open_page(name: str, path: str = "/applications", **options: Any) -> Page:
         known = {"storage_state": sessions[name]} if name in sessions else {}
@@ -71,7 +74,8 @@ def open_as(new_page: PageFactory, inhabited: Inhabited, sessions: dict[str, Sto
         page.goto(path)
         return page
 
-    return open_page
+    yield open_page
+    inhabited.let_go()
 
 
 def _signed_in(browser: Browser, url: str, email: str) -> StorageState:

@@ -200,7 +200,7 @@ class HostileSite:
 
     # --- what came of it
 
-    def _wait(self, within: float = 60) -> None:
+    def _wait(self, within: float = 200) -> None:
         """Until everything that was pulled is here, every file read, and every mail there."""
         ends = time.monotonic() + within
         while time.monotonic() < ends:
@@ -210,7 +210,8 @@ class HostileSite:
                 names = [wire.clean(hostile.application(turn, "pulled")["id"]).strip() for turn in TURNS]
                 self.pulled = [here[name] for name in names if name in here]
                 ready = [len(self.pulled) == len(TURNS), len(self.mail.mails) > len(TURNS)]
-                ready.append(not session.scalar(select(Outbound.id).where(Outbound.state == "waiting").limit(1)))
+                on_its_way = Outbound.state.in_(("waiting", "sending"))
+                ready.append(not session.scalar(select(Outbound.id).where(on_its_way).limit(1)))
                 ready.append(
                     not session.scalar(select(Application.id).where(Application.unindexed.is_not(None)).limit(1))
                 )

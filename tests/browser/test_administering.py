@@ -61,7 +61,7 @@ def test_on_a_telephone_the_field_for_the_first_code_is_not_under_the_bar(open_a
         ("/admin/audit", "action=signed_in", ".rows tbody tr"),
         ("/admin/deliveries", "source=pushed", ".rows tbody tr"),
         ("/admin/deliveries?status=refused", "from=2026-01-01", ".empty"),
-        ("/conversions", "state=sent", ".empty"),
+        ("/conversions", "state=sent", ".empty, .rows tbody tr"),
     ],
 )
 @pytest.mark.parametrize("scripts", [True, False])

@@ -52,6 +52,7 @@ def test_two_are_selected_rejected_and_taken_back_by_keys(open_as):
     choice = page.get_by_label("What to do with those selected")
     expect(choice).to_be_focused()
     page.keyboard.type("Withdrew")
+    expect(choice.locator("option:checked")).to_have_text("Withdrew")
     page.keyboard.press("Tab")
     assert complaints(page) == []
     page.keyboard.press("Enter")
@@ -97,6 +98,7 @@ def test_all_that_match_are_tagged_on_a_telephone(open_as):
     assert complaints(page) == []
     page.get_by_label("What to do with those selected").select_option("tag")
     page.get_by_role("button", name="Continue").tap()
+    page.wait_for_url("**/applications/bulk")
     page.get_by_label("Tag").fill("Browser night")
     assert complaints(page) == []
     assert f"{MORE_THAN_A_PAGE} done" in confirmed(page)

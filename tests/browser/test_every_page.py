@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from dashboard.permissions import allows
 from dashboard.services import opt_outs
@@ -60,11 +60,26 @@ EXPECTED = ("status of 40[34]",)
 AXE = Axe()
 CUT_OFF = """() => [...document.querySelectorAll(".tabs a, .tiles a")]
     .some(one => one.getBoundingClientRect().right > innerWidth)"""
+STAND_STILL = """() => {
+    const looksAgain = (element) => element.getAttribute("hx-trigger")?.includes("every");
+    const standStill = (event) => { if (window.standsStill && looksAgain(event.target)) event.preventDefault(); };
+    if (window.standsStill === undefined) document.addEventListener("htmx:beforeRequest", standStill);
+    window.standsStill = true;
+}"""
+"""No piece of a page that looks again by itself is exchanged while it is looked at."""
 ONLY_COLOURS = {"runOnly": ["color-contrast"]}
 
 
 def complaints(page: Page) -> list[str]:
     """What is wrong with the page as it stands, in both themes, in words for the person who has to mend it."""
+    page.evaluate(STAND_STILL)
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+    found = _complaints(page)
+    page.evaluate("window.standsStill = false")
+    return found
+
+
+def _complaints(page: Page) -> list[str]:
     found = []
     beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if beyond > 0:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.inhabited import HOLD, Inhabited
+from tests.infrastructure.browser import WITHIN, settled
 
-IN_TIME = (HOLD + 20) * 1_000
-"""Milliseconds a conversion may take to be shown as sent, on a machine that has other things to do."""
+IN_TIME = 60_000
+"""Milliseconds a conversion that is due may take to be shown as sent, on a machine that has other things to do."""
 
 
 def hire(page: Page) -> None:
@@ -17,8 +19,13 @@ def hire(page: Page) -> None:
     page.get_by_role("button", name="and stay here").click()
 
 
-def report(page: Page, state: str, within: float = 10_000) -> None:
+def report(page: Page, state: str, within: float = WITHIN) -> None:
     expect(page.locator("#outcome")).to_have_attribute("data-report", state, timeout=within)
+
+
+def seconds_left(page: Page) -> int:
+    """As the report says while it is held."""
+    return int(page.locator(".report b").inner_text().split()[0])
 
 
 def conversions(inhabited: Inhabited, page: Page) -> int:
@@ -40,7 +47,8 @@ def test_a_hire_is_held_with_its_seconds_and_an_undo_cancels_it(open_as, inhabit
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
     hire(page)
     report(page, "held")
-    expect(page.locator(".report")).to_contain_text(re.compile(r"Talroo is told in [1-5] seconds?"))
+    expect(page.locator(".report")).to_contain_text(re.compile(r"Talroo is told in \d+ seconds?"))
+    assert 0 < seconds_left(page) <= HOLD
     page.get_by_role("button", name="Undo").click()
     report(page, "cancelled")
     expect(page.locator("main")).to_have_attribute("data-stage", "new")
@@ -61,9 +69,11 @@ def test_a_held_hire_counts_down_and_becomes_sent_without_a_reload_and_is_announ
         }"""
     )
     page.locator("#undo").focus()
-    first = page.locator(".report b").text_content()
-    expect(page.locator(".report b")).not_to_have_text(first)
+    first = seconds_left(page)
+    expect(page.locator(".report b")).not_to_have_text(re.compile(rf"^{first} second"))
+    assert seconds_left(page) < first
     assert page.evaluate("document.activeElement.id") == "undo"
+    inhabited.let_go()
     report(page, "sent", within=IN_TIME)
     expect(page.locator(".report")).to_contain_text(re.compile(r"Sent to Talroo .+ \(200\)"))
     assert page.evaluate("document.activeElement.id") == "undo"
@@ -87,10 +97,11 @@ def test_without_scripts_a_hire_can_be_undone_and_done_again_and_a_reload_shows_
     page.get_by_role("button", name="Undo").click()
     report(page, "cancelled")
     hire(page)
-    deadline = IN_TIME
-    while page.locator("#outcome").get_attribute("data-report") != "sent" and deadline > 0:
+    report(page, "held")
+    inhabited.let_go()
+    deadline = time.monotonic() + IN_TIME / 1_000
+    while page.locator("#outcome").get_attribute("data-report") != "sent" and time.monotonic() < deadline:
         page.wait_for_timeout(500)
-        deadline -= 500
         page.reload()
     report(page, "sent")
     assert conversions(inhabited, page) == 1
@@ -130,6 +141,7 @@ def test_an_open_box_is_not_closed_by_the_countdown_which_goes_on(open_as, inhab
     report(page, "held")
     page.locator("summary", has_text="Move to…").click()
     page.locator("#note").fill("half a sen")
+    inhabited.let_go()
     expect(page.locator(".report")).to_contain_text("Sent to Talroo", timeout=IN_TIME)
     expect(page.locator("#note")).to_have_value("half a sen")
     expect(page.locator("#note")).to_be_focused()
@@ -145,6 +157,7 @@ def test_what_was_typed_when_somebody_was_faster_is_still_there_to_be_sent(open_
         page.get_by_label("Stage").select_option(stage)
         page.locator("#note").fill(note)
         page.get_by_role("button", name="Move", exact=True).click()
+        expect(page.locator("main")).to_have_attribute("data-stage", "interview")
     expect(second.get_by_role("alert")).to_contain_text("Somebody was faster")
     expect(second).to_have_url(re.compile(f"{path}$"))
     expect(second.locator("#note")).to_have_value("She is\ngood.")
@@ -195,6 +208,7 @@ def test_the_keyboard_alone_signs_in_finds_somebody_and_hires_them(new_page, inh
     expect(page.locator(".row-link").nth(0)).to_be_focused()
     keys.press("/")
     keys.type("Keyboard tuner")
+    settled(page)
     expect(page.locator("main")).to_have_attribute("data-total", "1")
     keys.press("Escape")
     keys.press("j")

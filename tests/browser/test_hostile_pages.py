@@ -16,6 +16,7 @@ from tests.browser.harm import Watch
 from tests.browser.hostile_site import ALLOWED, VISITORS, HostileSite
 from tests.browser.test_every_page import EXPECTED, PAGES
 from tests.hostile import CORPUS, TURNS, WORDS, plain
+from tests.infrastructure.browser import settled
 
 Begin = Callable[..., "Visit"]
 
@@ -230,6 +231,7 @@ def test_nothing_happens_while_somebody_writes(visit: Begin, hostile_site: Hosti
         somebody.page.get_by_label("Subject").fill(plain(one.text))
         with somebody.page.expect_response("**/incomplete/message"):
             somebody.page.get_by_label("Text", exact=True).press_sequentially(one.text[:1])
+        settled(somebody.page)
         somebody.look()
     assert somebody.found == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 PASSWORD = "correct horse battery"
 
@@ -19,7 +20,7 @@ def test_a_test_application_goes_all_the_way_and_can_be_removed(site, new_page):
     page.get_by_role("button", name="Send a signed test application").click()
     told = page.locator(".flash-success")
     assert f"went to {site.url}/talroo/applications and was accepted after" in told.inner_text()
-    assert page.evaluate("document.activeElement.id") == "test-application"
+    expect(page.locator("#test-application")).to_be_focused()
     told.get_by_role("link").click()
     assert page.locator("main[data-status=accepted]").count() == 1
     assert "Test of ours" in page.locator("main").inner_text()

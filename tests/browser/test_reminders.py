@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.inhabited import HOLD, PLAIN, PLAIN_SUBJECT, Inhabited
+from tests.browser.inhabited import PLAIN, PLAIN_SUBJECT, Inhabited
 from tests.browser.test_every_page import complaints
 from tests.browser.test_hiring import outlined
 from tests.smtp import Mail
 
-IN_TIME = (HOLD + 40) * 1_000
-"""Milliseconds a message may take to be shown as sent, on a machine that has other things to do."""
+IN_TIME = 60_000
+"""Milliseconds a message that is due may take to be shown as sent, on a machine that has other things to do."""
 
 OpenAs = Callable[..., Page]
 
@@ -89,6 +89,7 @@ def test_a_message_is_held_then_sent_once_and_its_reader_can_ask_for_no_more(
     expect(page.locator("#messages [data-state]")).to_have_attribute("data-state", "held")
     assert mails_to(inhabited, address) == []
     page.goto("/incomplete/messages")
+    inhabited.let_go()
     row = page.locator(f'tr[data-application="{person}"]')
     expect(row).to_have_attribute("data-state", "sent", timeout=IN_TIME)
     (mail,) = mails_to(inhabited, address)
@@ -116,10 +117,11 @@ def test_what_was_sent_to_many_is_taken_back_by_one_button_and_nobody_gets_it(op
         expect(page.locator(".leaf span")).to_have_text(f"{number + 1} of 4")
         addresses.append(address_on(page))
         page.get_by_role("button", name="Next").click()
+    expect(page.locator(".leaf span")).to_have_text("4 of 4")
     send(page, "Send 3 messages")
     page.wait_for_url("**/incomplete/messages")
     expect(page.locator("#results .flash")).to_contain_text(
-        re.compile(r"3 messages are held: they leave in \d seconds?")
+        re.compile(r"3 messages are held: they leave in \d+ seconds?")
     )
     page.get_by_role("button", name="Undo all").click()
     expect(page.locator(".flash-success")).to_contain_text("3 messages were taken back and not sent.")
@@ -129,7 +131,9 @@ def test_what_was_sent_to_many_is_taken_back_by_one_button_and_nobody_gets_it(op
     page.goto(write_to(later))
     use(page, PLAIN)
     send(page, "Send the message")
+    page.wait_for_url(f"**/incomplete/{later}#messages")
     page.goto("/incomplete/messages")
+    inhabited.let_go()
     # Whatever was queued before this one would have left before it.
     expect(page.locator(f'tr[data-application="{later}"]')).to_have_attribute("data-state", "sent", timeout=IN_TIME)
     assert [mails_to(inhabited, address) for address in addresses] == [[], [], []]
@@ -202,8 +206,8 @@ def test_the_keyboard_alone_writes_and_takes_back(open_as: OpenAs, inhabited: In
     page = open_as("hr_admin", write_to(person))
     use(page, PLAIN)
     page.get_by_label("Subject").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/incomplete/message\?application="))
     page.get_by_label("Text").focus()
     _tab_to(page, "send-to")

@@ -17,8 +17,8 @@ def test_a_recruiter_is_limited_to_a_company_that_was_searched(width, scripts, o
         assert complaints(page) == []
     page.get_by_label("They see only applications for what is ticked below").check()
     page.get_by_label("Search companies and jobs").fill("medical")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert page.get_by_label("They see only applications").is_checked(), "Enter searches, and saves nothing"
     page.locator("input[name=company]").first.check()
     page.get_by_role("button", name="Save").click()

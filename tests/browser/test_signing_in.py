@@ -57,9 +57,8 @@ def test_only_what_somebody_does_keeps_them_signed_in(open_as, inhabited):
     asked = []
     page = open_as("recruiter", "/applications")
     page.on("request", lambda request: asked.append((request.url, request.headers.get("x-by-itself"))))
-    page.goto(f"/applications/{inhabited.applications['paged']}")
     with page.expect_response(lambda answer: answer.url.endswith("/looking")):
-        pass
+        page.goto(f"/applications/{inhabited.applications['paged']}")
     page.goto("/applications")
     with page.expect_response(lambda answer: "q=ada" in answer.url):
         page.get_by_role("searchbox").first.press_sequentially("ada")

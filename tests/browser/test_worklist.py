@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.inhabited import PASSWORD
 from tests.browser.test_every_page import complaints
 from tests.factories import event
+from tests.infrastructure.browser import settled
 from tests.talroo_api import TalrooApi, items
 
 MINE = "Worklist-Browser"
@@ -50,6 +51,8 @@ def box(page: Page, name: str):
 
 
 def asked(page: Page) -> dict[str, list[str]]:
+    if page.evaluate("'htmx' in window"):
+        settled(page)
     return parse_qs(urlsplit(page.url).query)
 
 
@@ -146,7 +149,7 @@ def api():
     """A Platform API that lists 120 people and holds back the last page until told."""
     with TalrooApi(items(120)) as found:
         found.go_on = threading.Event()
-        found.before[2] = lambda: found.go_on.wait(60)
+        found.before[2] = lambda: found.go_on.wait(300)
         yield found
         found.go_on.set()
 

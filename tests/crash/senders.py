@@ -46,7 +46,7 @@ class Senders:
             for thread in threads:
                 thread.join()
 
-    def wait_for_more(self, number: int, within: float = 60) -> None:
+    def wait_for_more(self, number: int, within: float = 120) -> None:
         """Return once `number` more deliveries were acknowledged."""
         wanted, deadline = len(self.acknowledged) + number, time.monotonic() + within
         while len(self.acknowledged) < wanted:
@@ -66,7 +66,7 @@ class Senders:
         address, headers = f"{self.site.url}/talroo/applications", signed(body, secret=self.site.webhook_secret)
         while not self._over.is_set():
             try:
-                answer = session.post(address, data=body, headers=headers, timeout=30)
+                answer = session.post(address, data=body, headers=headers, timeout=60)
             except requests.RequestException:
                 self._over.wait(0.02)
                 continue

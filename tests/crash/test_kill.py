@@ -18,7 +18,7 @@ from tests.crash.senders import Acknowledged, Senders
 from tests.infrastructure.processes import Site
 from tests.soak import ROUNDS
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120 + 60 * ROUNDS)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300 + 60 * ROUNDS)]
 
 SENDERS = 8
 KILLS = {"sqlite": 5, "postgresql": 2}
@@ -63,22 +63,22 @@ def everything_is_there(site: Site, database_url: str, acknowledged: list[Acknow
 def a_recruiter_finds_everything(site: Site, acknowledged: list[Acknowledged]) -> None:
     """All in the inbox; the files of some, by the addresses on their pages."""
     with requests.Session() as browser:
-        form = browser.get(f"{site.url}/login", timeout=20).text
+        form = browser.get(f"{site.url}/login", timeout=60).text
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)[1]
         login = {"email": "recruiter@example.com", "password": PASSWORD, "csrf_token": token}
-        assert browser.post(f"{site.url}/login", data=login, timeout=20).url.endswith("/applications")
+        assert browser.post(f"{site.url}/login", data=login, timeout=60).url.endswith("/applications")
 
         listed, address = set(), "/applications"
         while address:
-            page = browser.get(site.url + address, timeout=20)
+            page = browser.get(site.url + address, timeout=60)
             listed |= set(re.findall(r'data-application="([^"]+)"', page.text))
             following = re.search(r'<a[^>]*rel="next"[^>]*>', page.text)
             address = re.search(r'href="([^"]+)"', following[0])[1].replace("&amp;", "&") if following else ""
         assert {one.application for one in acknowledged} <= listed
 
         for one in acknowledged[:: max(1, len(acknowledged) // 20)]:
-            page = browser.get(f"{site.url}/applications/{one.application}", timeout=20).text
+            page = browser.get(f"{site.url}/applications/{one.application}", timeout=60).text
             assert 'data-verdict="ok"' in page
             file_id = re.search(r'data-file="([^"]+)"', page)[1]
-            content = browser.get(f"{site.url}/files/{file_id}", timeout=20).content
+            content = browser.get(f"{site.url}/files/{file_id}", timeout=60).content
             assert hashlib.sha256(content).hexdigest() == one.sha256

@@ -116,7 +116,7 @@ def confined(script: str, **limits) -> str:
         f"reader.confine(child.Limits(**{limits!r}))\n" + script
     )
     command = [sys.executable, "-I", "-B", "-c", code, child.PACKAGE]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return said.stdout.strip() or f"status {said.returncode}"
 
 

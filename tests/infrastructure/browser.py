@@ -1,4 +1,9 @@
-"""A real Chromium for the tests. Whatever a page complains about in its console fails the test."""
+"""A real Chromium for the tests. Whatever a page complains about in its console fails the test.
+
+Nobody is quicker here than people are: a page is acted upon and measured once it is whole. Playwright waits for an
+element to be there, and goes on as soon as the HTML around it has come; the page's scripts, which are deferred, run
+later, and a key that is pressed or a choice that is made before is lost, wherever a machine is slow enough.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,11 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 Theme = Literal["light", "dark"]
 PageFactory = Callable[..., Page]
@@ -31,10 +37,23 @@ ARGUMENTS: Final = (
 )
 
 
+ON_AN_ELEMENT: Final = (
+    *("click", "dblclick", "tap", "hover", "press", "press_sequentially", "focus", "fill", "clear"),
+    *("check", "uncheck", "set_checked", "select_option", "set_input_files", "evaluate", "bounding_box"),
+    *("get_attribute", "inner_text", "text_content", "input_value", "is_checked", "scroll_into_view_if_needed"),
+)
+"""Methods of a locator that wait for its one element to be there."""
+ON_WHAT_THERE_IS: Final = ("all", "all_inner_texts", "count", "evaluate_all", "is_hidden", "is_visible")
+"""Methods of a locator that take what is there at the moment."""
+ON_A_PAGE: Final = ("emulate_media", "eval_on_selector_all", "evaluate", "go_back", "go_forward", "pdf", "title")
+ON_A_KEYBOARD: Final = ("down", "insert_text", "press", "type")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium a test process: Debian's, without a window."""
     expect.set_options(timeout=WITHIN)
+    _wait_before_elements()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=_executable(), args=list(ARGUMENTS))
         yield chromium
@@ -59,6 +78,23 @@ def new_page(browser: Browser) -> Iterator[PageFactory]:
 def page(new_page: PageFactory) -> Page:
     """A page on a desk: 1440 wide, light, with scripts."""
     return new_page()
+
+
+def settled(page: Page) -> None:
+    """Wait until what was typed has been asked for, which htmx puts off for at most 400 ms, and was answered."""
+    page.evaluate("new Promise((done) => setTimeout(done, 450))")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+
+def press_at_once(page: Page, keys: str) -> None:
+    """Press keys one right after the other, however busy the machine is: a pair like "g i" has a second."""
+    page.evaluate(
+        """(keys) => {
+            const press = (key) => new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+            for (const key of keys) document.activeElement.dispatchEvent(press(key));
+        }""",
+        keys,
+    )
 
 
 @dataclass(slots=True)
@@ -87,6 +123,7 @@ class Visits:
         context.set_default_timeout(WITHIN)
         self.contexts.append(context)
         self._listen(context, allow)
+        context.on("page", _wait_before)
         return context.new_page()
 
     def close(self) -> list[str]:
@@ -108,6 +145,40 @@ class Visits:
 
         context.on("console", on_console)
         context.on("weberror", lambda problem: note(str(problem.error), problem.page.url if problem.page else ""))
+
+
+def _wait_before(page: Page) -> None:
+    """Have everything that is done to this page wait until it is whole."""
+    for owner, names in ((page, ON_A_PAGE), (page.keyboard, ON_A_KEYBOARD)):
+        for name in names:
+            setattr(owner, name, _once_whole(getattr(owner, name), page))
+
+
+def _once_whole(act: Callable[..., Any], page: Page) -> Callable[..., Any]:
+    @wraps(act)
+    def acted(*words: Any, **options: Any) -> Any:
+        page.wait_for_load_state()
+        return act(*words, **options)
+
+    return acted
+
+
+def _wait_before_elements() -> None:
+    """The same for elements: Playwright makes a new locator each time one is asked for."""
+    for names, waits in ((ON_AN_ELEMENT, True), (ON_WHAT_THERE_IS, False)):
+        for name in names:
+            setattr(Locator, name, _where_whole(getattr(Locator, name), waits=waits))
+
+
+def _where_whole(act: Callable[..., Any], *, waits: bool) -> Callable[..., Any]:
+    @wraps(act)
+    def acted(locator: Locator, *words: Any, **options: Any) -> Any:
+        if waits:  # it may be on a page that is still to come; before that has its styles, there may seem to be several
+            locator.first.wait_for(state="attached")
+        locator.page.wait_for_load_state()
+        return act(locator, *words, **options)
+
+    return acted
 
 
 def _executable() -> str:

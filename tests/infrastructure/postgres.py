@@ -21,8 +21,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dashboard.first_start import free_port
 from dashboard.supervisor import die_with_parent
+from tests.infrastructure.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -115,7 +115,7 @@ class Cluster:
         if self._connection is not None:
             self._connection.close()
         self._server.send_signal(signal.SIGQUIT)
-        self._server.wait(timeout=30)
+        self._server.wait(timeout=120)
         self._server = None
 
     def url(self, database: str) -> str:
@@ -186,7 +186,7 @@ class Cluster:
         if done.returncode:
             raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
 
-    def _wait(self, within: float = 30) -> None:
+    def _wait(self, within: float = 120) -> None:
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             try:

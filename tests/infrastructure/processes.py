@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import pytest
 
-from dashboard.first_start import TALROO_SETTINGS, free_port
+from dashboard.first_start import TALROO_SETTINGS
 from dashboard.launch import web_command, whatever_it_is_called
 from dashboard.supervisor import die_with_parent
+from tests.infrastructure.ports import free_port
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WHATEVER_IT_IS_CALLED: Final = whatever_it_is_called()
@@ -130,7 +131,7 @@ class Site:
             **self.settings,
         }
 
-    def start(self, within: float = 60) -> None:
+    def start(self, within: float = 180) -> None:
         """Migrate on the first start, start everything and wait for `/healthz`.
 
         Raises `RuntimeError` with the log when a process ends or the time, in seconds, is over.
@@ -143,7 +144,7 @@ class Site:
             self._spawn(name, words)
         self._wait(within)
 
-    def stop(self, within: float = 30) -> None:
+    def stop(self, within: float = 60) -> None:
         """Ask everything to stop; what has not after `within` seconds is killed and a `RuntimeError` raised."""
         for running in self.running:
             running.signal(signal.SIGTERM)
@@ -167,7 +168,7 @@ class Site:
             running.kill()
             self.running.remove(running)
 
-    def restart(self, within: float = 60) -> None:
+    def restart(self, within: float = 180) -> None:
         """Kill what runs and start again over the same data, at the same address."""
         self.kill()
         self.start(within)

@@ -1,29 +1,39 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.infrastructure.browser import Visits
 
 pytestmark = pytest.mark.browser
 
+LATE = "<button>Press</button><select><option>1<option>2</select>"
+LISTENING = (
+    """for (const one of ["keydown", "click", "change"]) addEventListener(one, () => { document.title = "Heard"; });"""
+)
 PAGES = {
     "/calm": (200, "<!doctype html><link rel=icon href=data:,><title>Calm</title><p>Nothing to see"),
     "/broken": (200, "<!doctype html><link rel=icon href=data:,><script>nothing.at_all()</script>"),
     "/inline": (200, "<!doctype html><link rel=icon href=data:,><p style='color:red'>Red</p>"),
     "/script": (200, "<!doctype html><link rel=icon href=data:,><noscript>No scripts here</noscript>"),
     "/gone": (404, "<!doctype html><link rel=icon href=data:,>Gone"),
+    "/late": (200, "<!doctype html><link rel=icon href=data:,><script src=/late.js defer></script>" + LATE),
+    "/late.js": (200, LISTENING),
 }
 
 
 class Pages(BaseHTTPRequestHandler):
     def do_GET(self):
         status, text = PAGES[self.path]
+        if self.path == "/late.js":
+            time.sleep(0.5)
         self.send_response(status)
-        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Type", "text/javascript" if self.path.endswith(".js") else "text/html")
         if self.path == "/inline":
             self.send_header("Content-Security-Policy", "style-src 'self'")
         self.end_headers()
@@ -75,3 +85,21 @@ def test_scripts_can_be_off(new_page, address):
     page = new_page(scripts=False)
     page.goto(f"{address}/script")
     assert page.get_by_text("No scripts here").is_visible()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda page: page.keyboard.press("a"),
+        lambda page: page.get_by_role("button").click(),
+        lambda page: page.get_by_role("combobox").select_option("2"),
+        lambda page: page.evaluate("document.body.click()"),
+    ],
+)
+def test_whatever_is_done_to_a_page_is_heard_by_scripts_that_come_after_it(
+    new_page, address, act: Callable[[Page], object]
+):
+    page = new_page()
+    page.goto(f"{address}/late", wait_until="commit")
+    act(page)
+    expect(page).to_have_title("Heard")

@@ -45,7 +45,7 @@ class LightWorkers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
-        self._forker.communicate("end\n", timeout=20)
+        self._forker.communicate("end\n", timeout=60)
 
     def start(self) -> int:
         """The process id of one more worker."""

@@ -24,14 +24,21 @@ SECRET = "a shared secret"
 AT_ONCE = Pace(catalogue=0.0, interval=(600, 600), retry=0.05)
 
 
+def _set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Dashboard:
-    """Takes what is posted. `statuses` are answered first, in turn; then 200."""
+    """Takes what is posted. `statuses` are answered first, in turn; then 200. Without `goes_on` nobody is answered."""
 
     statuses: list[int] = field(default_factory=list)
     healthy: bool = True
     asked: int = 0
     posts: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    goes_on: threading.Event = field(default_factory=_set)
     answers: list[int] = field(default_factory=list)
     running: int = 0
     most_at_once: int = 0
@@ -56,6 +63,7 @@ def handler_for(dashboard: Dashboard) -> type[BaseHTTPRequestHandler]:
             status = dashboard.statuses.pop(0) if dashboard.statuses else 200
             dashboard.posts.append((self.path, dict(self.headers), body))
             dashboard.answers.append(status)
+            dashboard.goes_on.wait(60)
             dashboard.running -= 1
             self.reply(status)
 
@@ -178,9 +186,11 @@ def test_a_state_file_that_says_nothing_usable_means_a_fresh_start(tmp_path: Pat
 
 
 def test_stopping_while_delivering_ends_with_the_delivery_under_way(dashboard: Dashboard) -> None:
+    dashboard.goes_on.clear()  # so that it is under way when it is stopped
     with talroo(dashboard) as fake:
         eventually(lambda: dashboard.posts)
     count = len(dashboard.posts)
+    dashboard.goes_on.set()
     eventually(lambda: "sandbox-deliverer" not in {thread.name for thread in threading.enumerate()})
     assert len(dashboard.posts) <= count + 1 < len(fake.events)
 
@@ -194,17 +204,17 @@ def test_an_applicant_finishes_on_the_apply_page_and_the_dashboard_is_told_with_
         before = dict(data)
         page, params = f"{fake.url}/apply", {"job": data["job"]["originalJobReference"]}
         button = f'value="{data["id"]}"'
-        assert button in requests.get(page, params=params, timeout=5).text
-        assert button not in requests.get(page, params={"job": "another"}, timeout=5).text
+        assert button in requests.get(page, params=params, timeout=60).text
+        assert button not in requests.get(page, params={"job": "another"}, timeout=60).text
         form = {"id": str(data["id"])}
         dashboard.statuses.append(503)
-        refused = requests.post(page, params=params, data=form, timeout=5).text
+        refused = requests.post(page, params=params, data=form, timeout=60).text
         assert "The dashboard did not take it" in refused
         assert button in refused
-        done = requests.post(page, params=params, data=form, timeout=5).text
+        done = requests.post(page, params=params, data=form, timeout=60).text
         assert "Done: delivered." in done
         assert button not in done
-        assert "finished already" in requests.post(page, params=params, data=form, timeout=5).text
+        assert "finished already" in requests.post(page, params=params, data=form, timeout=60).text
         assert data["completed"] is True, "the Platform API says so, too"
     address, headers, body = dashboard.posts[-1]
     assert address.endswith(f"?jobid={quote(str(params['job']), safe='')}")
@@ -220,5 +230,5 @@ def test_an_applicant_finishes_on_the_apply_page_and_the_dashboard_is_told_with_
 def test_nobody_can_finish_where_nothing_is_delivered() -> None:
     with FakeTalroo("127.0.0.1", 0, postback_url=None, secret=SECRET, client_id="a", client_secret="b") as fake:
         (reference, *_) = {found["job"]["originalJobReference"] for found in fake.applications()}
-        assert "Nobody is left" in requests.get(f"{fake.url}/apply", params={"job": reference}, timeout=5).text
-        assert "finished already" in requests.post(f"{fake.url}/apply", data={"id": "1"}, timeout=5).text
+        assert "Nobody is left" in requests.get(f"{fake.url}/apply", params={"job": reference}, timeout=60).text
+        assert "finished already" in requests.post(f"{fake.url}/apply", data={"id": "1"}, timeout=60).text

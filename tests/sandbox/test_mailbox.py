@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.first_start import free_port
 from dashboard.mail import Letter, Mailer
 from dashboard.sandbox.server import FakeTalroo
+from tests.infrastructure.ports import free_port
 
 LETTER = Letter(
     "one", "ada@example.com", "Grüße & more", "Line <one>\nLine two\n", "http://127.0.0.1:8000/unsubscribe/abc", True
@@ -28,7 +28,7 @@ def talroo() -> Iterator[tuple[FakeTalroo, str]]:
 
 
 def get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return answer.read().decode()
 
 

@@ -274,7 +274,7 @@ def test_whoever_holds_a_user_and_notes_something_waits_for_nobody_who_waits_for
             waiting = thread.submit(_note_as, engine, user_id)
             _until_somebody_waits(session)
             holder.commit()
-            waiting.result(30)
+            waiting.result(120)
         assert audit.verify(session, SECRETS).entries == 2
 
 
@@ -285,7 +285,7 @@ def _note_as(engine: Engine, user_id: int) -> None:
 
 
 def _until_somebody_waits(session: Session) -> None:
-    for _ in range(1_000):
+    for _ in range(6_000):
         if session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
             return
         time.sleep(0.01)

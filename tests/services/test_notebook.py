@@ -34,7 +34,7 @@ def refused(session: Session) -> dict[tuple[str, str], int]:
     return {(row.reason, row.remote_addr): row.count for row in session.scalars(select(Refusal))}
 
 
-def wait_for(there, within: float = 20) -> None:
+def wait_for(there, within: float = 60) -> None:
     deadline = time.monotonic() + within
     while not there():
         assert time.monotonic() < deadline

@@ -12,9 +12,9 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from dashboard.first_start import free_port
 from dashboard.services.files import FileMissing, open_store
 from tests.factories import as_body, payload, signed
+from tests.infrastructure.ports import free_port
 from tests.infrastructure.processes import ROOT
 
 CONTENT = b"a resume" * 1_000
@@ -36,13 +36,13 @@ def bucket(s3, monkeypatch) -> str:
     settings = {"ENDPOINT_URL": s3, "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "REGION": "us-east-1"}
     for name, value in settings.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    requests.post(f"{s3}/moto-api/reset", timeout=10)
-    assert requests.put(f"{s3}/resumes", timeout=10).status_code == 200
+    requests.post(f"{s3}/moto-api/reset", timeout=60)
+    assert requests.put(f"{s3}/resumes", timeout=60).status_code == 200
     return "s3://resumes/talroo"
 
 
 def keys(s3: str) -> list[str]:
-    listing = requests.get(f"{s3}/resumes?list-type=2", timeout=10).text
+    listing = requests.get(f"{s3}/resumes?list-type=2", timeout=60).text
     return [part.partition("</Key>")[0] for part in listing.split("<Key>")[1:]]
 
 
@@ -108,7 +108,7 @@ def test_without_the_bucket_an_application_must_come_again_and_then_is_accepted(
     post = app.test_client().post
     refused = post("/talroo/applications", data=body, headers=signed(body))
     assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
-    requests.put(f"{s3}/later", timeout=10)
+    requests.put(f"{s3}/later", timeout=60)
     assert post("/talroo/applications", data=body, headers=signed(body)).json["status"] == "accepted"
 
 

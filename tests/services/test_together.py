@@ -36,7 +36,7 @@ def engine(app):
 
 @pytest.fixture
 def together(engine):
-    return Together(lambda: Session(engine), shared=True)
+    return Together(lambda: Session(engine), shared=True, patience=60)
 
 
 def counts(engine) -> tuple[int, int]:
@@ -114,7 +114,7 @@ def test_who_waits_too_long_is_told_so(app, engine, monkeypatch):
         with pytest.raises(StorageBusy):
             impatient.receive(arrival(2), store)
         go_on.set()
-        assert first.result(10).status == "accepted"
+        assert first.result(60).status == "accepted"
 
 
 def test_without_a_file_of_its_own_a_delivery_commits_alone(app, engine, together):

@@ -16,7 +16,7 @@ SLOW = ["silent", "silent_after_headers", "slow_headers", "slow_body", "slow_end
 BROKEN = ["reset", "closed", "reset_after_headers", "reset_in_body", "closed_after_headers", "no_http", "bad_chunks"]
 PASSING = [*BROKEN, "length_too_long", "408", "429", "500", "502", "503", "504", busy(2)]
 # Slow ones are ended by the deadline, which the good answers of a busy machine have to meet as well.
-PASSING_WITHIN = [*((step, 30) for step in PASSING), *((step, 1) for step in SLOW)]
+PASSING_WITHIN = [*((step, 30) for step in PASSING), *((step, 2) for step in SLOW)]
 
 
 @pytest.mark.parametrize(("step", "deadline"), PASSING_WITHIN, ids=str)

@@ -132,7 +132,7 @@ def test_threads_whose_token_is_refused_together_fetch_one_new_one():
         talroo.tokens.now = 301.0
         together = threading.Barrier(8)
         with ThreadPoolExecutor(8) as threads:
-            pages = list(threads.map(lambda _: (together.wait(10), pull(found))[1], range(8)))
+            pages = list(threads.map(lambda _: (together.wait(60), pull(found))[1], range(8)))
     assert len(set(map(str, pages))) == 1
     assert talroo.tokens.grants == 2
 

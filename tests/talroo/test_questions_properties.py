@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.talroo import questions, wire
@@ -134,7 +134,6 @@ def test_the_state_says_whether_there_are_answers(data):
         assert question.id
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(hierarchies, min_size=1, max_size=3))
 def test_no_question_and_no_answer_of_a_hierarchy_is_lost(asked):
     found = questions.read({"questionsAndAnswers": asked})

@@ -38,7 +38,7 @@ def test_ready_names_the_database_its_migrations_and_no_worker_yet(app, client):
 def test_ready_says_how_long_ago_a_worker_was_seen(app, client):
     with app.app_context():
         worker.beat(lambda: db.session(), "one", now=utcnow() - timedelta(seconds=40))
-    assert 39 < client.get("/readyz").json["details"]["worker_seen_seconds_ago"] < 50
+    assert 39 < client.get("/readyz").json["details"]["worker_seen_seconds_ago"] < 100
 
 
 def test_a_database_of_another_version_is_told(app, client):

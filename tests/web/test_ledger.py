@@ -159,6 +159,21 @@ def test_the_header_proves_parity(recruiter: FlaskClient, hire: Callable[..., st
     assert f"{sums} application or click id" in words(recruiter.get("/dispositions").text)
 
 
+def test_what_was_sent_and_then_taken_back_says_so_in_its_row(app, recruiter, hire):
+    hire("sent", tlrSid="c1")
+    back = hire("sent", tlrSid="c2")
+    page = recruiter.get(f"/applications/{back}").text
+    recruiter.post(f"/applications/{back}/unhire", data={"csrf_token": token(page), "version": "1"})
+    told = words(recruiter.get(f"/applications/{back}").text)
+    assert "The conversion was already sent to Talroo, and a conversion cannot be recalled." in told
+    assert "The disposition “hired_event” was already sent to Talroo, and a disposition cannot be recalled." in told
+    for ledger in ("/conversions", "/dispositions"):
+        source = recruiter.get(ledger).text
+        parts = source.split("<tr data-")[1:]
+        assert [back in part for part in parts if "taken back since" in part] == [True]
+        assert len(parts) >= 2
+
+
 def test_one_is_retried_and_all_that_are_parked(app: Flask, recruiter: FlaskClient, hire: Callable[..., str]):
     first, second, sent = (hire(state, tlrSid=state + str(n)) for n, state in enumerate(["parked", "parked", "sent"]))
     source = recruiter.get("/conversions").text

@@ -298,6 +298,7 @@ def test_rightly_signed_anew_it_is_believed_so_that_the_tests_below_prove_someth
 
 
 NOW = utcnow().timestamp()
+"""When the tests were gathered; it may be an hour until one of them runs."""
 
 
 @pytest.mark.parametrize(
@@ -313,7 +314,7 @@ NOW = utcnow().timestamp()
         ({"sub": 7}, VERIFIED),
         ({"sub": "somebody else"}, CONFIRM),
         ({"exp": NOW - 3600}, "a clock is off"),
-        ({"iat": NOW + 3600, "exp": NOW + 7200}, "a clock is off"),
+        ({"iat": NOW + 86_400, "exp": NOW + 90_000}, "a clock is off"),
         ({"exp": None}, VERIFIED),
         ({"exp": "tomorrow"}, VERIFIED),
         ({"at_hash": "of another token"}, VERIFIED),
@@ -427,7 +428,7 @@ def test_a_provider_that_never_answers_is_not_waited_for(
 def test_a_provider_that_hangs_holds_few_threads_and_is_not_asked_again_at_once(
     make_app: Callable[..., Flask], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(openid, "DEADLINE", 2.0)
+    monkeypatch.setattr(openid, "DEADLINE", 6.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         issuer = f"http://127.0.0.1:{silent.getsockname()[1]}"
         app = make_app(sqlite_url, oidc_issuer=issuer, oidc_client_id="x", oidc_client_secret="y", oidc_roles=ROLES)
@@ -436,10 +437,10 @@ def test_a_provider_that_hangs_holds_few_threads_and_is_not_asked_again_at_once(
         with ThreadPoolExecutor(12) as threads:
             refused = sorted(threads.map(lambda _: begins_in_vain(provider), range(12)))
         assert [why for _, why in refused[:-4]] == ["too many wait for it"] * 8
-        assert refused[7][0] < 1.5 < 2.0 <= refused[8][0] + 0.1
+        assert refused[7][0] < 4.5 < 6.0 <= refused[8][0] + 0.1
         took, why = begins_in_vain(provider)
         assert why == "it did not answer a moment ago"
-        assert took < 0.5
+        assert took < 3.0
         monkeypatch.setattr(openid, "FAILED_FOR", 0.0)
         monkeypatch.setattr(openid, "DEADLINE", 0.2)
         assert begins_in_vain(provider)[1] != "it did not answer a moment ago"

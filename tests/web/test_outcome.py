@@ -326,10 +326,32 @@ def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
     page.press("hire", start_date="2026-12-01")
     change(app, state=State.SENT, last_status=200, sent_at=conversion(app).due_at)
     page.look().press("unhire")
+    assert "Taken back: Ada Quill is New again." in page.text
     assert "The hire was reported to Talroo" in page.text
     assert "(200) and cannot be recalled; it was taken back here." in page.text
     assert "Sent to Talroo" not in page.text
     assert 'name="start_date" value="2026-12-01"' in page.source
+
+
+def test_a_first_day_of_work_in_another_century_is_asked_about_and_nobody_is_hired(page: Page):
+    page.press_in_vain("hire", 400, start_date="1901-01-01")
+    assert "The first day of work cannot be in 1901: look at the year, or leave it empty." in page.text
+    assert page.stage == "new"
+
+
+def test_who_is_rejected_has_the_reason_beside_the_name(page: Page):
+    page.press("stage", stage="rejected", reason="filled")
+    facts = page.source.partition('class="person-facts"')[2].partition("applied")[0]
+    assert "Position filled" in facts
+    page.press("stage", stage="interview")
+    assert "Position filled" not in page.source.partition('class="person-facts"')[2].partition("applied")[0]
+
+
+def test_who_was_faster_in_another_window_of_their_own_is_told_so(page: Page):
+    other = Page(page.client, page.address.rpartition("/")[2])
+    other.press("stage", stage="interview")
+    page.press_in_vain("stage", 409, stage="offer")
+    assert "You were faster in another window, so nothing was changed: you moved it New → Interview." in page.text
 
 
 def test_taking_back_what_was_no_hire_changes_nothing(page: Page):

@@ -125,6 +125,7 @@ def test_the_application_somebody_came_by_can_be_the_one_that_is_not_theirs(clie
     one = applied("Mother", title="Cook", phone="5125550101")
     found = presses(client, page(client, one), "Not this person: Cook")
     assert listed(found) == [one]
+    assert message(found).endswith("none of them is this person. Undo")
     assert "Ada Quill" in message(found)
     assert set(listed(page(client, others.copy().pop()))) == others
     assert set(listed(presses(client, found, "Take back"))) == {one, *others}
@@ -261,3 +262,18 @@ def test_who_does_not_exist_or_has_not_finished_has_no_page(client, deliver):
     begun = deliver(event(kind="started:v1")).json["application"]
     assert client.get(f"/people/{begun}").status_code == 404
     assert client.get("/people/none").status_code == 404
+
+
+def test_who_only_shares_a_telephone_is_doubted_beside_the_application_until_somebody_says_who_it_is(client, applied):
+    ada = applied("Ada", email="ada@example.com", phone="5125550101")
+    again = applied("Ada", title="Cook", email="ada@example.com", phone="5125550101")
+    mother = applied("Mother", email="mother@example.com", phone="5125550101")
+
+    def doubted(public_id):
+        others = BeautifulSoup(client.get(f"/applications/{public_id}").text, "html.parser").select(".part-others tr")
+        return [row["data-application"] for row in others if "another person?" in row.text]
+
+    assert doubted(ada) == [mother]
+    assert set(doubted(mother)) == {ada, again}
+    says(client, ada, "same", other=mother)
+    assert doubted(ada) == []

@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Barrier
 
 import pytest
@@ -39,7 +40,7 @@ def post(small_site):
             f"{small_site.url}/talroo/applications?jobid=1",
             data=body if sent is None else sent,
             headers=signed(body, secret=small_site.webhook_secret) | headers,
-            timeout=20,
+            timeout=60,
         )
 
     return send
@@ -69,15 +70,13 @@ def test_a_body_of_two_lengths_is_one_request_and_hides_no_second(small_site):
     head = f"POST /login HTTP/1.1\r\nHost: {host}\r\nContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n"
     body = f"{len(hidden):x}\r\n{hidden}\r\n0\r\n\r\n"
     for length in (4, len(body), len(body) + 50):
-        with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), 20) as raw:
+        with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), 60) as raw:
             raw.sendall((head % length + body).encode())
-            raw.settimeout(2)
-            answers = b""
-            try:
+            answers = raw.recv(65_536)
+            raw.settimeout(2)  # for a second one
+            with suppress(TimeoutError):
                 while piece := raw.recv(65_536):
                     answers += piece
-            except TimeoutError:
-                pass
         assert answers.count(b"HTTP/1.1 ") == 1, answers
         assert answers.startswith(b"HTTP/1.1 400"), answers
 
@@ -115,7 +114,7 @@ def test_a_long_or_odd_signature_is_refused_quickly(post, header):
 
 
 def raw_request(site: Site, head: str, rest: bytes = b"") -> socket.socket:
-    sender = socket.create_connection(("127.0.0.1", site.port), timeout=10)
+    sender = socket.create_connection(("127.0.0.1", site.port), timeout=60)
     sender.sendall(f"POST /talroo/applications HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode() + rest)
     return sender
 
@@ -138,7 +137,8 @@ def test_a_sender_that_goes_away_in_the_middle_leaves_nothing_and_the_next_is_he
 
 def test_a_body_that_is_not_chunked_as_it_says_is_no_body(small_site):
     sender = raw_request(small_site, "X-Talroo-Signature: t=1\r\nTransfer-Encoding: chunked\r\n", b"zz\r\nxx\r\n")
-    assert sender.recv(100).startswith((b"HTTP/1.1 40", b""))
+    said = sender.recv(100)
+    assert said == b"" or said.startswith(b"HTTP/1.1 40"), said
     sender.close()
 
 
@@ -150,6 +150,11 @@ def test_the_same_event_fifty_times_at_once_is_one_application(start_site, datab
 
     def post(_):
         barrier.wait()
+        while (answer := again()).status_code == 503:  # the machine is too busy, and Talroo would come again
+            time.sleep(0.2)
+        return answer
+
+    def again() -> requests.Response:
         return requests.post(f"{site.url}/talroo/applications", data=body, headers=headers, timeout=60)
 
     with ThreadPoolExecutor(50) as pool:

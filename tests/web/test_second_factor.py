@@ -47,7 +47,7 @@ class Person:
 
     def code(self, steps: int = 0) -> str:
         left = second_factor.STEP.total_seconds() - time.time() % second_factor.STEP.total_seconds()
-        if steps < 0 and left < 3:  # it counts for a moment only
+        if steps < 0 and left < 6:  # it counts for a moment only
             time.sleep(left)
         return pyotp.TOTP(SECRET).at(utcnow() + steps * second_factor.STEP)
 
