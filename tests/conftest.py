@@ -12,5 +12,6 @@ pytest_plugins = [
     "tests.infrastructure.second_try",
     "tests.stocked_site",
     "tests.application",  # after what it is made of: a plugin cannot be rewritten once it was imported
+    "tests.filled",
     "tests.outbox_fixtures",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,13 +21,11 @@ from dashboard.models import Application, FollowUp, Job, LinkKey, User
 from dashboard.models.outbound import Channel
 from dashboard.paging import Place
 from dashboard.reach import EVERYTHING, Reach
-from dashboard.sandbox.material import many
-from dashboard.services import completion, morning, notes, people, reading, record, seeding
+from dashboard.services import completion, morning, notes, people, reading, record
 from dashboard.services.completion import REPEAT, Signs
+from tests.filled import MANY, seeded
 from tests.limiting import limit
 from tests.outbox_fixtures import add_recruiter
-
-MANY = 2_000
 
 DAYS = {"applied_from": date(2026, 1, 1), "applied_to": date(2026, 1, 2)}
 ASKED = {
@@ -66,13 +63,10 @@ DELIVERIES = (
 
 
 @pytest.fixture
-def session(app):
+def session(filled_with):
     """A database with enough in it that a planner prefers indexes, and knows that it does."""
-    with app.app_context():
+    with filled_with(seeded).app_context():
         found = db.session()
-        samples = (seeding.Sample(*made) for made in many(random.Random(3), MANY, utcnow()))
-        assert sum(seeding.seed(found, app.extensions["file_store"], samples)) == MANY
-        found.execute(text("ANALYZE"))
         if not is_sqlite(found):
             # So few rows are quicker read whole and sorted. What is asked is whether an index can do it.
             found.execute(text("SET enable_seqscan = off"))
@@ -152,7 +146,7 @@ def test_the_newest_are_read_in_order_rather_than_sorted(session):
         assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("filled_with", ["postgresql"], indirect=True)
 def test_postgresql_makes_the_plan_of_the_list_of_everybody_once_and_not_at_every_page(session):
     for cursor in (None, Place(0, MANY // 2).cursor()):
         for _ in range(15):

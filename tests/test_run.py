@@ -75,6 +75,10 @@ class Launched:
         assert found, self.text
         return found[1]
 
+    @property
+    def stands(self) -> bool:
+        return self.process.poll() is None
+
     def kill(self) -> None:
         for pid in processes_in(self.checkout):
             with suppress(ProcessLookupError):
@@ -107,13 +111,44 @@ def wait_until_nothing_runs_in(folder: Path, within: float = 30) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    copy = tmp_path / "checkout"
+    return checked_out(tmp_path)
+
+
+def checked_out(folder: Path) -> Path:
+    """A copy of ours, with what Python has compiled of it: compiling it anew takes longer than many a start."""
+    copy = folder / "checkout"
     copy.mkdir()
     for name in ("dashboard", "templates", "static", "migrations"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, copy / name)
     for name in ("config.py", "wsgi.py"):
-        shutil.copy(ROOT / name, copy / name)
+        shutil.copy2(ROOT / name, copy / name)
     return copy
+
+
+class Sandbox:
+    """One checkout for several tests: a first start makes all there is, later ones take it up."""
+
+    def __init__(self, checkout: Path) -> None:
+        self.checkout = checkout
+        self._started: list[Launched] = []
+
+    def running(self) -> Launched:
+        """The site as it runs, or as it is started because the last test stopped it."""
+        if not self._started or not self._started[-1].stands:
+            self._started.append(Launched(self.checkout))
+            self._started[-1].wait_for("Ctrl-C")
+        return self._started[-1]
+
+    def kill(self) -> None:
+        for one in self._started:
+            one.kill()
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    made = Sandbox(checked_out(tmp_path_factory.mktemp("sandbox")))
+    yield made
+    made.kill()
 
 
 @pytest.fixture
@@ -138,9 +173,8 @@ def sign_in(port: int, email: str, password: str) -> requests.Response:
         return browser.post(f"http://127.0.0.1:{port}/login", data=typed, timeout=60)
 
 
-def test_a_first_start_prepares_everything_and_its_log_ins_work(launch, checkout):
-    first = launch()
-    first.wait_for("Ctrl-C")
+def test_a_first_start_prepares_everything_and_its_log_ins_work(sandbox):
+    first, var = sandbox.running(), sandbox.checkout / "var"
     for role, page in {
         "recruiter": "/applications",
         "hr_admin": "/applications",
@@ -148,32 +182,27 @@ def test_a_first_start_prepares_everything_and_its_log_ins_work(launch, checkout
     }.items():
         answer = sign_in(first.port, *first.log_in(role))
         assert (answer.status_code, answer.url.partition(str(first.port))[2]) == (200, page)
-    assert stat.S_IMODE((checkout / "var").stat().st_mode) == 0o700
+    assert stat.S_IMODE(var.stat().st_mode) == 0o700
     for name in ("secret_key", "sandbox.json", "sandbox-logins.json"):
-        assert stat.S_IMODE((checkout / "var" / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((var / name).stat().st_mode) == 0o600
 
 
-def test_sigterm_stops_everything_in_time_and_the_next_start_shows_the_same_log_ins(launch, checkout):
-    first = launch()
-    first.wait_for("Ctrl-C")
-    assert len(processes_in(checkout)) >= 4
+def test_sigterm_stops_everything_in_time_and_the_next_start_shows_the_same_log_ins(sandbox):
+    first = sandbox.running()
+    assert len(processes_in(sandbox.checkout)) >= 4
     first.process.terminate()
     assert first.ends(within=IN_TIME) == 0
-    wait_until_nothing_runs_in(checkout)
-
-    second = launch()
-    second.wait_for("Ctrl-C")
-    assert second.log_in("hr_admin") == first.log_in("hr_admin")
+    wait_until_nothing_runs_in(sandbox.checkout)
+    assert sandbox.running().log_in("hr_admin") == first.log_in("hr_admin")
 
 
-def test_when_the_worker_dies_everything_stops_and_it_is_said(launch, checkout):
-    running = launch()
-    running.wait_for("Ctrl-C")
-    (worker,) = [pid for pid, words in processes_in(checkout).items() if words.rstrip().endswith("wsgi worker")]
+def test_when_the_worker_dies_everything_stops_and_it_is_said(sandbox):
+    running = sandbox.running()
+    (worker,) = [pid for pid, words in processes_in(sandbox.checkout).items() if words.rstrip().endswith("wsgi worker")]
     os.kill(worker, signal.SIGKILL)
     assert running.ends(within=IN_TIME) == 1
     assert "worker ended by itself" in running.text
-    wait_until_nothing_runs_in(checkout)
+    wait_until_nothing_runs_in(sandbox.checkout)
 
 
 def set_up(link: str, email: str, password: str) -> requests.Response:

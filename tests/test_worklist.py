@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 import re
 from datetime import datetime, timedelta
 
@@ -17,14 +16,12 @@ from dashboard.extensions import db
 from dashboard.models import Application, FollowUp, Job, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.paging import PAGE_SIZE, count
-from dashboard.sandbox.material import many
-from dashboard.services import composing, indexing, reading, reminder_rules, seeding, stops
+from dashboard.services import composing, indexing, reading, reminder_rules, stops
 from dashboard.worklist import Worklist
 from tests.factories import event
+from tests.filled import seeded
 from tests.reminder_fixtures import RULES
 from tests.test_query_plans import is_sqlite, plan, plans, reads_whole_table
-
-MANY = 2_000
 
 
 @pytest.fixture
@@ -367,25 +364,27 @@ ASKED = {
 }
 
 
+def half_unfinished(session: Session) -> None:
+    """A few of them finished since."""
+    now = utcnow()
+    session.execute(update(Application).where(Application.id % 2 == 0).values(completed=False))
+    rows = [
+        {"application_id": number, "since": now - timedelta(hours=number), "missing": [], "answered": number % 7}
+        | {"asked": 7, "messages": number % 3, "completed_at": None if number % 20 else now}
+        for number in session.scalars(select(Application.id).where(Application.completed.is_(False)))
+    ]
+    session.execute(insert(FollowUp), rows)
+
+
 @pytest.fixture
-def crowded(app):
-    """So many that a planner prefers indexes: half unfinished, a few of those finished since."""
-    with app.app_context():
-        found, now = db.session(), utcnow()
-        samples = (seeding.Sample(*made) for made in many(random.Random(3), MANY, now))
-        assert sum(seeding.seed(found, app.extensions["file_store"], samples)) == MANY
-        found.execute(update(Application).where(Application.id % 2 == 0).values(completed=False))
-        begun = found.execute(select(Application.id).where(Application.completed.is_(False))).scalars().all()
-        rows = [
-            {"application_id": number, "since": now - timedelta(hours=number), "missing": [], "answered": number % 7}
-            | {"asked": 7, "messages": number % 3, "completed_at": None if number % 20 else now}
-            for number in begun
-        ]
-        found.execute(insert(FollowUp), rows)
-        found.execute(text("ANALYZE"))
+def crowded(filled_with):
+    """So many that a planner prefers indexes."""
+    with filled_with(seeded, half_unfinished).app_context():
+        found = db.session()
         if not is_sqlite(found):
             found.execute(text("SET enable_seqscan = off"))
             found.execute(text("SET enable_sort = off"))
+            found.execute(text("SET jit = off"))
         found.commit()
         yield found
 

@@ -29,10 +29,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inhabited]:
+def inhabited(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Inhabited]:
     """A site full of people. Tests add what they change: nobody changes what was there."""
+
+    def start(site: Site) -> None:
+        site.tables = migrated_file
+        site.start()
+
     with MailServer() as mail:
-        site, talroo = inhabited_site(tmp_path_factory.mktemp("inhabited"), Site.start, mail)
+        site, talroo = inhabited_site(tmp_path_factory.mktemp("inhabited"), start, mail)
         place = Inhabited(site, talroo, mail)
         try:
             place.settle()

@@ -26,7 +26,19 @@ WITHIN: Final = 30_000
 HEIGHTS: Final = {1440: 900, 390: 844}
 """A desk and a telephone, in CSS pixels; other widths get the desk's height."""
 
+OFF: Final = (
+    # Nobody types into an address field here; its list is a page in a process of its own, for each context and at
+    # every page that is opened: a third of Chromium's work.
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
+    # What Playwright turns off by itself: of two such lists, Chromium takes the last.
+    *("AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync"),
+    *("DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay"),
+    *("MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "PreconnectToSearch"),
+    *("TcpPortRandomizationWin", "ThirdPartyStoragePartitioning"),
+)
+"""Features of Chromium."""
 ARGUMENTS: Final = (
+    f"--disable-features={','.join(OFF)}",
     "--no-sandbox",  # in a container as root there is no other way
     "--disable-dev-shm-usage",
     "--disable-gpu",

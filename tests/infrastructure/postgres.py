@@ -48,8 +48,11 @@ def migrated_database(postgres: Cluster) -> str:
 
 
 @pytest.fixture
-def fresh_database_url(postgres: Cluster, migrated_database: str) -> Iterator[Callable[[], str]]:
-    """Call it for the URL of a migrated, empty database; each call makes another. They go with the test."""
+def fresh_database_url(postgres: Cluster, migrated_database: str) -> Iterator[Callable[..., str]]:
+    """Call it for the URL of a migrated, empty database, or of a copy of the one it is given the name of.
+
+    Each call makes another. They go with the test.
+    """
     yield from _disposable(postgres, migrated_database)
 
 
@@ -196,10 +199,10 @@ class Cluster:
         raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text(errors='replace')}")
 
 
-def _disposable(cluster: Cluster, template: str) -> Iterator[Callable[[], str]]:
+def _disposable(cluster: Cluster, usual: str) -> Iterator[Callable[..., str]]:
     made: list[str] = []
 
-    def make() -> str:
+    def make(template: str = usual) -> str:
         made.append(cluster.create(template=template))
         return cluster.url(made[-1])
 

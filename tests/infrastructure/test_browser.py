@@ -3,12 +3,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.infrastructure.browser import Visits
+from tests.infrastructure.browser import ARGUMENTS, OFF, Visits
 
 pytestmark = pytest.mark.browser
 
@@ -79,6 +81,20 @@ def test_a_page_comes_in_the_size_and_colours_asked_for(new_page, address):
     page = new_page(width=390, theme="dark")
     page.goto(f"{address}/calm")
     assert page.evaluate("[innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]") == [390, True]
+
+
+def test_what_playwright_turns_off_in_chromium_stays_off(browser):
+    """Of two lists, Chromium takes the last, which is ours."""
+    theirs = next(lists[0] for lists in turned_off() if len(lists) == 2 and lists[1] in ARGUMENTS)
+    assert {name for name in theirs.partition("=")[2].split(",") if not name.startswith("ms")} <= set(OFF)
+
+
+def turned_off() -> Iterator[list[str]]:
+    """What each process that runs was told to turn off."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # ended while we looked
+            words = command.read_bytes().decode(errors="replace").split("\0")
+            yield [word for word in words if word.startswith("--disable-features=")]
 
 
 def test_scripts_can_be_off(new_page, address):
