@@ -86,13 +86,6 @@
     const unfolded = form.querySelector(".filters-toggle");
     if (unfolded) unfolded.checked = false; // on a telephone they would stand before what was found
   });
-  // What can be chosen only where another field says so.
-  for (const choice of document.querySelectorAll("[data-if]")) {
-    const other = document.getElementById(choice.dataset.if);
-    const tell = () => { choice.disabled = other.value !== choice.dataset.is; };
-    other.addEventListener("change", tell);
-    addEventListener("pageshow", tell); // coming back, a browser puts in what was chosen
-  }
   // A choice that is a button away without scripts.
   document.addEventListener("change", (event) => {
     const button = document.getElementById(event.target.dataset.press ?? "");
@@ -161,8 +154,10 @@
   });
 
   // What the page asks by itself keeps nobody signed in.
-  document.addEventListener("htmx:configRequest", ({ detail }) => {
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { detail } = event;
     if (!detail.triggeringEvent) detail.headers["X-By-Itself"] = "yes";
+    if (document.hidden && detail.elt.id === "newer") event.preventDefault(); // a list nobody looks at
   });
 
   // The worklist: how pulling goes is said once for each new state.

@@ -22,21 +22,6 @@
     choice.value = "";
   }
 
-  // Who has come since the list was opened, asked by the page itself: it keeps nobody signed in, and asks no more of a
-  // site that answers with anything else, as after signing out.
-  const asking = setInterval(async () => {
-    const results = document.getElementById("results");
-    if (document.hidden || !results?.dataset.newer) return;
-    const options = { headers: { "X-By-Itself": "yes" }, redirect: "manual" };
-    const answer = await fetch(results.dataset.newer, options).catch(() => null);
-    if (!answer || answer.status === 204) return;
-    if (!answer.ok) return clearInterval(asking);
-    const words = await answer.text();
-    const said = results.querySelector(".newer") ?? Object.assign(document.createElement("span"), { className: "newer quiet" });
-    if (said.innerHTML !== words) said.innerHTML = words;
-    if (!said.isConnected) results.querySelector(".count [role=status]").append(" ", said);
-  }, 60000);
-
   filters.addEventListener("change", (event) => {
     if (event.target.matches("[data-collect]")) collect(event.target);
     if (event.target.matches("input[list], .field-answers input")) filters.requestSubmit();

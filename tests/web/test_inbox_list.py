@@ -249,7 +249,8 @@ def test_a_row_names_the_resume_and_says_nothing_where_one_may_have_come_as_an_a
 
 def newer(client: FlaskClient, address: str) -> Callable[[], str | None]:
     """What the page at `address`, opened now, is told later of who has come; None where it does not ask."""
-    asked = soup(client, address).select_one("#results").get("data-newer")
+    found = soup(client, address).select_one("#newer")
+    asked = found["hx-get"] if found else None
 
     def tell() -> str | None:
         answer = client.get(str(asked))
