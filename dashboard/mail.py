@@ -386,7 +386,8 @@ def _words(problem: BaseException, watch: Watch, deadline: float) -> str:
     """What went wrong, without anything that anybody said."""
     if watch.cut is Cut.STOPPED:
         return "stopped before the answer was complete"
-    if watch.cut is Cut.DEADLINE:
+    # Its socket gives up at the same moment, and may be the first to say so.
+    if watch.cut is Cut.DEADLINE or watch.elapsed() >= deadline:
         return f"no answer within {deadline:g} s"
     for kind, words in _WORDS:
         if isinstance(problem, kind):

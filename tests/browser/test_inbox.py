@@ -234,6 +234,7 @@ def test_an_empty_inbox_says_what_to_do_next(start_site, new_page):
     page.get_by_role("button", name="Copy").click()
     page.wait_for_function("window.said.includes('Copied')")
     assert page.evaluate("navigator.clipboard.readText()").startswith("<postUrl>")
+    page.context.close()
     site.stop()
 
 

@@ -53,7 +53,15 @@ def place(make_app: Callable[..., Flask], sqlite_url: str, new_page: PageFactory
         server = make_server("127.0.0.1", port, app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield Place(url, provider, lambda **options: new_page(base_url=url, reduced_motion="reduce", **options))
+        opened: list[Page] = []
+
+        def open_page(**options: object) -> Page:
+            opened.append(new_page(base_url=url, reduced_motion="reduce", **options))
+            return opened[-1]
+
+        yield Place(url, provider, open_page)
+        for page in opened:  # before the server goes: what a page still loads would be refused
+            page.context.close()
         server.shutdown()
         thread.join()
         server.server_close()

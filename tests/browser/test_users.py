@@ -61,6 +61,7 @@ def test_the_invitation_comes_by_mail_too(open_as: OpenAs, inhabited: Inhabited)
     while page.get_by_text(SENT).count() == 0 and time.monotonic() < deadline:
         page.wait_for_timeout(250)
         page.reload()
+    page.reload()
     (mail,) = [mail for mail in inhabited.mail.mails if mail.to == (email,)]
     assert link in mail.text
     expect(page.get_by_text(SENT)).to_be_visible()
