@@ -15,7 +15,7 @@ from typing import Any, Final
 from dashboard import tokens
 from dashboard.asking import day, moments, one_of, words
 from dashboard.reach import EVERYTHING, NOBODY, Reach
-from dashboard.search import Query
+from dashboard.search import Query, sought
 from dashboard.stages import Stage
 
 TABS: Final = {
@@ -81,7 +81,7 @@ class Inbox:
         if since and until and until < since:
             problems.append("“Applied until” is before “Applied from”, so nobody matches.")
         return cls(
-            text=words(args, "q", 200),
+            text=sought(words(args, "q", 200), problems),
             tab=one_of(args, "tab", set(TABS), problems),
             stage=one_of(args, "stage", set(Stage), problems),
             **{name: words(args, name, 255) for name in _NAMES},

@@ -112,6 +112,15 @@ def inbox_total(session: Session, asked: Inbox) -> int | None:
     return told(session.scalar(select(total_of(asked, session.get_bind().dialect.name))) or 0)
 
 
+def inbox_newer(session: Session, asked: Inbox, number: int, most: int) -> int:
+    """How many of those asked for came after the place `number`, counted to `most` + 1, in one statement."""
+    number = max(number, 0)  # below are those that never finished
+    if not asked.query.is_empty:
+        return session.scalar(select(search.later(asked.query, session.get_bind().dialect.name, number, most + 1))) or 0
+    newer = everybody(number, most + 1, is_oldest=True).subquery()
+    return session.scalar(select(func.count()).select_from(newer)) or 0
+
+
 def _numbers(asked: Inbox, dialect: str, after: Place | None, limit: int) -> Any:
     """The places of those asked for, as a SELECT of `part` and `number`."""
     oldest, query = asked.order == "oldest", asked.query

@@ -152,6 +152,14 @@ class Query:
         return tokens.words([self.typed])[:MAX_TERMS]
 
 
+def sought(typed: str, problems: list[str]) -> str:
+    """What was typed, or nothing where no word is in it: everybody would match, and that is told in `problems`."""
+    if typed and not Query(typed).typed_words:
+        problems.append(f"Nothing to search for in “{typed}”: type a name, an address, a number or a word.")
+        return ""
+    return typed
+
+
 def found(
     query: Query, dialect: str, *, after: Place | None, limit: int, oldest: bool = False, best_first: bool = False
 ) -> TextualSelect:
@@ -219,6 +227,22 @@ def _counting_on_postgresql(exactly: str) -> str:
         " SELECT CASE WHEN (SELECT n FROM walked) >= :most THEN :most ELSE (SELECT count(*) FROM"
         f" (SELECT 1 FROM {TABLE} WHERE words @@ {_hidden('match')} AND {number}{exactly} LIMIT :most) AS few) END"
     )
+
+
+def later(query: Query, dialect: str, number: int, limit: int) -> Any:
+    """How many match beyond a place, counted no further than `limit`: a scalar to select.
+
+    Few have come since somebody opened a list: they are gone through, on PostgreSQL the first `LOOKED_THROUGH`.
+    """
+    exactly = _exactly(query, dialect)
+    if dialect == "postgresql":
+        newer = f"SELECT number, words FROM {TABLE} WHERE number > :beyond ORDER BY number LIMIT {LOOKED_THROUGH}"  # noqa: S608
+        few = f"SELECT 1 FROM ({newer}) AS newer WHERE words @@ CAST(:match AS tsquery){exactly} LIMIT :most"  # noqa: S608
+    else:
+        few = f"SELECT 1 FROM {TABLE} WHERE {TABLE} MATCH :match AND rowid > :beyond{exactly} LIMIT :most"  # noqa: S608
+    values = {"match": expression(query, dialect, 0), "beyond": number, "most": limit} | _times(query)
+    counting = text(f"SELECT count(*) FROM ({few}) AS few")  # noqa: S608
+    return counting.bindparams(*_bound(values)).columns(column("total", Integer)).scalar_subquery()
 
 
 def _sample(where: str, order: str, matching: str) -> str:

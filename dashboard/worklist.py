@@ -56,7 +56,7 @@ class Worklist:
         """From an address's query. What cannot be read is left out and named in `problems`, in words."""
         problems: list[str] = []
         return cls(
-            text=words(args, "q", 200),
+            text=search.sought(words(args, "q", 200), problems),
             job=words(args, "job", 255),
             age=one_of(args, "age", {*AGES, "older"}, problems),
             progress=one_of(args, "progress", set(PROGRESS), problems),

@@ -59,6 +59,7 @@ class Stocked:
             "outcome.show",
             "team.look",
             "views.bar",
+            "applications.newer",
             "incomplete.pulling",
             "oidc.",
             "home",

@@ -15,7 +15,7 @@ from dashboard.arrivals import Deliveries
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.inbox import Inbox
-from dashboard.inbox_pages import inbox_page, inbox_total, inbox_totals
+from dashboard.inbox_pages import inbox_newer, inbox_page, inbox_total, inbox_totals
 from dashboard.ledger import Ledger
 from dashboard.models import Application, FollowUp, Job, LinkKey, User
 from dashboard.models.outbound import Channel
@@ -325,3 +325,10 @@ def test_the_form_of_a_job_is_found_by_its_newest_completed_application(session)
         assert not reads_whole_table(session, told, table), told
     assert "USE TEMP B-TREE" not in told, told
     assert not re.search(r"^\s*(->)?\s*Sort ", told, re.MULTILINE), told
+
+
+def test_who_came_since_a_list_was_opened_is_found_by_an_index(session):
+    for name, asked in ASKED.items():
+        for told in plans(session, lambda asked=asked: inbox_newer(session, asked, MANY - 3, 50)):
+            assert not reads_whole_table(session, told, "application"), f"{name}:\n{told}"
+            assert not asks_the_index_for_everything(session, told), f"{name}:\n{told}"

@@ -14,9 +14,11 @@ from dashboard.choices import current_choices
 from dashboard.database import let_go
 from dashboard.highlight import Marks
 from dashboard.inbox import Inbox
-from dashboard.inbox_pages import inbox_batches, inbox_page
+from dashboard.inbox_pages import inbox_batches, inbox_newer, inbox_page
+from dashboard.inbox_row import InboxRow
 from dashboard.inbox_tabs import Standing
 from dashboard.models import Application
+from dashboard.paging import Page, Place
 from dashboard.permissions import Permission, needs
 from dashboard.saved_views import SHOWN
 from dashboard.services import reading as reading_verbs
@@ -29,6 +31,9 @@ from dashboard.web.inbox_frame import how_it_stands
 
 bp = Blueprint("applications", __name__)
 
+NEWER_TOLD = 50
+"""More have come: "50+ new"."""
+
 
 @bp.get("/applications")
 @needs(Permission.APPLICATIONS)
@@ -38,7 +43,7 @@ def index() -> Response | str:
         return _view(request.args["view"])
     if request.accept_mimetypes.best_match(["text/html", "text/csv"], default="text/html") == "text/csv":
         return _csv(along.in_address())
-    asked = _asked()
+    asked = along.in_address()
     standing = how_it_stands(asks_index=not asked.query.is_empty)
     page = inbox_page(reading(), asked, request.args.get("after"), standing.everybody)
     return render_template(
@@ -54,8 +59,26 @@ def index() -> Response | str:
         next_url=following("applications.index", asked.args, page),
         chosen=request.args.get("select") == "page",
         postback_url=settings().postback_url,
+        newest=_newest(asked, page),
         has_any=bool(page.rows) or standing.has_any,
         **_choices(asked, standing),
+    )
+
+
+@bp.get("/applications/newer")
+@needs(Permission.APPLICATIONS)
+def newer() -> Response | str:
+    """How many have come since the list of this address was opened, for its page to ask now and then.
+
+    `since`: the place of its first, as a cursor (`Place`). Nothing is put into the index for it: the worker does that.
+    """
+    since = Place.read(request.args.get("since", ""))
+    asked = along.in_address()
+    number = inbox_newer(reading(), asked, since.number, NEWER_TOLD) if since else 0
+    if not number:
+        return Response(status=204)
+    return render_template(
+        "applications/_newer.html", number=number, most=NEWER_TOLD, address=inbox_frame.list_address(asked)
     )
 
 
@@ -63,7 +86,9 @@ def index() -> Response | str:
 @needs(Permission.APPLICATIONS)
 def filters() -> str:
     """Every filter with all there is to choose from: a page for itself, of which the inbox fetches what it lacks."""
-    asked = _asked()
+    asked = along.in_address()
+    for problem in asked.problems:
+        flash(problem, "info")
     return render_template("applications/filters.html", filters=asked, **_choices(asked, how_it_stands()))
 
 
@@ -78,6 +103,13 @@ def as_csv() -> Response:
 @needs(Permission.APPLICATIONS)
 def show(public_id: str) -> str:
     return application_page.page(queries.application_to_read(reading(), public_id, current_user.reach) or abort(404))
+
+
+def _newest(asked: Inbox, page: Page[InboxRow]) -> str | None:
+    """Where a list begins that grows there: the cursor of its first; None of any other page."""
+    if asked.order != "newest" or "after" in request.args:
+        return None
+    return Place(0, page.rows[0].inbox_no if page.rows else 0).cursor()
 
 
 def _choices(asked: Inbox, standing: Standing) -> dict[str, Any]:
@@ -98,14 +130,6 @@ def _view(public_id: str) -> Response:
     if view is None:
         flash("That view is not there any more, or is no longer shared. This is the whole inbox.", "info")
     return redirect(url_for("applications.index") + (f"?{view.query}" if view else ""))
-
-
-def _asked() -> Inbox:
-    """The list of the address, with what cannot be read of it said on the page."""
-    asked = along.in_address()
-    for problem in asked.problems:
-        flash(problem, "info")
-    return asked
 
 
 def _csv(asked: Inbox) -> Response:

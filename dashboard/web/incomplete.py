@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Container, Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -12,7 +14,7 @@ from werkzeug.wrappers import Response
 from dashboard import queries, worklist
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import Application, SyncKind
+from dashboard.models import Application, FollowUp, SyncKind
 from dashboard.permissions import Permission, needs
 from dashboard.services import noted_opt_outs, record, sync
 from dashboard.services import reading as reading_verbs
@@ -45,15 +47,16 @@ def index() -> str:
     asked = Worklist.read(request.args)
     if asked.text:
         let_the_index_catch_up()
-    for problem in asked.problems:
-        flash(problem, "info")
     found = worklist.opened(session, asked, request.args.get("after"), now=now)
+    cannot = _cannot(found.page.rows, found.waiting)
     return render_template(
         "incomplete/index.html",
         page=found.page,
         filters=asked,
         waiting=found.waiting,
         most_messages=MAX_MESSAGES,
+        cannot=cannot,
+        reasons=Counter(cannot.values()),
         jobs=queries.job_choices(session, current_user.reach, asked.job),
         tiles=found.tiles,
         lately=found.lately,
@@ -63,6 +66,23 @@ def index() -> str:
         has_any=found.has_any,
         **_pulling(),
     )
+
+
+def _cannot(rows: Iterable[FollowUp], waiting: Container[int]) -> dict[int, str]:
+    """Who of a page cannot be written to, by the application's id, and why."""
+    told = ((row.application_id, _why_no_box(row, waiting)) for row in rows)
+    return {number: why for number, why in told if why}
+
+
+def _why_no_box(row: FollowUp, waiting: Container[int]) -> str:
+    reasons = {
+        "finished": row.completed_at,
+        "want no messages": row.opted_out_at,
+        "no e-mail address": not row.application.email,
+        f"had {MAX_MESSAGES} messages": row.messages >= MAX_MESSAGES,
+        "one waits to be sent": row.application_id in waiting,
+    }
+    return next((why for why, holds in reasons.items() if holds), "")
 
 
 @bp.get("/incomplete/sync")

@@ -74,7 +74,9 @@ def bar() -> str:
 @bp.post("")
 @needs(Permission.APPLICATIONS)
 def save() -> Answer:
-    """Keep the list that `query` asks for, under a name."""
+    """Keep the list that `query` asks for, under a name; with `do` = `replace`, as the list of one's own view `of`."""
+    if request.form.get("do") == "replace":
+        return _replace(request.form.get("of", ""))
     typed = _typed()
     try:
         view = views.save(writing(), current_user.id, typed.name, typed.query, shared=typed.shared, now=utcnow())
@@ -113,6 +115,21 @@ def delete(public_id: str) -> Response:
     db.session.commit()
     flash(f"The view “{name}” is deleted. The applications it showed are untouched.", "success")
     return redirect(url_for("views.index"))
+
+
+def _replace(public_id: str) -> Answer:
+    """Another list under the same name, for the same people."""
+    session = writing()
+    view = _own(public_id)
+    typed = Typed(public_id, view.name, request.form.get("query", ""), view.shared)
+    try:
+        views.change(session, view, name=typed.name, query=typed.query, shared=typed.shared, now=utcnow())
+    except BadChange as problem:
+        return _refused(typed, problem)
+    query = view.query
+    db.session.commit()
+    flash(f"“{typed.name}” shows this list from now on{', for colleagues too' if typed.shared else ''}.", "success")
+    return redirect(f"{url_for('applications.index')}?{query}")
 
 
 def _typed(public_id: str = "") -> Typed:

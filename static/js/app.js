@@ -168,8 +168,10 @@
   });
 
   // What the page asks by itself keeps nobody signed in.
-  document.addEventListener("htmx:configRequest", ({ detail }) => {
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { detail } = event;
     if (!detail.triggeringEvent) detail.headers["X-By-Itself"] = "yes";
+    if (document.hidden && detail.elt.id === "newer") event.preventDefault(); // a list nobody looks at
   });
 
   // The worklist: how pulling goes is said once for each new state.
@@ -197,7 +199,7 @@
   } catch {
     // No storage is allowed: the link leads to the whole list.
   }
-  // A refused form is answered with the page itself: looking again must not send it again.
+  // Something sent, a refused form for one, is answered with a page: coming back to it must not send it again.
   const own = document.getElementById("main")?.dataset.address;
   const { pathname, search } = new URL(own || location.href, location);
   if (pathname !== location.pathname || (search && !location.search)) history.replaceState(null, "", own);

@@ -27,6 +27,12 @@
     if (event.target.matches("input[list], .field-answers input")) filters.requestSubmit();
   });
 
+  // Whoever changes filters while looking at a view of theirs most likely means that one.
+  addEventListener("htmx:afterSettle", () => {
+    const here = document.querySelector(".view[aria-current] bdi")?.textContent;
+    for (const option of document.querySelectorAll("#view-of option")) option.selected ||= option.label === here;
+  });
+
   // On a telephone the opened filters would stand before what was found.
   filters.addEventListener("htmx:afterRequest", (event) => {
     if (event.target === filters && narrow.matches) more.open = false;

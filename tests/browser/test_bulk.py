@@ -116,3 +116,16 @@ def test_without_scripts_boxes_a_choice_and_two_buttons_do_the_same(open_as):
     assert "3 done" in confirmed(page)
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("3 are as before")).to_be_visible()
+
+
+@pytest.mark.usefixtures("people")
+def test_back_from_what_was_done_leads_to_the_list(open_as):
+    page = open_as("recruiter", f"/applications?job={FEW}")
+    boxes(page).nth(0).check()
+    page.get_by_label("What to do with those selected").select_option("hold")
+    page.get_by_role("button", name="Continue").click()
+    assert "1 done" in confirmed(page)
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Applications")
+    expect(page).to_have_url(re.compile(rf"/applications\?job={FEW}$"))
+    expect(boxes(page)).to_have_count(4)

@@ -163,7 +163,8 @@ def test_a_list_is_saved_as_a_view_that_counts_and_is_deleted_again(open_as):
     view.click()
     page.wait_for_url("**q=paged")
     page.get_by_role("link", name="Change views").click()
-    page.get_by_role("button", name="Delete The paged one").click()
+    page.get_by_text("Delete…").click()
+    page.get_by_role("button", name="Delete the view").click()
     expect(page.get_by_role("heading", name="No views yet")).to_be_visible()
 
 
@@ -235,3 +236,57 @@ def test_an_empty_inbox_says_what_to_do_next(start_site, new_page):
     assert page.evaluate("navigator.clipboard.readText()").startswith("<postUrl>")
     page.context.close()
     site.stop()
+
+
+def test_whoever_leaves_the_list_open_is_told_of_who_came_and_asks_no_more_unseen_or_signed_out(open_as, inhabited):
+    page = open_as("colleague", "/login")
+    page.clock.install()
+    page.goto("/applications")
+    status = page.locator(".count [role=status]")
+    before = status.inner_text()
+    asked = []
+    newer = f"{inhabited.url}/applications/newer?"
+    page.on("request", lambda request: asked.append(request) if request.url.startswith(newer) else None)
+    inhabited.somebody(applicant={"firstName": "Newly", "lastName": "Come", "emailAddress": "newly@example.com"})
+    page.clock.run_for(61_000)
+    expect(status).to_have_text(re.compile(re.escape(before) + r" · 1 new since you opened this list\. Show them"))
+    assert {request.headers.get("x-by-itself") for request in asked} == {"yes"}
+    status.get_by_role("link", name="Show them").click()
+    expect(page.locator(".row-link").first).to_have_text(re.compile("Newly Come"))
+    expect(status).not_to_contain_text("new since")
+    page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
+    asked.clear()
+    page.clock.run_for(200_000)
+    page.evaluate("Object.defineProperty(document, 'hidden', { get: () => false })")
+    assert asked == [], "nobody looks at it"
+    page.context.clear_cookies()
+    page.clock.run_for(61_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_what_holds_no_word_is_said_as_it_is_typed_and_everybody_stays(open_as):
+    page = open_as("recruiter")
+    everybody = page.locator("#main").get_attribute("data-total")
+    page.get_by_label("Search").press_sequentially("%")
+    expect(page.locator("#results .flash")).to_have_text(re.compile("Nothing to search for in “%”"))
+    expect(page.get_by_label("Search")).to_be_focused()
+    expect(page.locator("#results")).to_have_attribute("data-total", everybody)
+    page.reload()
+    expect(page.get_by_label("Search")).to_have_value("%")
+
+
+def test_a_view_whose_filters_were_changed_is_the_one_that_is_offered_to_be_changed(open_as):
+    page = open_as("hr_admin")
+    for name, stage in (("Early", "new"), ("Late", "offer")):
+        page.goto(f"/applications?stage={stage}")
+        page.get_by_text("Save as a view").click()
+        page.get_by_label("Name of this list").fill(name)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_role("status").first).to_contain_text(f"“{name}” is saved")
+    expect(page.get_by_text("Save as a view")).to_have_count(0)
+    page.get_by_label("Search").press_sequentially("ada")
+    page.get_by_text("Save as a view").click()
+    expect(page.locator("#view-of option:checked")).to_have_text("Late")
+    page.get_by_role("button", name="Change that view").click()
+    expect(page.get_by_role("status").first).to_contain_text("“Late” shows this list from now on.")
+    expect(page.locator("#views [aria-current] bdi")).to_have_text("Late")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.test_every_page import complaints
 
@@ -30,3 +31,16 @@ def test_a_recruiter_is_limited_to_a_company_that_was_searched(width, scripts, o
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/admin/users/*#scope")
     assert "All applications" in page.locator("#scope").inner_text()
+
+
+def test_back_from_what_was_saved_shows_the_search_again(open_as):
+    page = open_as("hr_admin", "/admin/users")
+    page.get_by_role("link", name="colleague@example.com").click()
+    page.get_by_role("link", name="Change what they see").click()
+    page.get_by_label("Search companies and jobs").fill("medical")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/scope?q=medical")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/admin/users/*#scope")
+    page.go_back()
+    expect(page.get_by_label("Search companies and jobs")).to_have_value("medical")

@@ -109,3 +109,18 @@ def test_somebody_changes_their_password_and_sees_where_they_are_signed_in(
     expect(here.locator("[data-session]")).to_have_count(1)
     there.goto("/applications")
     expect(there.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_what_a_recruiter_sees_is_asked_for_recruiters_alone(open_as: OpenAs):
+    page = open_as("hr_admin", "/admin/users")
+    role, sees = page.get_by_label("Role", exact=True), page.get_by_label("A recruiter sees")
+    expect(sees).to_be_enabled()
+    sees.select_option("some")
+    role.select_option("it_admin")
+    expect(sees).to_be_disabled()
+    page.get_by_label("Invite by e-mail").fill("operator2@example.com")
+    page.get_by_role("button", name="Invite").click()
+    page.wait_for_url("**/admin/users/*")
+    page.go_back()
+    role.select_option("recruiter")
+    expect(sees).to_be_enabled()

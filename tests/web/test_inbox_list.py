@@ -15,6 +15,7 @@ from sqlalchemy import select
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, User
+from dashboard.paging import Place
 from dashboard.services import tagging, teamwork, viewing
 from dashboard.services.activity import By
 from tests.factories import event, file_object, file_question
@@ -244,3 +245,54 @@ def test_a_row_names_the_resume_and_says_nothing_where_one_may_have_come_as_an_a
     cells = {name: page.select_one(f"tr[data-application='{one}'] > :nth-child({column})") for name, one in ids.items()}
     assert {name: words(cell) for name, cell in cells.items()} == {"Ann": "PDF", "Bob": ""}
     assert not cells["Bob"].contents
+
+
+def newer(client: FlaskClient, address: str) -> Callable[[], str | None]:
+    """What the page at `address`, opened now, is told later of who has come; None where it does not ask."""
+    found = soup(client, address).select_one("#newer")
+    asked = found["hx-get"] if found else None
+
+    def tell() -> str | None:
+        answer = client.get(str(asked))
+        assert answer.status_code == (200 if answer.text else 204)
+        return words(BeautifulSoup(answer.text, "html.parser")) if answer.text else None
+
+    return tell if asked else lambda: "never asked"
+
+
+def test_a_list_is_told_of_those_alone_who_came_since_and_belong_there(recruiter, people, deliver):
+    lists = (
+        "/applications",
+        "/applications?qualified=no",
+        "/applications?q=zed&sort=newest",
+        "/applications?stage=hired",
+    )
+    told = {address: newer(recruiter, address) for address in lists}
+    assert [tell() for tell in told.values()] == [None] * 4
+    deliver(event(kind="started:v1", applicant={"firstName": "Una", "emailAddress": "una@example.com"}))
+    for name, qualified in (("Dee", True), ("Eve", False)):
+        deliver(event(applicant={"firstName": name, "emailAddress": f"{name}@example.com"}, qualified=qualified))
+    soup(recruiter, "/applications?q=dee")  # the worker's part: they are indexed
+    assert [tell() for tell in told.values()] == [
+        "· 2 new since you opened this list. Show them",
+        "· 1 new since you opened this list. Show them",
+        None,
+        None,
+    ]
+
+
+def test_only_where_new_ones_appear_it_is_asked_and_what_is_made_up_tells_nothing(recruiter, people):
+    for address in ("/applications?sort=oldest", "/applications?sort=name", "/applications?q=reed&sort=best"):
+        assert newer(recruiter, address)() == "never asked", address
+    for cursor in ("", "x", "é", "AAAA", Place(0, 2**31 - 1).cursor()):
+        assert recruiter.get("/applications/newer", query_string={"since": cursor}).status_code == 204
+    begun = recruiter.get("/applications/newer", query_string={"since": Place(0, -(2**31)).cursor(), "sort": "newest"})
+    assert "3 new since" in begun.text
+
+
+def test_many_who_came_are_counted_only_so_far(recruiter, people, deliver, monkeypatch):
+    monkeypatch.setattr("dashboard.web.applications.NEWER_TOLD", 1)
+    since = Place(0, 0).cursor()
+    soup(recruiter, "/applications?q=reed")  # they are indexed
+    for asked in ("", "&q=reed"):
+        assert "1+ new since" in recruiter.get(f"/applications/newer?since={since}{asked}").text

@@ -556,3 +556,25 @@ def test_the_select_shows_which_job_was_asked_for_in_either_spelling(sign_in, de
 @pytest.mark.parametrize("address", ["/conversions", "/conversions.csv", "/dispositions.csv", "/applications.csv"])
 def test_a_job_with_a_nul_in_it_is_read_without_it(sign_in, address):
     assert sign_in("recruiter").get(f"{address}?job=a%00b").status_code == 200
+
+
+def test_how_many_of_a_page_cannot_be_chosen_and_why_is_told_over_the_list(app, client, begin):
+    begin("Ada")
+    assert "cannot be written to" not in words(page(client).select_one(".count"))
+    begin("Bea", email=None)
+    begin("Cy", email=None, phone="5125550123")
+    change(app, begin("Di"), opted_out_at=utcnow())
+    change(app, begin("Eve"), messages=3)
+    told = page(client, "/incomplete?select=page")
+    assert len(told.select("[name=application][checked]")) == 1
+    before, _, why = words(told.select_one(".count")).partition(" on this page cannot be written to: ")
+    assert before.endswith(" 4")
+    assert set(why.split(", ")) == {"no e-mail address (2)", "had 3 messages (1)", "want no messages (1)"}
+
+
+def test_a_search_without_a_word_is_said_and_searches_nothing(client, begin):
+    begin("Ada")
+    found = page(client, "/incomplete?q=%2D%2D")
+    assert found.main["data-total"] == "1"
+    assert words(found.select_one("#results .flash")).startswith("Nothing to search for in “--”")
+    assert found.select_one("#q")["value"] == "--"

@@ -100,3 +100,36 @@ def test_a_view_that_is_gone_leads_to_the_whole_inbox_and_says_so(rita):
     answer = rita.client.get("/applications?view=nothing", follow_redirects=True)
     assert answer.request.path == "/applications"
     assert "That view is not there any more" in answer.text
+
+
+def offers(page: BeautifulSoup) -> bool:
+    return page.select_one("#save-view") is not None
+
+
+def test_what_is_a_view_already_is_not_offered_to_be_saved(rita):
+    rita.save("Fit", "qualified=yes&tab=new")
+    assert not offers(rita.look("/applications?tab=new&qualified=yes"))
+    assert offers(rita.look("/applications?tab=new&qualified=no"))
+    assert not offers(rita.look("/applications"))
+
+
+def test_ones_own_view_is_given_another_list_and_keeps_its_name_and_its_readers(rita, dana):
+    view = rita.save("Ours", "q=bob", shared="yes")
+    form = rita.look("/applications?q=cy").select_one("#save-view form")
+    assert [(one["value"], one.text) for one in form.select("[name=of] option")] == [(view, "Ours")]
+    answer = rita.post("/views", do="replace", of=view, name="", query=form.select_one("[name=query]")["value"])
+    assert (answer.status_code, answer.location) == (302, "/applications?q=cy")
+    assert "“Ours” shows this list from now on, for colleagues too." in rita.look("/applications?q=cy").text
+    assert dana.bar() == {"Ours": "/applications?q=cy"}
+    assert not dana.look("/applications?q=ann").select("#save-view [name=of]"), "a colleague's is not changed"
+    assert dana.post("/views", do="replace", of=view, query="q=ann").status_code == 404
+    assert rita.post("/views", do="replace", of=view, query="").status_code == 400
+    assert rita.bar() == {"Ours": "/applications?q=cy"}
+
+
+def test_deleting_asks_first_and_says_who_loses_it_too(rita):
+    own, shared = rita.save("Mine", "q=ann"), rita.save("Ours", "q=bob", shared="yes")
+    page = rita.look("/views")
+    for view, tells in ((own, False), (shared, True)):
+        asked = page.select_one(f'details.confirm > form[action="/views/{view}/delete"]')
+        assert ("Colleagues see it, too" in asked.p.text) is tells

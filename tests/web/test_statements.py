@@ -15,6 +15,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, Attempt, Outbound, SyncRun
 from dashboard.models.outbound import Channel
+from dashboard.paging import Place
 from dashboard.services import reminders
 from dashboard.services.reminder_rules import Rules
 from tests.factories import event
@@ -157,3 +158,15 @@ def test_the_confirmation_of_what_is_done_to_many_takes_no_more(
         )
     assert page.status_code == 200
     assert len(sent) <= MOST, "\n".join(sent)
+
+
+@pytest.mark.parametrize("asked", ["", "&stage=hired"])
+def test_asking_who_came_since_a_list_was_opened_takes_one_beside_who_asks(
+    stocked: Stocked, sign_in: Callable[..., Any], asked: str
+):
+    client = sign_in("recruiter")
+    address = f"/applications/newer?since={Place(0, 0).cursor()}{asked}"
+    client.get(f"/applications?{asked}")  # who waits for the index is put into it
+    with statements(stocked.app) as sent:
+        assert client.get(address).status_code == 200
+    assert len(sent) == 2, "\n".join(sent)
