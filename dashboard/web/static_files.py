@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
 def icon(name: str) -> Markup:
     """A drawing of `static/icons.svg`, which says nothing: words beside it do."""
     address = f"{PREFIX}icons.svg?v={static_file('icons.svg').version}"
-    return Markup('<svg class="icon" aria-hidden="true"><use href="%s#%s"></use></svg>') % (address, name)
+    return Markup('<svg class="icon" aria-hidden="true"><use href="%s#%s"/></svg>') % (address, name)
 
 
 @needs(PUBLIC)
@@ -75,7 +75,7 @@ def static_file(name: str) -> StaticFile:
         content,
         compressed if len(compressed) < len(content) else None,
         mimetypes.guess_type(name)[0] or "application/octet-stream",
-        hashlib.blake2b(content, digest_size=6).hexdigest(),
+        hashlib.blake2b(content, digest_size=4).hexdigest(),
     )
 
 

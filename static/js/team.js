@@ -70,7 +70,16 @@
     const form = isSignedOut()?.closest("form");
     if (form && !document.hidden) renew().then((is) => { if (is && isSignedOut()) tell(form, "Not saved yet: you are signed in again. Press again, now it works."); });
   });
-  document.addEventListener("page:kept", ({ target }) => { if (!isSignedOut()) tellSignedOut(target.form); });
+  // Signed out in another window: nothing of the applicant stays to be seen beside what is being written, until it is sent under the same name.
+  let isBare = false;
+  document.addEventListener("page:kept", ({ target }) => {
+    const parts = main.querySelectorAll(".review-top, .person-sign, .person-who, .queue, .review-contact, .review-files, .review-main > *");
+    for (const part of parts) if (!part.contains(target)) part.remove();
+    document.title = "Not saved";
+    isBare = true;
+    if (!isSignedOut()) tellSignedOut(target.form);
+  });
+  document.addEventListener("htmx:afterSwap", ({ target }) => { if (isBare && target.id === "team") location.reload(); });
 
   document.addEventListener("htmx:confirm", (event) => {
     if (!isTeam(event) || !isSignedOut()) return;

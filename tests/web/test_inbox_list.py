@@ -167,7 +167,7 @@ def test_a_box_in_each_row_names_the_application_as_it_was_seen(recruiter, peopl
     page = soup(recruiter, "/applications?select=page")
     boxes = page.select("tbody input[name=application]")
     assert [box["value"] for box in boxes] == [f"{people[name]}:0" for name in ("Cy", "Bob", "Ann")]
-    assert all(box["form"] == "bulk" and box.has_attr("checked") for box in boxes)
+    assert all(box.find_parent("form").has_attr("data-selecting") and box.has_attr("checked") for box in boxes)
     assert boxes[0]["aria-label"] == "Select Cy Reed"
     assert not soup(recruiter, "/applications").select("tbody input[checked]")
 
