@@ -199,7 +199,7 @@ def test_nothing_happens_where_something_is_done_to_many(visit: Begin):
         somebody.open("/applications?select=page")
         somebody.page.locator("#bulk select[name=do]").select_option(do)
         somebody.page.locator("#bulk").get_by_role("button", name="Continue").click()
-        somebody.page.wait_for_url("**/applications/bulk")
+        somebody.page.locator(".bulk-confirm").wait_for()
         somebody.look()
         assert plain(WORDS[3]) in somebody.text or "tag" in do
     assert somebody.found == []

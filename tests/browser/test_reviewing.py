@@ -378,7 +378,7 @@ def test_taking_the_last_decision_back_is_offered_for_some_minutes_also_on_pages
     prefetched(page)
     page.keyboard.press("a")
     expect(page.locator(".decided form")).to_have_count(1)
-    page.clock.run_for(1_000)
+    page.clock.run_for(3_000)  # the page looks every two seconds for what ends
     queue.at(page, 1)
     page.clock.fast_forward("04:30")
     page.keyboard.press("j")
