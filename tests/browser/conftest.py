@@ -74,8 +74,7 @@ def open_as(new_page: PageFactory, inhabited: Inhabited, sessions: dict[str, Sto
 
     def open_page(name: str, path: str = "/applications", **options: Any) -> Page:
         known = {"storage_state": sessions[name]} if name in sessions else {}
-        # A colour on its way from one to the other is neither.
-        page = new_page(base_url=inhabited.url, reduced_motion="reduce", **known, **options)
+        page = new_page(base_url=inhabited.url, **known, **options)
         page.goto(path)
         return page
 

@@ -85,7 +85,7 @@ def visit(new_page: Callable[..., Page], hostile_site: HostileSite) -> Begin:
 
     def begin(who: str, *, ahead: bool = False) -> Visit:
         page = new_page(
-            width=390, base_url=hostile_site.url, allow=(*EXPECTED, "status of 401"), reduced_motion="reduce"
+            width=390, base_url=hostile_site.url, allow=(*EXPECTED, "status of 401")
         )
         if who in hostile_site.clients:
             known = [(one.name, str(one.value)) for one in hostile_site.clients[who].cookies]

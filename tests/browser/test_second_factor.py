@@ -56,7 +56,7 @@ def place(make_app: Callable[..., Flask], sqlite_url: str, new_page: PageFactory
         opened: list[Page] = []
 
         def open_page(**options: object) -> Page:
-            opened.append(new_page(base_url=url, reduced_motion="reduce", **options))
+            opened.append(new_page(base_url=url, **options))
             return opened[-1]
 
         yield Place(url, provider, open_page)

@@ -161,7 +161,7 @@ def pulled_by(start_site, api, new_page):
     def start(*, worker=True, **options):
         site = start_site(settings={name.upper(): value for name, value in api.settings.items()}, worker=worker)
         site.add_user("hr@example.com", "hr_admin")
-        page = new_page(base_url=site.url, reduced_motion="reduce", **options)
+        page = new_page(base_url=site.url, **options)
         page.goto("/login?next=/incomplete")
         page.get_by_label("E-mail").fill("hr@example.com")
         page.get_by_label("Password").fill(PASSWORD)

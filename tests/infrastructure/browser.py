@@ -129,6 +129,7 @@ class Visits:
         context = self.browser.new_context(
             viewport={"width": width, "height": HEIGHTS.get(width, 900)},
             color_scheme=theme,
+            reduced_motion="reduce",  # a colour on its way from one to the other is neither
             java_script_enabled=scripts,
             **options,
         )

@@ -83,6 +83,12 @@ def test_a_page_comes_in_the_size_and_colours_asked_for(new_page, address):
     assert page.evaluate("[innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]") == [390, True]
 
 
+def test_nothing_is_measured_while_it_moves(page, address):
+    """A colour that goes from one to the other as the theme changes is neither, and fails contrast halfway."""
+    page.goto(f"{address}/calm")
+    assert page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches")
+
+
 def test_what_playwright_turns_off_in_chromium_stays_off(browser):
     """Of two lists, Chromium takes the last, which is ours."""
     theirs = next(lists[0] for lists in turned_off() if len(lists) == 2 and lists[1] in ARGUMENTS)
