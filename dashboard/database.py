@@ -110,12 +110,12 @@ def write_insert(dialect: str, model: type[Base], unique: tuple[str, ...]) -> An
     table = table_of(model)
     if not unique:
         return insert(table)
-    statement = upsert(dialect, model)
+    statement = insert_into(dialect, model)
     return statement.on_conflict_do_nothing(index_elements=[*unique]).returning(*inspect(model).primary_key)
 
 
-def upsert(dialect: str, model: type[Base]) -> Any:
-    """The database's own INSERT, to be told what to do `on_conflict_do_update` or `…_nothing`, in the same words."""
+def insert_into(dialect: str, model: type[Base]) -> Any:
+    """The database's own INSERT: what both say alike of conflicts, `on_conflict_do_update` or `…_nothing`, follows."""
     return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table_of(model))
 
 

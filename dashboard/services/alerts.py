@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from dashboard.database import upsert
+from dashboard.database import insert_into
 from dashboard.mail_address import is_address
 from dashboard.models import Alert, Outbound, User
 from dashboard.models.outbound import Channel
@@ -119,7 +119,7 @@ def _open(session: Session, *, lock: bool = False) -> Sequence[Alert]:
 
 def _open_one(session: Session, row: Mapping[str, Any]) -> None:
     """Unless one of that kind is open: its index decides, where several workers look at once."""
-    made = upsert(session.get_bind().dialect.name, Alert)
+    made = insert_into(session.get_bind().dialect.name, Alert)
     is_open = Alert.ended_at.is_(None)
     session.execute(made.on_conflict_do_nothing(index_elements=["kind"], index_where=is_open), row)
 

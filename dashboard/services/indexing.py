@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard import search, tokens
-from dashboard.database import start_writing, table_of, upsert
+from dashboard.database import insert_into, start_writing, table_of
 from dashboard.logs import without_contents
 from dashboard.models import Application, ApplicationTag, Attachment, Delivery, Facet, Job, StoredFile, Tag, User
 from dashboard.search import Entry
@@ -179,7 +179,7 @@ def count_choices(session: Session, choices: Iterable[Choice]) -> None:
 
 def _count(dialect: str) -> Any:
     table = table_of(Facet)
-    statement = upsert(dialect, Facet)
+    statement = insert_into(dialect, Facet)
     return statement.on_conflict_do_update(
         index_elements=["key"],
         set_={"uses": table.c.uses + statement.excluded.uses},

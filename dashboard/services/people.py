@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
-from dashboard.database import table_of, upsert
+from dashboard.database import insert_into, table_of
 from dashboard.models import ActivityKind, Application, PersonLink, StageChange
 from dashboard.reach import Reach, those_within
 from dashboard.services import traces
@@ -236,7 +236,7 @@ def _say(session: Session, pairs: Sequence[Pair], by: By, *, same: bool) -> int:
 
 
 def _put(session: Session, row: Mapping[str, object]) -> None:
-    statement = upsert(session.get_bind().dialect.name, PersonLink).values(**row)
+    statement = insert_into(session.get_bind().dialect.name, PersonLink).values(**row)
     said = {name: row[name] for name in ("same", "at", "user_id")} | {"replaced": table_of(PersonLink).c.same}
     session.execute(statement.on_conflict_do_update(index_elements=["low_id", "high_id"], set_=said))
 

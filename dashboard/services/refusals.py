@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from dashboard.database import table_of, upsert
+from dashboard.database import insert_into, table_of
 from dashboard.models import Refusal
 from dashboard.paging import Page, rows_after
 
@@ -79,7 +79,7 @@ def page(
 
 def _counting(dialect: str) -> Any:
     table = table_of(Refusal)
-    statement = upsert(dialect, Refusal)
+    statement = insert_into(dialect, Refusal)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=["hour", "reason", "remote_addr"],

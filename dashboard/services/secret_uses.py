@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from config import Config
-from dashboard.database import upsert
+from dashboard.database import insert_into
 from dashboard.models import SecretUse
 
 WEBHOOK: Final = "TALROO_WEBHOOK_SECRETS"
@@ -103,7 +103,7 @@ def _of_webhook(config: Config, number: int, secrets: Sequence[tuple[str, dateti
 
 
 def _noting(dialect: str) -> Any:
-    statement = upsert(dialect, SecretUse)
+    statement = insert_into(dialect, SecretUse)
     return statement.on_conflict_do_update(
         index_elements=["setting", "fingerprint"], set_={"last_at": statement.excluded.last_at}
     )

@@ -6,7 +6,6 @@ A form says in `then` whether the `next` application of the list opens, and in `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -203,16 +202,16 @@ def _take_back(public_id: str) -> Moved | None:
     return moved
 
 
-def _reports_of_its_stage(application: Application) -> Iterator[Outbound]:
+def _reports_of_its_stage(application: Application) -> list[Outbound]:
     rules = reporting_rules()
-    if application.stage != Stage.HIRED and application.stage not in {*rules.conversions, *rules.dispositions}:
-        return
-    concerned = reporting.concerning(reading(), application, rules)
-    if application.stage == Stage.HIRED or application.stage in rules.conversions:
-        conversion = reporting.conversion_of(application, concerned, rules)
-        yield from [conversion] if conversion else []
+    converts = application.stage == Stage.HIRED or application.stage in rules.conversions
     told = rules.dispositions.get(application.stage)
-    yield from (row for row in concerned if row.channel == Channel.DISPOSITION and row.event == told)
+    if not converts and told is None:
+        return []
+    concerned = reporting.concerning(reading(), application, rules)
+    conversion = reporting.conversion_of(application, concerned, rules) if converts else None
+    dispositions = [row for row in concerned if row.channel == Channel.DISPOSITION and row.event == told]
+    return [conversion, *dispositions] if conversion else dispositions
 
 
 def _hold(public_id: str, verb: str, undone: str = "") -> Response:

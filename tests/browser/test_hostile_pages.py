@@ -84,9 +84,7 @@ def visit(new_page: Callable[..., Page], hostile_site: HostileSite) -> Begin:
     """`visit("recruiter", ahead=True)`: somebody's browser; `ahead` lets pages be fetched ahead."""
 
     def begin(who: str, *, ahead: bool = False) -> Visit:
-        page = new_page(
-            width=390, base_url=hostile_site.url, allow=(*EXPECTED, "status of 401")
-        )
+        page = new_page(width=390, base_url=hostile_site.url, allow=(*EXPECTED, "status of 401"))
         if who in hostile_site.clients:
             known = [(one.name, str(one.value)) for one in hostile_site.clients[who].cookies]
             page.context.add_cookies([{"name": name, "value": value, "url": hostile_site.url} for name, value in known])

@@ -270,7 +270,7 @@ def test_who_only_shares_a_telephone_is_doubted_beside_the_application_until_som
     mother = applied("Mother", email="mother@example.com", phone="5125550101")
 
     def doubted(public_id):
-        others = BeautifulSoup(client.get(f"/applications/{public_id}").text, "html.parser").select(".part-others tr")
+        others = BeautifulSoup(client.get(f"/applications/{public_id}").text, "html.parser").select(".part-others li")
         return [row["data-application"] for row in others if "another person?" in row.text]
 
     assert doubted(ada) == [mother]
