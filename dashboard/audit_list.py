@@ -26,7 +26,7 @@ _SLOWEST: Final = timedelta(hours=1)
 class AuditList:
     """Which entries somebody asked to see. Dates are days in the viewer's zone; `who` and `subject` public ids.
 
-    `subject` may also be a user's e-mail address.
+    `subject` may also be a user's email address.
     """
 
     action: str = ""
@@ -121,7 +121,7 @@ def people(session: Session, limit: int = 500) -> Sequence[User]:
 
 
 def addresses(session: Session, entries: Iterable[AuditEntry]) -> Mapping[str, str]:
-    """The e-mail addresses of the users these entries are about, by public id, as they are now."""
+    """The email addresses of the users these entries are about, by public id, as they are now."""
     ids = {entry.subject_id for entry in entries if entry.subject_kind == "user"}
     rows = session.execute(select(User.public_id, User.email).where(User.public_id.in_(ids))) if ids else ()
     return {public_id: email for public_id, email in rows}  # noqa: C416 - rows are no pairs to mypy

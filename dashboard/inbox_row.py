@@ -24,7 +24,7 @@ class InboxRow(NamedTuple):
     """An application as lists show it, to whoever asked: `unread` says that they have not opened it yet.
 
     `part`: of the list, as `search.found` has it. `other_count`: how many other applications the same person has, up to
-    a hundred. `assignee`: an e-mail address.
+    a hundred. `assignee`: an email address.
     """
 
     part: int
@@ -95,7 +95,7 @@ class InboxRow(NamedTuple):
 
 _STAGE_LABELS: Final = {stage.value: stage.label for stage in Stage}
 
-# "inbox_no" in a function: as a bare column, SQLite may take its index, and so everybody, over the e-mail's.
+# "inbox_no" in a function: as a bare column, SQLite may take its index, and so everybody, over the email's.
 _OTHERS: Final = literal_column(
     "(SELECT count(*) FROM (SELECT 1 FROM application AS other WHERE other.email_key = application.email_key"
     " AND other.id <> application.id AND coalesce(other.inbox_no, 0) > 0 LIMIT 100) AS few)",

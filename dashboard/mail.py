@@ -155,7 +155,7 @@ class Mailer:
         Raises `MailRefused` for an address that is none, and for a header of more than one line.
         """
         if not is_address(letter.to):
-            raise self._refused("not an e-mail address")
+            raise self._refused("not an email address")
         plain = all(part.isascii() and part.isprintable() for part in (letter.id, letter.unsubscribe))
         if not plain or not is_one_line(letter.subject):
             raise self._refused("a header has one line")

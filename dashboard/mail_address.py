@@ -21,7 +21,7 @@ def is_one_line(text: str) -> bool:
 
 
 def is_address(text: str | None) -> bool:
-    """Whether `text` is one e-mail address that can be written to, and nothing besides."""
+    """Whether `text` is one email address that can be written to, and nothing besides."""
     if text is None or len(text) > LONGEST or not text.isprintable():
         return False
     local, _, domain = text.rpartition("@")

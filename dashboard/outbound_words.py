@@ -49,7 +49,7 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.REMINDER: Words(
         label="Messages to applicants",
         nouns=("message", "messages"),
-        unsendable="without e-mail address",
+        unsendable="without email address",
         sent="Reminder {event}: sent",
         unsent="Reminder {event}: {state}",
         sent_by="",
@@ -58,7 +58,7 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.MORNING: Words(
         label="Morning mails",
         nouns=("morning mail", "morning mails"),
-        unsendable="without e-mail address",
+        unsendable="without email address",
         sent="Morning mail of {event}: sent",
         unsent="Morning mail of {event}: {state}",
         sent_by="",
@@ -67,7 +67,7 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.ACCESS: Words(
         label="Invitations and links for a new password",
         nouns=("invitation", "invitations"),
-        unsendable="without e-mail address",
+        unsendable="without email address",
         sent="Link {event}: sent",
         unsent="Link {event}: {state}",
         sent_by="",
@@ -76,7 +76,7 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.ALERT: Words(
         label="Alert mails",
         nouns=("alert mail", "alert mails"),
-        unsendable="without e-mail address",
+        unsendable="without email address",
         sent="Alert {event}: sent",
         unsent="Alert {event}: {state}",
         sent_by="",

@@ -1,4 +1,4 @@
-"""By what two applications are known to be one person's: e-mail address and phone number, folded for comparing."""
+"""By what two applications are known to be one person's: email address and phone number, folded for comparing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dashboard.mail_address import ascii_host
 
 
 def email_key(email: str | None) -> str | None:
-    """E-mail folded for comparing, its domain as DNS knows it; None where it is none."""
+    """Email folded for comparing, its domain as DNS knows it; None where it is none."""
     name, at, domain = (email or "").strip().lower().rpartition("@")
     return f"{name}@{_domain_key(domain)}" if at else None
 

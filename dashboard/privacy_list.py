@@ -1,4 +1,4 @@
-"""A person looked for by those who answer for their data: by name, e-mail address or telephone number, also where they
+"""A person looked for by those who answer for their data: by name, email address or telephone number, also where they
 never finished, and where nobody else may see them."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOOKED_THROUGH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Applications that have one e-mail address, else one telephone number and name; the newest first."""
+    """Applications that have one email address, else one telephone number and name; the newest first."""
 
     applications: Sequence[Application]
 
@@ -44,7 +44,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What was typed, taken apart: words of a name or number, and parts of an e-mail address, known by their @."""
+    """What was typed, taken apart: words of a name or number, and parts of an email address, known by their @."""
 
     name: str
     addresses: tuple[str, ...]

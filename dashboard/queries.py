@@ -53,7 +53,7 @@ def _newest(most: int, *has_key: ColumnElement[bool]) -> Select[Any]:
 def others(most: int, *, is_limited: bool) -> Select[Any]:
     """The same person's other applications as `me`, which has the keys `email` and `phone`: the newest `most`.
 
-    The same e-mail address or phone number, what people linked, and what shares one with that; never what they parted
+    The same email address or phone number, what people linked, and what shares one with that; never what they parted
     from it. The person's page (`services.people`) follows every trace.
 
     `is_limited`: only those within the reach of the user whose id is the parameter `reach_of`.

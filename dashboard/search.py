@@ -130,7 +130,7 @@ class Query:
     """What is asked of the index: a word that begins with each word `typed`, and one term of each group.
 
     `since`, `before`: the exact times of applying, which terms know by the day only. `called`: how words of the name,
-    e-mail address or phone number begin, each as `words` folds it.
+    email address or phone number begin, each as `words` folds it.
     """
 
     typed: str = ""
@@ -165,7 +165,7 @@ def found(
 ) -> TextualSelect:
     """The numbers that match, in order, as rows of `part` and `number`.
 
-    `best_first`: those whose name, e-mail address or phone number has all that was typed stand first (part 1), then
+    `best_first`: those whose name, email address or phone number has all that was typed stand first (part 1), then
     the others (part 2), each newest first. Otherwise everything is part 0.
     """
     parts = [1, 2] if best_first and query.typed_words else [0]

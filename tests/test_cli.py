@@ -50,8 +50,8 @@ def test_a_user_is_added_with_role_and_password(flask, app):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"email": "nobody"}, "'nobody' is not an e-mail address."),
-        ({"email": "@"}, "'@' is not an e-mail address."),
+        ({"email": "nobody"}, "'nobody' is not an email address."),
+        ({"email": "@"}, "'@' is not an email address."),
         ({"typed": "short\n"}, "The password must have 10 to 1,000 characters."),
         ({"typed": ""}, "The password must have 10 to 1,000 characters."),
         ({"typed": "x" * 1_001}, "The password must have 10 to 1,000 characters."),

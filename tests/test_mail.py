@@ -195,7 +195,7 @@ def test_a_head_that_would_be_read_otherwise_is_refused_without_its_words(monkey
 )
 def test_what_is_no_address_is_never_written_to(address: str):
     assert not is_address(address)
-    with pytest.raises(MailRefused, match="not an e-mail address"):
+    with pytest.raises(MailRefused, match="not an email address"):
         mailer("smtp://127.0.0.1:9").send(Letter("one", address, "Hi", "Hi", "https://x.example"))
 
 

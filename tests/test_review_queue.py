@@ -40,7 +40,7 @@ def session(app):
 
 @pytest.fixture
 def people(session):
-    """Seventy people, half of them called Smith, and a third with an e-mail address at Smith's; some are reviewed."""
+    """Seventy people, half of them called Smith, and a third with an email address at Smith's; some are reviewed."""
     rng, now = random.Random(7), utcnow()
     for number in range(1, 71):
         known = {"email": f"p{number}@{rng.choice(['smith', 'oak', 'elm'])}.example"}

@@ -26,7 +26,7 @@ class ActivityKind(StrEnum):
 class Activity(Base):
     """Something done to an application that is neither a move (`StageChange`) nor a `Note`: who, when, from where.
 
-    `before` and `after` are in words, as they were then: a person's e-mail address, a tag, a number of stars.
+    `before` and `after` are in words, as they were then: a person's email address, a tag, a number of stars.
     """
 
     __tablename__ = "activity"

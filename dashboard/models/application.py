@@ -57,7 +57,7 @@ class Application(Base):
     state: Mapped[str | None] = mapped_column(String(255))
     zipcode: Mapped[str | None] = mapped_column(String(100))
     email_key: Mapped[str | None] = mapped_column(String(500), index=True)
-    """E-mail folded for comparing: the same person's other applications have the same one."""
+    """Email folded for comparing: the same person's other applications have the same one."""
     phone_key: Mapped[str | None] = mapped_column(String(32), index=True)
     """The last ten digits of the phone number, for the same purpose."""
 

@@ -24,7 +24,7 @@ class LinkKey(StrEnum):
             LinkKey.ID: "the same application",
             LinkKey.APPLICATION: "the same Talroo application id",
             LinkKey.CLICK: "the same click",
-            LinkKey.EMAIL: "the same e-mail address and job",
+            LinkKey.EMAIL: "the same email address and job",
         }[self]
 
 

@@ -113,7 +113,7 @@ class LoginSession(Base):
 
 
 class LoginThrottle(Base):
-    """Failed sign-ins of late, by what they had in common (an e-mail address or a network address); exports by user."""
+    """Failed sign-ins of late, by what they had in common (an email address or a network address); exports by user."""
 
     __tablename__ = "login_throttle"
 

@@ -118,7 +118,7 @@ def _person(scene: Scene, known: dict[str, Person], rng: random.Random) -> Perso
 
 
 def _rewritten(person: Person, rng: random.Random) -> Person:
-    """The same person on another day: same e-mail in another case, name and phone written differently."""
+    """The same person on another day: same email in another case, name and phone written differently."""
     change = rng.choice((str.upper, str.lower, lambda name: f"{name[0]}."))
     return replace(
         person, first=change(person.first), email=person.email.capitalize(), phone=phone(rng, person.town), address=None

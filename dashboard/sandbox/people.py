@@ -1,4 +1,4 @@
-"""Made-up applicants. E-mail at example.com, .org, .net, phones 555-01xx or out of service: nobody can be reached."""
+"""Made-up applicants. Email at example.com, .org, .net, phones 555-01xx or out of service: nobody can be reached."""
 
 from __future__ import annotations
 

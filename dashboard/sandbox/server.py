@@ -215,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(length))
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Method and path only: a query string can hold an applicant's e-mail."""
+        """Method and path only: a query string can hold an applicant's email."""
         _LOG.debug("%s %s", self.command, urlsplit(self.path).path)
 
 

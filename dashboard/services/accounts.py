@@ -135,7 +135,7 @@ def hashed(password: str) -> str:
 def _check_address(email: str) -> None:
     folded = fold(email)
     if not (3 <= len(folded) <= 320) or folded.count("@") != 1 or folded[0] == "@" or folded[-1] == "@":
-        raise AccountError(f"{email!r} is not an e-mail address.")
+        raise AccountError(f"{email!r} is not an email address.")
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
@@ -273,7 +273,7 @@ def want_alerts(session: Session, user_id: int, *, wanted: bool) -> None:
 
 
 def fold(email: str) -> str:
-    """An e-mail address as users are known by. PostgreSQL stores no NUL, so nobody has one."""
+    """An email address as users are known by. PostgreSQL stores no NUL, so nobody has one."""
     return email.replace("\0", "").strip().lower()
 
 

@@ -89,6 +89,6 @@ def able_to_see(session: Session, user: User, ids: Iterable[int]) -> set[int]:
 
 
 def colleagues(session: Session, limit: int = 500) -> Sequence[User]:
-    """Everybody who may see applications, by e-mail address."""
+    """Everybody who may see applications, by email address."""
     found = session.scalars(select(User).where(User.active.is_(True)).order_by(User.email).limit(limit))
     return [user for user in found if may_see_applications(user)]

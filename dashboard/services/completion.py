@@ -36,7 +36,7 @@ NAMES: Final = {
 """What two applications must have in common to be known by a key; named as on `Signs` and `FollowUp`."""
 
 REPEAT: Final = timedelta(days=120)
-"""So long Talroo drops another application for the same job with the same e-mail address (talroo-contract §1)."""
+"""So long Talroo drops another application for the same job with the same email address (talroo-contract §1)."""
 
 FINISHED_WORDS: Final = "They finished their application first."
 """Why a reminder that waited was cancelled."""
@@ -160,7 +160,7 @@ def _is_surer(key: LinkKey, known: str | None) -> bool:
 def _is_taken() -> ColumnElement[bool]:
     """Which follow-ups a completed application with the given `Signs` takes over: open ones, and by a surer key others.
 
-    `latest`: until when an application begun with the same e-mail address counts as the same; see `_completed`.
+    `latest`: until when an application begun with the same email address counts as the same; see `_completed`.
     """
     ways = []
     for key, names in NAMES.items():

@@ -51,7 +51,7 @@ _WORDS: Final = {
     "resume": "the same résumé",
     "name": "a similar name",
     "city": "also from {0.city}",
-    "email": "a similar e-mail address",
+    "email": "a similar email address",
     "phone": "a similar phone number",
 }
 

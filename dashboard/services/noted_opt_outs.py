@@ -28,7 +28,7 @@ class Noting:
 
 
 def note(session: Session, application: Application, by: Noting, secrets: Sequence[str]) -> bool:
-    """Note that this applicant wants no reminders. False where that was known, or they gave no e-mail address.
+    """Note that this applicant wants no reminders. False where that was known, or they gave no email address.
 
     The caller has begun to write, and commits.
     """

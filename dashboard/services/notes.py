@@ -31,9 +31,9 @@ _NAMED: Final = re.compile(r"(?<![\w.+%-])@([\w.+%'-]{1,64}(?:@[\w.-]{1,255})?)"
 
 @dataclass(frozen=True, slots=True)
 class Written(Done):
-    """`changed`: the applications the note was written on. `told`: the e-mail addresses of who is told of it.
+    """`changed`: the applications the note was written on. `told`: the email addresses of who is told of it.
 
-    `strangers`: the names in it that nobody has, as they were written. `kept_out`: the e-mail addresses of who is named
+    `strangers`: the names in it that nobody has, as they were written. `kept_out`: the email addresses of who is named
     and may not see it, and so is not told.
     """
 

@@ -1,4 +1,4 @@
-"""People who want no reminders. Known by a keyed hash of their e-mail address, which outlives their data.
+"""People who want no reminders. Known by a keyed hash of their email address, which outlives their data.
 
 The key is made from `SECRET_KEY`. When that is replaced, `SECRET_KEY_RETIRED` holds the old ones: what was noted or
 signed with them still counts.
@@ -40,7 +40,7 @@ class Unsubscribing:
 
 
 def hashed(email: str, secret: str) -> str:
-    """The keyed hash of an e-mail address, folded for comparing: 64 hexadecimal digits."""
+    """The keyed hash of an email address, folded for comparing: 64 hexadecimal digits."""
     key = hmac.digest(secret.encode(), _HASH_PURPOSE, "sha256")
     return hmac.new(key, (email_key(email) or "").encode(), hashlib.sha256).hexdigest()
 

@@ -1,6 +1,6 @@
 """The same person: applications that belong together, by what they tell or by what somebody said.
 
-Applications with the same e-mail address or phone number are joined, and so are those somebody said are one person's;
+Applications with the same email address or phone number are joined, and so are those somebody said are one person's;
 whoever is joined to one of them belongs to all of them. What somebody parted is not joined, whatever it shares, and
 is not found again by a third one's help.
 Nothing is merged: who belongs to whom is worked out anew each time, so everything said can be taken back.
@@ -66,7 +66,7 @@ class Person:
 
     @property
     def shared(self) -> str:
-        """The folded e-mail address or phone number that most of them have, for the inbox to search."""
+        """The folded email address or phone number that most of them have, for the inbox to search."""
         counted = Counter(key[1:] for one in self.applications for key in keys_of(one))
         return next((key for key, _ in counted.most_common(1)), "")
 
@@ -331,7 +331,7 @@ def _touches(ids: Iterable[int]) -> ColumnElement[bool]:
 
 
 def keys_of(application: Application) -> list[str]:
-    """What joins an application to others: "@" with an e-mail address, "#" with a phone number."""
+    """What joins an application to others: "@" with an email address, "#" with a phone number."""
     keys = (("@", application.email_key), ("#", application.phone_key))
     return [kind + key for kind, key in keys if key]
 

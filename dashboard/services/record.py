@@ -67,7 +67,7 @@ class Record:
 
     `outbounds`: what it queued, and what was queued under the business keys that were asked for. `others`: the same
     person's other applications, as far as whoever asks may see them. `colleagues`: whom it can be given, who are those
-    that may see it, by public id and e-mail address. `kept`: how privacy keeps it, as `HoldKind`s.
+    that may see it, by public id and email address. `kept`: how privacy keeps it, as `HoldKind`s.
     """
 
     changes: list[StageChange] = field(default_factory=list)

@@ -20,9 +20,9 @@ from dashboard.services.opt_outs import OPTED_OUT_WORDS, is_opted_out
 
 COMPLETED_WORDS: Final = "They have completed their application."
 GONE_WORDS: Final = "Their data is no longer here."
-NO_EMAIL_WORDS: Final = "They gave no e-mail address that can be written to."
+NO_EMAIL_WORDS: Final = "They gave no email address that can be written to."
 MONTH: Final = timedelta(days=30)
-"""For so long messages count against what one e-mail address may get, whatever it applied for."""
+"""For so long messages count against what one email address may get, whatever it applied for."""
 WAITING_WORDS: Final = "A message to them is waiting to be sent."
 
 _UNSURE: Final = Attempt.outcome == "uncertain"
@@ -152,7 +152,7 @@ def _too_much(stands: Standing, now: datetime) -> str | None:
     if stands.last_at is not None and now - stands.last_at < APART:
         return f"They had a message less than {APART // timedelta(hours=1)} hours ago."
     if stands.lately >= MAX_MESSAGES:
-        return f"Their e-mail address had {MAX_MESSAGES} messages in {MONTH.days} days, for all they applied for."
+        return f"Their email address had {MAX_MESSAGES} messages in {MONTH.days} days, for all they applied for."
     return None
 
 
@@ -172,7 +172,7 @@ def standing_columns(now: datetime) -> tuple[ScalarSelect[Any], ...]:
 
 
 def _to_this_person(asked: Select[Any]) -> Select[Any]:
-    """Of the reminders to whoever has the e-mail address of a statement's `Application`, whatever they applied for."""
+    """Of the reminders to whoever has the email address of a statement's `Application`, whatever they applied for."""
     same = aliased(Application)
     theirs = asked.select_from(Outbound).join(same, same.id == Outbound.application_id)
     return theirs.where(Outbound.channel == Channel.REMINDER, same.email_key == Application.email_key)

@@ -165,7 +165,7 @@ def _replaced(piece: str, values: Mapping[str, str | None]) -> str:
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
-# Anybody can put a stranger's e-mail address and an advertisement for a name into an application form. What is no name,
+# Anybody can put a stranger's email address and an advertisement for a name into an application form. What is no name,
 # or would be a link in that stranger's mail, is not sent to them in our name: it counts as not known.
 
 

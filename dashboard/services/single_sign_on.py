@@ -90,7 +90,7 @@ def _another(user: User) -> NotAdmitted:
 def _made(session: Session, who: Identity, role: str, by: By) -> User:
     if who.email is None:
         raise NotAdmitted(
-            "The sign-in service has not verified your e-mail address, so nobody here can be found by it. "
+            "The sign-in service has not verified your email address, so nobody here can be found by it. "
             "Ask an administrator.",
             "no verified address",
         )
@@ -99,7 +99,7 @@ def _made(session: Session, who: Identity, role: str, by: By) -> User:
     except AccountError:
         found = _known(session, who) or _by_address(session, who)  # another window was quicker
         if found is None:
-            raise NotAdmitted("Your e-mail address cannot be used here.", "not an address") from None
+            raise NotAdmitted("Your email address cannot be used here.", "not an address") from None
         return _linked(session, who, found)
     subject = accounts.subject_of(user)
     audit.note(session, Action.USER_ADDED, at=by.at, remote_addr=by.remote_addr, subject=subject, role=role, how=OIDC)

@@ -2,7 +2,7 @@
 
 An id (of the application, of its deliveries, Talroo's own) turns away everything that bears it. An address or a click
 may be the same in something new, so it turns away only what was begun before the erasure: whoever applies again
-afterwards is taken in. A telephone is often shared, so its number speaks only for whoever gives no e-mail address.
+afterwards is taken in. A telephone is often shared, so its number speaks only for whoever gives no email address.
 
 The key is made from `SECRET_KEY`; hashes made with one of `SECRET_KEY_RETIRED` still count.
 """

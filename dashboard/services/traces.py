@@ -1,6 +1,6 @@
 """Everybody whom the traces of one application lead to, in one statement.
 
-A trace is a shared e-mail address, a shared phone number, or what somebody linked; whoever is found has traces of
+A trace is a shared email address, a shared phone number, or what somebody linked; whoever is found has traces of
 their own. Who of them is the same person is decided in `people`: some were parted.
 """
 

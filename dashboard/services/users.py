@@ -42,7 +42,7 @@ def invite(session: Session, email: str, role: str, by: By, *, is_limited: bool 
     if is_limited and role != Role.RECRUITER:
         raise AccountError("Only recruiters can be limited to some jobs and companies.")
     if not is_address(accounts.fold(email)):
-        raise AccountError(f"{email!r} is not an e-mail address.")
+        raise AccountError(f"{email!r} is not an email address.")
     user = accounts.new_user(session, email, role, NO_PASSWORD, now=by.at)
     note_added(session, user, by)
     if is_limited:

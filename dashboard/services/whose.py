@@ -1,7 +1,7 @@
 """Everything one person ever sent, for those who erase, hold or hand it out: also what was never finished, and what is
 restricted. `people` decides who a person is; this adds what it does not show.
 
-Anybody can type somebody else's telephone number, and households share one: what is joined by less than an e-mail
+Anybody can type somebody else's telephone number, and households share one: what is joined by less than an email
 address or a person's word is found, but nobody's by itself (`surely`, `doubt`).
 """
 
@@ -37,7 +37,7 @@ def applications_of(session: Session, application: Application) -> list[Applicat
 def surely(session: Session, application: Application, applications: Sequence[Application]) -> frozenset[str]:
     """Of `applications` those that are surely the person's who has `application`, by public id.
 
-    They have its e-mail address, or somebody linked them to it; and so on from each of them. What somebody parted from
+    They have its email address, or somebody linked them to it; and so on from each of them. What somebody parted from
     it is not among them.
     """
     linked, parted = _said(session, application, applications)
@@ -55,7 +55,7 @@ def doubt(application: Application, other: Application) -> str:
     """Why `other` may be somebody else's than `application`, in words."""
     same_phone = application.phone_key and application.phone_key == other.phone_key
     shares = "Same phone number" if same_phone else "Found by what another one shares"
-    return f"{shares}, {'another' if other.email_key else 'no'} e-mail address: another person?"
+    return f"{shares}, {'another' if other.email_key else 'no'} email address: another person?"
 
 
 _Pairs = set[frozenset[int]]
@@ -88,7 +88,7 @@ def _joined(session: Session, known: Iterable[Application]) -> list[Application]
 
 
 def _sharing(session: Session, known: Iterable[Application]) -> Sequence[Application]:
-    """Those with an e-mail address or a telephone number of one of `known`."""
+    """Those with an email address or a telephone number of one of `known`."""
     shares = select(Application).where(_shares(known))
     return session.scalars(shares.order_by(Application.id.desc()).limit(MOST)).all()
 

@@ -270,7 +270,7 @@ FIELDS: Final = (
     Field(Facts, "tlr_sid", (("tlrSid",),), "The click id"),
     _applicant("first_name", "firstName", "The first name", 500),
     _applicant("last_name", "lastName", "The last name", 500),
-    _applicant("email", "emailAddress", "The e-mail address", 500),
+    _applicant("email", "emailAddress", "The email address", 500),
     _applicant("phone", "phone", "The phone number", 100),
     _applicant("address", "address", "The address", 1000),
     _applicant("city", "city", "The applicant's city"),

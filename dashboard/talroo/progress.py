@@ -12,7 +12,7 @@ from dashboard.talroo.answer_sheet import AnswerSheet, Question, State
 CONTACT: Final = (
     ("first_name", "first name"),
     ("last_name", "last name"),
-    ("email", "e-mail address"),
+    ("email", "email address"),
     ("phone", "phone number"),
     ("address", "address"),
 )

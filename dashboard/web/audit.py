@@ -101,7 +101,7 @@ _COLUMNS: Final[Mapping[str, Any]] = {
     "action": lambda row: row.action,
     "what": lambda row: _words(row.action),
     "user": lambda row: row.actor.public_id if row.actor else None,
-    "user's e-mail": lambda row: row.actor.email if row.actor else None,
+    "user's email": lambda row: row.actor.email if row.actor else None,
     "about": lambda row: row.subject_kind,
     "id": lambda row: row.subject_id,
     "details": lambda row: row.details,

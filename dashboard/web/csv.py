@@ -34,7 +34,7 @@ def application_columns(trails: Mapping[int, Trail]) -> Columns:
         "application": lambda row: f"{settings().public_url}/applications/{row.public_id}",
         "first name": lambda row: row.first_name,
         "last name": lambda row: row.last_name,
-        "e-mail": lambda row: row.email,
+        "email": lambda row: row.email,
         "phone": lambda row: row.phone,
         "city": lambda row: row.city,
         "state": lambda row: row.state,
@@ -90,7 +90,7 @@ def message_columns(now: datetime) -> Columns:
     names = ("person", "job", "state", "attempts", "uncertain attempts", "last answer", "next try (UTC)", "sent (UTC)")
     return {
         **{name: about[name] for name in names},
-        "e-mail": lambda row: row.application.email if row.application else None,
+        "email": lambda row: row.application.email if row.application else None,
         "message": lambda row: row.event,
         "subject": lambda row: row.reminder.subject if row.reminder and not row.is_veiled else None,
         "written by": lambda row: row.created_by.email if row.created_by else "the job's cadence",

@@ -78,7 +78,7 @@ def _why_no_box(row: FollowUp, waiting: Container[int]) -> str:
     reasons = {
         "finished": row.completed_at,
         "want no messages": row.opted_out_at,
-        "no e-mail address": not row.application.email,
+        "no email address": not row.application.email,
         f"had {MAX_MESSAGES} messages": row.messages >= MAX_MESSAGES,
         "one waits to be sent": row.application_id in waiting,
     }
@@ -139,7 +139,7 @@ def opt_out(public_id: str) -> Response:
     if noted_opt_outs.note(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
         flash("Noted: they get no more messages from here.", "success")
     else:
-        flash("That is known already, or there is no e-mail address to note it for. Nothing was changed.", "info")
+        flash("That is known already, or there is no email address to note it for. Nothing was changed.", "info")
     session.commit()
     return redirect(url_for("incomplete.show", public_id=public_id))
 

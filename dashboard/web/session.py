@@ -70,7 +70,7 @@ def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     user = accounts.authenticate(reading(), email, password)
     if user is None:
         _note_failure(email, now)
-        return _again(email, ["The e-mail address or the password is not right."]), 401
+        return _again(email, ["The email address or the password is not right."]), 401
     return enter(user, "password", now=now, wanted=onward())
 
 

@@ -86,7 +86,7 @@ def _signed_in(browser: Browser, url: str, email: str) -> StorageState:
     context = browser.new_context(base_url=url, java_script_enabled=False)
     page = context.new_page()
     page.goto("/login")
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     state = context.storage_state()

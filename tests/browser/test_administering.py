@@ -18,7 +18,7 @@ UNDER_THE_BAR = """field => {
 def test_deactivating_somebody_takes_two_presses_and_says_what_happens(open_as, width, scripts):
     page = open_as("hr_admin", "/admin/users", width=width, scripts=scripts)
     email = f"leaving-{width}@example.com"
-    page.get_by_label("Invite by e-mail").fill(email)
+    page.get_by_label("Invite by email").fill(email)
     page.get_by_role("button", name="Invite").click()
     main = page.locator("main")
     expect(main).to_have_attribute("data-state", "invited")

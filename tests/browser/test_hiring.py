@@ -195,7 +195,7 @@ def test_the_keyboard_alone_signs_in_finds_somebody_and_hires_them(new_page, inh
     page = new_page(base_url=inhabited.url)
     keys = page.keyboard
     page.goto("/login?next=/applications")
-    page.get_by_label("E-mail").focus()
+    page.get_by_label("Email").focus()
     keys.type("recruiter@example.com")
     keys.press("Tab")
     keys.type("correct horse battery")

@@ -182,7 +182,7 @@ def test_nothing_happens_to_whoever_comes_to_sign_in(visit: Begin, hostile_site:
     for words in (WORDS[0], "//canary.invalid/28", "javascript:ran(23)"):
         somebody.open(f"/login?{urlencode({'next': words})}")
         somebody.page.evaluate("document.querySelector('main form').noValidate = true")
-        somebody.page.get_by_label("E-mail").fill(f"{plain(words)}@example.com")
+        somebody.page.get_by_label("Email").fill(f"{plain(words)}@example.com")
         somebody.page.get_by_label("Password").fill("not the password")
         somebody.page.get_by_role("button", name="Sign in").click()
         somebody.page.wait_for_load_state()

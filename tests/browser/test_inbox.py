@@ -224,7 +224,7 @@ def test_an_empty_inbox_says_what_to_do_next(start_site, new_page):
     site.add_user("first@example.com", "recruiter")
     page = new_page(base_url=site.url)
     page.goto("/")
-    page.get_by_label("E-mail").fill("first@example.com")
+    page.get_by_label("Email").fill("first@example.com")
     page.get_by_label("Password").fill("correct horse battery")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=2, name="No applications yet")).to_be_visible()

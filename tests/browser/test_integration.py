@@ -14,7 +14,7 @@ def test_a_test_application_goes_all_the_way_and_can_be_removed(site, new_page):
     page = new_page()
     page.set_default_timeout(120_000)
     page.goto(f"{site.url}/login?next=/admin")
-    page.get_by_label("E-mail").fill("hana@example.com")
+    page.get_by_label("Email").fill("hana@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Send a signed test application").click()

@@ -16,7 +16,7 @@ _numbers = count(1)
 
 
 def applied(inhabited: Inhabited, name: str, **applicant: object) -> str:
-    """Somebody new with an e-mail address of their own; the application's id."""
+    """Somebody new with an email address of their own; the application's id."""
     told = {"firstName": name, "lastName": "Twin", "emailAddress": f"{name}{next(_numbers)}@twins.example"} | applicant
     return str(inhabited.deliver(event(applicant=told))["application"])
 

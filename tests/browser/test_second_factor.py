@@ -69,7 +69,7 @@ def place(make_app: Callable[..., Flask], sqlite_url: str, new_page: PageFactory
 
 def sign_in(page: Page, email: str = "recruiter@example.com") -> None:
     page.goto("/login")
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
 

@@ -7,18 +7,18 @@ from playwright.sync_api import expect
 
 def test_a_wrong_password_is_said_and_the_address_stays_filled_in(open_as):
     page = open_as("nobody", "/login", allow=("status of 401",))
-    page.get_by_label("E-mail").fill("recruiter@example.com")
+    page.get_by_label("Email").fill("recruiter@example.com")
     page.get_by_label("Password").fill("guessed")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_have_text("The e-mail address or the password is not right.")
-    expect(page.get_by_label("E-mail")).to_have_value("recruiter@example.com")
+    expect(page.get_by_role("alert")).to_have_text("The email address or the password is not right.")
+    expect(page.get_by_label("Email")).to_have_value("recruiter@example.com")
     expect(page.get_by_label("Password")).to_have_value("")
 
 
 def test_signing_in_leads_on_to_the_page_that_was_asked_for(open_as, inhabited):
     wanted = f"/applications/{inhabited.applications['paged']}"
     page = open_as("nobody", wanted)
-    page.get_by_label("E-mail").fill("recruiter@example.com")
+    page.get_by_label("Email").fill("recruiter@example.com")
     page.get_by_label("Password").fill("correct horse battery")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{inhabited.url}{wanted}")
@@ -27,7 +27,7 @@ def test_signing_in_leads_on_to_the_page_that_was_asked_for(open_as, inhabited):
 def test_after_signing_out_the_back_button_shows_no_applicant(new_page, inhabited):
     page = new_page(base_url=inhabited.url)
     page.goto("/login")
-    page.get_by_label("E-mail").fill("colleague@example.com")
+    page.get_by_label("Email").fill("colleague@example.com")
     page.get_by_label("Password").fill("correct horse battery")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{inhabited.url}/applications")
@@ -40,7 +40,7 @@ def test_after_signing_out_the_back_button_shows_no_applicant(new_page, inhabite
 def test_signing_out_in_one_window_leaves_nobody_to_be_seen_in_another(new_page, inhabited):
     page = new_page(base_url=inhabited.url)
     page.goto("/login")
-    page.get_by_label("E-mail").fill("colleague@example.com")
+    page.get_by_label("Email").fill("colleague@example.com")
     page.get_by_label("Password").fill("correct horse battery")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{inhabited.url}/applications")

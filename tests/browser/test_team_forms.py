@@ -23,7 +23,7 @@ def written(page: Page, times: int = 1) -> None:
 
 def sign_in(page: Page, who: str = "hr_admin") -> None:
     page.goto("/login")
-    page.get_by_label("E-mail").fill(EMAILS[who])
+    page.get_by_label("Email").fill(EMAILS[who])
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()

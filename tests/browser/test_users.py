@@ -24,7 +24,7 @@ def invited(open_as: OpenAs, **options: object) -> tuple[Page, str, str]:
     """An administrator's page of somebody they have just invited, their address, and the link that it shows."""
     email = f"ivy{next(_numbers)}@example.com"
     page = open_as("hr_admin", "/admin/users", **options)
-    page.get_by_label("Invite by e-mail").fill(email)
+    page.get_by_label("Invite by email").fill(email)
     page.get_by_label("Role").select_option("recruiter")
     page.get_by_role("button", name="Invite").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(email)
@@ -94,7 +94,7 @@ def test_somebody_changes_their_password_and_sees_where_they_are_signed_in(
     choose(here, link)
     here.wait_for_url("**/applications")
     there.goto("/login")
-    there.get_by_label("E-mail").fill(email)
+    there.get_by_label("Email").fill(email)
     there.get_by_label("Password").fill(NEW)
     there.keyboard.press("Enter")
     there.wait_for_url("**/applications")
@@ -118,7 +118,7 @@ def test_what_a_recruiter_sees_is_asked_for_recruiters_alone(open_as: OpenAs):
     sees.select_option("some")
     role.select_option("it_admin")
     expect(sees).to_be_disabled()
-    page.get_by_label("Invite by e-mail").fill("operator2@example.com")
+    page.get_by_label("Invite by email").fill("operator2@example.com")
     page.get_by_role("button", name="Invite").click()
     page.wait_for_url("**/admin/users/*")
     page.go_back()

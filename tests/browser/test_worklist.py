@@ -163,7 +163,7 @@ def pulled_by(start_site, api, new_page):
         site.add_user("hr@example.com", "hr_admin")
         page = new_page(base_url=site.url, **options)
         page.goto("/login?next=/incomplete")
-        page.get_by_label("E-mail").fill("hr@example.com")
+        page.get_by_label("Email").fill("hr@example.com")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         return page

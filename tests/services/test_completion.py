@@ -221,7 +221,7 @@ def test_who_finished_under_the_same_id_needs_no_other_sign(session, deliver, fi
 
 
 @pytest.mark.parametrize("first", ["begun", "finished"])
-@pytest.mark.parametrize("same", [[], ["applicant"], ["job"]], ids=["nothing", "e-mail alone", "job alone"])
+@pytest.mark.parametrize("same", [[], ["applicant"], ["job"]], ids=["nothing", "email alone", "job alone"])
 def test_who_only_resembles_somebody_is_not_taken_for_them(session, deliver, same, first):
     documents = [started(), completed(**(ELSEWHERE | {name: ADA[name] for name in same}))]
     for document in documents if first == "begun" else documents[::-1]:
@@ -328,7 +328,7 @@ def test_who_begins_again_has_applied_as_long_as_talroo_drops_the_repeat(session
 def test_who_begins_again_is_said_to_have_applied_already(session, deliver):
     deliver(completed())
     deliver(started(started_at=(utcnow() + timedelta(hours=1)).isoformat(), **AGAIN))
-    words = "Had already applied, recognised by the same e-mail address and job"
+    words = "Had already applied, recognised by the same email address and job"
     assert follow_up(session).link_words == words
 
 
@@ -429,7 +429,7 @@ def test_who_began_again_after_applying_did_not_come_back(session, deliver):
     found = follow_up(session)
     first = reading.timeline(session, found.completed_by, EVERYTHING)[0]
     assert (first.text, first.at) == (
-        "Started again after applying (matched by the same e-mail address and job)",
+        "Started again after applying (matched by the same email address and job)",
         found.since,
     )
 

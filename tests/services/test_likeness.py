@@ -74,7 +74,7 @@ def test_what_is_alike_is_told_beside_the_one_it_resembles(session: Session):
     assert suggestion.alike == {"name", "city", "email", "phone", "resume"}
     assert suggestion.resumes == ("a" * 64, "a" * 64)
     assert suggestion.why == (
-        "The same résumé, a similar name, also from Austin, a similar e-mail address, a similar phone number"
+        "The same résumé, a similar name, also from Austin, a similar email address, a similar phone number"
     )
 
 

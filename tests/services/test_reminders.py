@@ -213,7 +213,7 @@ def test_each_reason_not_to_write_to_somebody_is_told(session: Session):
         assert why_skipped(session, finished, deaf, silent) == [
             "They have completed their application.",
             "They have asked for no more reminders.",
-            "They gave no e-mail address that can be written to.",
+            "They gave no email address that can be written to.",
         ]
     assert messages(session) == []
 
@@ -327,7 +327,7 @@ def test_an_address_gets_three_messages_in_thirty_days_however_many_applications
         clock.advance(minutes=2)
         worker.once()
         clock.advance(hours=20)
-    told = "Their e-mail address had 3 messages in 30 days, for all they applied for."
+    told = "Their email address had 3 messages in 30 days, for all they applied for."
     assert why_skipped(session, attempts_of_ada[3], at=clock.now) == [told]
     clock.advance(days=28)
     assert write(session, attempts_of_ada[3], at=clock.now).done
@@ -430,7 +430,7 @@ CHANGES: dict[str, tuple[Callable[[Session, Application], None], str]] = {
             session.execute(update(Application).where(Application.id == ada.id).values(email=None, email_key=None))
             and session.commit()
         ),
-        "They gave no e-mail address that can be written to.",
+        "They gave no email address that can be written to.",
     ),
 }
 

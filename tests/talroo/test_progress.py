@@ -47,7 +47,7 @@ def test_nothing_is_missing_of_a_whole_contact_page():
     [
         ("first_name", "first name"),
         ("last_name", "last name"),
-        ("email", "e-mail address"),
+        ("email", "email address"),
         ("phone", "phone number"),
         ("address", "address"),
         ("city", "city"),
@@ -63,7 +63,7 @@ def test_who_gave_no_address_is_not_told_its_parts_and_a_missing_resume_is_named
     assert progress.missing(Facts(), has_resume=False) == [
         "first name",
         "last name",
-        "e-mail address",
+        "email address",
         "phone number",
         "address",
         "résumé",

@@ -105,7 +105,7 @@ def test_an_empty_table_has_its_header(app, sign_in):
         "application",
         "first name",
         "last name",
-        "e-mail",
+        "email",
         "phone",
         "city",
         "state",

@@ -134,8 +134,8 @@ def test_a_next_message_that_did_not_leave_is_due_or_says_what_it_waits_for(app,
 @pytest.mark.parametrize(
     ("person", "columns", "reason"),
     [
-        ({"email": None}, {}, "No e-mail, no phone"),
-        ({"email": None, "phone": "5125550123"}, {}, "No e-mail"),
+        ({"email": None}, {}, "No email, no phone"),
+        ({"email": None, "phone": "5125550123"}, {}, "No email"),
         ({}, {"opted_out_at": utcnow()}, "Wants no messages"),
         ({}, {"messages": 3}, "3 of 3"),
     ],
@@ -307,7 +307,7 @@ def test_what_is_no_number_gives_no_links(client, begin, phone):
 
 
 @pytest.mark.parametrize(
-    ("columns", "why"), [({"opted_out_at": utcnow()}, "no more reminders"), ({"messages": 0}, "no e-mail address")]
+    ("columns", "why"), [({"opted_out_at": utcnow()}, "no more reminders"), ({"messages": 0}, "no email address")]
 )
 def test_who_may_not_be_written_to_has_no_button_and_the_page_says_why(app, client, begin, columns, why):
     begun = begin(email=None if "messages" in columns else "{name}@example.com")
@@ -569,7 +569,7 @@ def test_how_many_of_a_page_cannot_be_chosen_and_why_is_told_over_the_list(app, 
     assert len(told.select("[name=application][checked]")) == 1
     before, _, why = words(told.select_one(".count")).partition(" on this page cannot be written to: ")
     assert before.endswith(" 4")
-    assert set(why.split(", ")) == {"no e-mail address (2)", "had 3 messages (1)", "want no messages (1)"}
+    assert set(why.split(", ")) == {"no email address (2)", "had 3 messages (1)", "want no messages (1)"}
 
 
 def test_a_search_without_a_word_is_said_and_searches_nothing(client, begin):

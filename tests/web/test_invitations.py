@@ -72,8 +72,8 @@ def test_the_cookie_that_leads_to_the_shown_link_opens_nothing(app: Flask, sign_
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"email": "nobody", "role": "recruiter"}, "'nobody' is not an e-mail address."),
-        ({"email": "a@b.example\r\nBcc: x@y.example", "role": "recruiter"}, "is not an e-mail address."),
+        ({"email": "nobody", "role": "recruiter"}, "'nobody' is not an email address."),
+        ({"email": "a@b.example\r\nBcc: x@y.example", "role": "recruiter"}, "is not an email address."),
         ({"email": EMAIL, "role": "root"}, "The role must be one of recruiter, hr_admin, it_admin."),
         ({"email": "HR-admin@example.com", "role": "recruiter"}, "There is a user hr-admin@example.com already."),
     ],
@@ -301,7 +301,7 @@ def test_a_set_up_link_is_worth_nothing_once_there_is_a_newer_one_or_a_user(app:
 
 
 @pytest.mark.parametrize(
-    ("email", "password", "told"), [("none", NEW, "is not an e-mail address"), ("a@b.example", "short", "10 to 1,000")]
+    ("email", "password", "told"), [("none", NEW, "is not an email address"), ("a@b.example", "short", "10 to 1,000")]
 )
 def test_what_cannot_be_set_up_leaves_the_link_open(
     app: Flask, client: FlaskClient, email: str, password: str, told: str

@@ -270,7 +270,7 @@ def test_who_cannot_be_written_to_is_named_with_the_reason_and_left_out(
     page = desk.press(*people).text
     said = preview(page)
     assert "3 cannot be written to" in said
-    for reason in ("Bo Quill They gave no e-mail address", "Cy Quill They have completed", "Di Quill They have asked"):
+    for reason in ("Bo Quill They gave no email address", "Cy Quill They have completed", "Di Quill They have asked"):
         assert reason in said
     assert "Send to 1" in said
     desk.send(*people)

@@ -163,7 +163,7 @@ def test_an_address_that_nobody_verified_finds_nobody_and_makes_nobody(
     provider.add("eve", email="ada@example.com", groups=["recruiters"], **claims)
     browser, answer = comes_back(quick, provider, "eve")
     assert answer.status_code == 403
-    assert "has not verified your e-mail address" in words(answer.text)
+    assert "has not verified your email address" in words(answer.text)
     assert browser.get("/applications").status_code == 302
     assert users(quick) == [("ada@example.com", "it_admin")]
 

@@ -98,7 +98,7 @@ def test_each_role_has_its_first_page(sign_in, role, page):
 def test_anything_else_does_not_and_the_answer_never_tells_why(log_in, email, password):
     client, answer = log_in(email=email, password=password)
     assert answer.status_code == 401
-    assert "The e-mail address or the password is not right." in answer.text
+    assert "The email address or the password is not right." in answer.text
     assert client.get("/applications").status_code == 302
 
 
