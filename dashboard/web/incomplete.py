@@ -136,11 +136,12 @@ def show(public_id: str) -> str:
 def opt_out(public_id: str) -> Response:
     """They want no messages, and told a person so."""
     session = writing()
-    if noted_opt_outs.note(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
+    was_noted = noted_opt_outs.note(session, _find(public_id), _noting(), Rules.of(settings()).secrets)
+    session.commit()
+    if was_noted:
         flash("Noted: they get no more messages from here.", "success")
     else:
         flash("That is known already, or there is no email address to note it for. Nothing was changed.", "info")
-    session.commit()
     return redirect(url_for("incomplete.show", public_id=public_id))
 
 
@@ -149,11 +150,12 @@ def opt_out(public_id: str) -> Response:
 def take_opt_out_back(public_id: str) -> Response:
     """It was a person's mistake."""
     session = writing()
-    if noted_opt_outs.take_back(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
+    was_taken_back = noted_opt_outs.take_back(session, _find(public_id), _noting(), Rules.of(settings()).secrets)
+    session.commit()
+    if was_taken_back:
         flash("Taken back: they may be written to again. What had been cancelled stays so.", "success")
     else:
         flash("They have asked for it themselves, or it was taken back before. Nothing was changed.", "info")
-    session.commit()
     return redirect(url_for("incomplete.show", public_id=public_id))
 
 

@@ -178,15 +178,15 @@ def _move(public_id: str, stage: str, *, holds: bool = False) -> Moved | None:
         flash(str(problem), "error")
         return None
     writer = writing()
-    application = _find(public_id)
-    moved = review.move(writer, [Wanted(application.id, seen)], replace(change, holds=holds), reporting_rules())
+    number = _find(public_id).id
+    moved = review.move(writer, [Wanted(number, seen)], replace(change, holds=holds), reporting_rules())
+    db.session.commit()
     if moved.overtaken:
-        _say_what_happened(application.id, seen or 0)
+        _say_what_happened(number, seen or 0)
     if moved.unchanged:
         flash(f"The stage was {change.to.label} already. Nothing was changed.", "info")
     if moved.noted:
         flash("The note is in the history. The stage stays as it was.", "success")
-    db.session.commit()
     return moved
 
 
