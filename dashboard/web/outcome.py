@@ -172,7 +172,7 @@ def _move(public_id: str, stage: str, *, holds: bool = False) -> Moved | None:
             at=utcnow(),
             reason=form.get("reason", ""),
             note=form.get("note", ""),
-            start_date=form.get("start_date", ""),
+            start_date=form.get("start_date"),
         )
     except BadChange as problem:
         flash(str(problem), "error")

@@ -205,6 +205,21 @@ def test_undo_of_a_move_puts_everybody_where_they_were_with_reason_and_first_day
     assert left(result.kept) == {"Somebody changed it since; it is at Offer now": ["Cleo"]}
 
 
+def test_a_first_day_is_kept_where_nothing_is_said_of_it_and_undo_restores_it(session: Session, rita: User):
+    ada, bea = add_applicant(session, "Ada"), add_applicant(session, "Bea")
+    for one in (ada, bea):
+        move(session, one, "hired", start_date="2026-12-01")
+        move(session, one, "offer")
+    action = act(session, these(ada, bea), verb(session, "stage", stage="hired"), rita)
+    assert values(session, Application.start_date) == ["2026-12-01", "2026-12-01"], "nobody said another day"
+    session.execute(update(Application).where(Application.id == ada.id).values(start_date=None))
+    session.commit()
+    assert undo(session, action, rita)
+    assert values(session, Application.start_date) == ["2026-12-01", "2026-12-01"]
+    move(session, ada, "hired", start_date="")
+    assert values(session, Application.start_date) == [None, "2026-12-01"], "an empty field takes it away"
+
+
 def test_hires_undone_in_time_are_never_reported(session: Session, rita: User):
     applicants = [add_applicant(session) for _ in range(3)]
     action = act(session, these(*applicants), verb(session, "stage", stage="hired"), rita)
