@@ -135,7 +135,8 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
             changed.append(application.id)
         else:
             overtaken.append(application.id)
-    moved = [one for one in found if one.id in set(changed)]
+    those = set(changed)
+    moved = [one for one in found if one.id in those]
     _tell_of_holding(session, moved, change)
     _note_in_audit_log(session, moved, change)
     indexing.restate(session, changed)
