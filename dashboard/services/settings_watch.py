@@ -60,7 +60,8 @@ def _changed(noted: Mapping[str, Any], config: Config, secrets: Sequence[str]) -
     key = next((secret for secret in secrets if _digest(secret, "", "") == noted["key"]), None)
     if key is None:
         return ("SECRET_KEY",)  # what else was changed with it, nobody can tell any more
-    before = noted["digests"]
+    # What a release brought stood at its default before.
+    before = _digests(Config(secret_key=config.secret_key), key) | noted["digests"]
     return tuple(name for name, digest in _digests(config, key).items() if before.get(name) != digest)
 
 
