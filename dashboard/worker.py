@@ -47,6 +47,7 @@ from dashboard.services import (
     sorting_out,
     standing,
     sync,
+    tombstones,
 )
 from dashboard.services.channels import Way, ways
 from dashboard.services.filereading import FileReader
@@ -97,7 +98,8 @@ class Worker:
         lease: timedelta | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
-        audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
+        audit.keep_chain(engine, config.secrets)
+        tombstones.keep_keys(engine, config.secrets)
         self._config = config
         self._traffic = Traffic(config.metrics_dir)
         self._engine = engine

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
@@ -200,6 +200,13 @@ def test_a_hold_that_ended_keeps_nothing_from_a_restore(session, deliver):
     keep(session, HoldKind.LEGAL, *left(session))
     end_all(session)
     assert bury_again(session) == Again(erased=1)
+
+
+def test_whoever_has_no_keys_to_the_tombstones_takes_nobody_in(sqlite_url):
+    engine = create_engine(sqlite_url)
+    with Session(engine) as stranger, pytest.raises(KeyError):
+        tombstones.is_buried(stranger, tombstones.Signs.of(email="ada@example.com"))
+    engine.dispose()
 
 
 # --- contents that two people sent ----------------------------------------------------------------------------------
