@@ -164,7 +164,6 @@ def test_what_is_over_or_unwanted_by_then_is_not_told(session: Session, clock: C
 
 
 @pytest.mark.usefixtures("rita")
-@pytest.mark.usefixtures("rita")
 def test_a_mail_of_which_an_upgrade_knows_no_words_is_parked_and_holds_nobody_up(
     session: Session, clock: Clock, server: MailServer, worker: Worker
 ):
@@ -181,6 +180,7 @@ def test_a_mail_of_which_an_upgrade_knows_no_words_is_parked_and_holds_nobody_up
     assert rows[0].last_answer == "could not be put into a request (KeyError)"
 
 
+@pytest.mark.usefixtures("rita")
 def test_without_a_mail_server_it_is_noted_and_told_once_there_is_one(
     session: Session, make_worker: MakeWorker, server: MailServer, worker: Worker
 ):
