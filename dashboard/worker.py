@@ -100,7 +100,6 @@ class Worker:
         self.name = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
         audit.keep_chain(engine, config.secrets)
         tombstones.keep_keys(engine, config.secrets)
-        self._config = config
         self._traffic = Traffic(config.metrics_dir)
         self._engine = engine
         self._clock = clock

@@ -118,12 +118,6 @@ class WorkerSeen:
         return cls(at, at is None or now - at > SILENT_AFTER)
 
 
-def worker_seen(now: datetime) -> WorkerSeen:
-    from dashboard.worker import last_beat  # what sends and reads files is loaded where somebody asks
-
-    return WorkerSeen.of(last_beat(reading()), now)
-
-
 def reporting_rules() -> Rules:
     """Which decisions Talroo is told of, and how long it waits."""
     config = settings()
