@@ -19,11 +19,11 @@ from dashboard.permissions import Permission, needs
 from dashboard.services import noted_opt_outs, record, sync
 from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
+from dashboard.services.heartbeat import WorkerSeen
 from dashboard.services.noted_opt_outs import Noting
 from dashboard.services.reminder_rules import Rules, standing, why_not
 from dashboard.web import noting
 from dashboard.web.edge import (
-    WorkerSeen,
     following,
     let_the_index_catch_up,
     reading,

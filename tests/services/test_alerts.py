@@ -14,9 +14,10 @@ from dashboard.models.outbound import Channel, State
 from dashboard.models.watch import SIGNED, Reason
 from dashboard.services import accounts, alerts, problems, refusals
 from dashboard.services.alerts import CALM
+from dashboard.services.heartbeat import beat
 from dashboard.services.problems import KINDS, Problem
 from dashboard.services.refusals import Tally
-from dashboard.worker import Worker, beat
+from dashboard.worker import Worker
 from tests.outbox_fixtures import NOON, Clock
 from tests.smtp import MailServer
 

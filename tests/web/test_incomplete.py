@@ -14,7 +14,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, FollowUp, SyncKind, SyncRun, SyncState
 from dashboard.services import opt_outs, sync
-from dashboard.worker import beat
+from dashboard.services.heartbeat import beat
 from tests.application import signed_in_client
 from tests.factories import event
 from tests.stocked_site import token_of

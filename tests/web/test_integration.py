@@ -11,8 +11,8 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Outbound, SyncKind, SyncRun
 from dashboard.models.outbound import Channel, State
+from dashboard.services.heartbeat import beat
 from dashboard.web.formatting import day
-from dashboard.worker import beat
 from tests.application import signed_in_client
 from tests.factories import event
 from tests.following_up import MAIL
