@@ -45,7 +45,7 @@ class Rules:
     def of(cls, config: Config) -> Rules:
         return cls(
             public_url=config.public_url,
-            secrets=(config.secret_key, *config.secret_key_retired),
+            secrets=config.secrets,
             has_server=config.mail_url is not None,
             mail_from=config.mail_from,
             postal_address=config.mail_postal_address,

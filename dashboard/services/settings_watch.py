@@ -33,7 +33,7 @@ def note_changes(session: Session, config: Config, *, now: datetime) -> Sequence
 
     The first time, what there is is noted as it is, and no name.
     """
-    secrets = (config.secret_key, *config.secret_key_retired)
+    secrets = config.secrets
     if _changed(_noted(session), config, secrets) == ():
         return ()
     session.rollback()

@@ -107,14 +107,7 @@ def want_all_again(session: Session, *, by: By) -> int:
     done = session.execute(update(Delivery).where(Delivery.status == "kept").values(again_at=by.at))
     number = int(done.rowcount)  # type: ignore[attr-defined]
     if number:
-        audit.note(
-            session,
-            Action.DELIVERY_REPLAYED,
-            at=by.at,
-            user_id=by.user_id,
-            remote_addr=by.remote_addr,
-            number=number,
-        )
+        audit.note_by(session, Action.DELIVERY_REPLAYED, by, number=number)
     return number
 
 
@@ -173,5 +166,4 @@ def _read_as(session: Session, again: Again) -> Delivery:
 
 
 def _note(session: Session, action: Action, delivery: Delivery, by: By, **details: str) -> None:
-    subject = Subject("delivery", delivery.public_id)
-    audit.note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, subject=subject, **details)
+    audit.note_by(session, action, by, Subject("delivery", delivery.public_id), **details)

@@ -119,7 +119,7 @@ def _send_link(email: str) -> None:
 
 
 def _read(token: str, purposes: Sequence[Purpose]) -> AccessLink:
-    return access_links.read(reading(), token, purposes, Rules.of(settings()).secrets, utcnow())
+    return access_links.read(reading(), token, purposes, settings().secrets, utcnow())
 
 
 def _chosen(token: str, purposes: Sequence[Purpose]) -> str:

@@ -20,14 +20,13 @@ from dashboard.services import noted_opt_outs, record, sync
 from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
 from dashboard.services.heartbeat import WorkerSeen
-from dashboard.services.noted_opt_outs import Noting
 from dashboard.services.reminder_rules import Rules, standing, why_not
 from dashboard.web import noting
 from dashboard.web.edge import (
+    by_user,
     following,
     let_the_index_catch_up,
     reading,
-    remote_address,
     settings,
     writing,
 )
@@ -136,7 +135,7 @@ def show(public_id: str) -> str:
 def opt_out(public_id: str) -> Response:
     """They want no messages, and told a person so."""
     session = writing()
-    was_noted = noted_opt_outs.note(session, _find(public_id), _noting(), Rules.of(settings()).secrets)
+    was_noted = noted_opt_outs.note(session, _find(public_id), by_user(), settings().secrets)
     session.commit()
     if was_noted:
         flash("Noted: they get no more messages from here.", "success")
@@ -150,7 +149,7 @@ def opt_out(public_id: str) -> Response:
 def take_opt_out_back(public_id: str) -> Response:
     """It was a person's mistake."""
     session = writing()
-    was_taken_back = noted_opt_outs.take_back(session, _find(public_id), _noting(), Rules.of(settings()).secrets)
+    was_taken_back = noted_opt_outs.take_back(session, _find(public_id), by_user(), settings().secrets)
     session.commit()
     if was_taken_back:
         flash("Taken back: they may be written to again. What had been cancelled stays so.", "success")
@@ -161,10 +160,6 @@ def take_opt_out_back(public_id: str) -> Response:
 
 def _find(public_id: str) -> Application:
     return (worklist.follow_up(reading(), public_id) or abort(404)).application
-
-
-def _noting() -> Noting:
-    return Noting(current_user.id, remote_address(), utcnow())
 
 
 def _pulling() -> dict[str, object]:
