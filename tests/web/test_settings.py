@@ -120,10 +120,10 @@ def test_without_a_mail_server_the_page_says_who_can_help(make_app: Callable[...
     ("fields", "told"),
     [
         ({"state": State.SENT, "sent_at": "now"}, "Last today "),
-        ({"state": State.CANCELLED, "last_answer": mornings.NOTHING_WORDS}, "None on 22 Nov 2026: There was nothing"),
-        ({"state": State.PARKED, "last_answer": "5.7.1 no"}, "did not take the one of 22 Nov 2026: 5.7.1 no"),
+        ({"state": State.CANCELLED, "last_answer": mornings.NOTHING_WORDS}, "None on Nov 22, 2026: There was nothing"),
+        ({"state": State.PARKED, "last_answer": "5.7.1 no"}, "did not take the one of Nov 22, 2026: 5.7.1 no"),
         ({"state": State.WAITING, "failures": 1, "last_answer": "full"}, "(full); it is tried again until noon."),
-        ({"state": State.SENDING}, "The one of 22 Nov 2026 is on its way."),
+        ({"state": State.SENDING}, "The one of Nov 22, 2026 is on its way."),
     ],
 )
 def test_what_became_of_the_last_one_is_told(
