@@ -118,8 +118,9 @@ def unhire(public_id: str) -> Response:
     if _find(public_id).stage != Stage.HIRED:
         flash("This person is not marked hired. Nothing was changed.", "info")
     else:
+        moved = _take_back(public_id)
         session.pop(LAST, None)
-        _say_what_is_again(public_id, _take_back(public_id))
+        _say_what_is_again(public_id, moved)
     return redirect(along.page_of(public_id))
 
 
@@ -141,11 +142,13 @@ def unhold(public_id: str) -> Response:
 @needs(Permission.APPLICATIONS)
 def undo(public_id: str) -> Answer:
     """Take the decision back that led to `version`, or a `verb` of `HOLDING`, and open that application again."""
-    session.pop(LAST, None)
     verb = request.form.get("verb", "")
     if verb in OPPOSITE:
-        return _hold(public_id, OPPOSITE[verb], undone=verb)
+        answer = _hold(public_id, OPPOSITE[verb], undone=verb)
+        session.pop(LAST, None)
+        return answer
     moved = _take_back(public_id)
+    session.pop(LAST, None)
     if moved and moved.changed:
         _say_what_is_again(public_id, moved)
         return _onward(public_id)
