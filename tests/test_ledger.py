@@ -116,21 +116,21 @@ def test_the_sentence_of_the_contract(session: Session):
     for state in ["sent"] * 12 + ["held", "unsendable"]:
         hire_in(session, state)
     add_applicant(session)
-    assert parity(session).sentence == "14 hires = 12 sent + 1 held + 1 without click id"
+    assert parity(session).sentence == "14 hires: 12 sent, 1 waiting, 1 can't be sent (no click ID)"
     assert parity(session).holds
 
 
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("held", "1 hire = 1 held"),
+        ("held", "1 hire: 1 waiting"),
         ("pending", "1 hire = 1 about to be sent"),
         ("sending", "1 hire = 1 being sent"),
         ("sent", "1 hire = 1 sent"),
         ("retrying", "1 hire = 1 retrying"),
-        ("parked", "1 hire = 1 parked"),
-        ("cancelled", "1 hire = 1 never queued"),
-        ("unsendable", "1 hire = 1 without click id"),
+        ("parked", "1 hire: 1 failed"),
+        ("cancelled", "1 hire: 1 missing"),
+        ("unsendable", "1 hire: 1 can't be sent (no click ID)"),
     ],
 )
 def test_every_state_has_its_words_in_the_sentence(session: Session, state: str, words: str):
@@ -154,7 +154,7 @@ def test_a_hire_taken_back_after_sending_is_no_hire_and_is_told_apart(session: S
     hire_in(session, "sent")
     gone = hire_in(session, "sent")
     move(session, gone, "rejected")
-    assert parity(session).sentence == "1 hire = 1 sent (and 1 sent, then taken back)"
+    assert parity(session).sentence == "1 hire: 1 sent (plus 1 sent and undone since)"
     assert parity(session).holds
 
 
@@ -180,7 +180,7 @@ def test_other_stages_and_dispositions_have_their_sums(session: Session):
     move(session, add_applicant(session, tlr_sid=None, tlr_application_id=None), "rejected", rules=chosen)
     assert parity(session, {"interview": 1}).sentence == "1 in Interview = 1 about to be sent"
     (sums,) = ledger.parities(session, Channel.DISPOSITION, {"rejected": "rejected"}, EVERYTHING, now=SOON)
-    assert sums.sentence == "1 rejection = 1 without application or click id"
+    assert sums.sentence == "1 rejection: 1 can't be sent (no application ID or click ID)"
 
 
 def test_what_fails_is_counted_for_the_navigation_and_the_count_stops_in_time(session: Session):

@@ -35,7 +35,7 @@ from dashboard.talroo import payload, progress, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
 from dashboard.talroo.progress import FormQuestion
 
-REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
+REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "canceled"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def test_a_hire_is_held_with_its_seconds_and_an_undo_cancels_it(open_as, inhabit
     page.get_by_role("button", name="Undo").click()
     report(page, "cancelled")
     expect(page.locator("main")).to_have_attribute("data-stage", "new")
-    expect(page.locator(".report")).to_contain_text("its conversion is cancelled and was not sent")
+    expect(page.locator(".report")).to_contain_text("Its conversion was canceled and not sent")
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
 
 

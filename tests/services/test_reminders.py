@@ -122,7 +122,7 @@ def test_a_reminder_is_held_then_arrives_once_with_its_words_closing_and_headers
     assert mail.message["Auto-Submitted"] is None
     assert mail.text.replace("\r\n", "\n") == (
         "Picker waits for you.\n\nKind regards\n\n"
-        "You get this message because you began to apply for Picker.\n"
+        "You're getting this email because you started an application for Picker.\n"
         "1 Quay Street, Austin, TX 78701\n"
         f"If you want no more of these messages: {link}\n"
     )
@@ -212,8 +212,8 @@ def test_each_reason_not_to_write_to_somebody_is_told(session: Session):
         session.commit()
         assert why_skipped(session, finished, deaf, silent) == [
             "They have completed their application.",
-            "They have asked for no more reminders.",
-            "They gave no email address that can be written to.",
+            "They opted out of messages.",
+            "They gave no email address that works.",
         ]
     assert messages(session) == []
 
@@ -264,7 +264,7 @@ def test_a_draft_shows_the_words_and_the_closing_as_they_will_stand(session: Ses
 def test_a_double_click_leads_to_one_message(session: Session):
     ada = add_unfinished(session)
     assert len(write(session, ada, ada).done) == 1
-    assert why_skipped(session, ada) == ["A message to them is waiting to be sent."]
+    assert why_skipped(session, ada) == ["An email to them is waiting to be sent."]
     assert only_message(session).business_key == f"reminder:{ada.id}:1"
 
 
@@ -312,7 +312,7 @@ def test_nobody_gets_two_messages_within_twenty_hours_nor_more_than_three_ever(
 def test_a_person_with_two_applications_gets_one_message_at_a_time(session: Session, worker: Worker, clock: Clock):
     one, other = (add_unfinished(session, email=email) for email in ("ada@example.com", "ADA@example.com"))
     write(session, one)
-    assert why_skipped(session, other) == ["A message to them is waiting to be sent."]
+    assert why_skipped(session, other) == ["An email to them is waiting to be sent."]
     clock.advance(minutes=2)
     worker.once()
     assert why_skipped(session, other, at=clock.now) == ["They had a message less than 20 hours ago."]
@@ -430,7 +430,7 @@ CHANGES: dict[str, tuple[Callable[[Session, Application], None], str]] = {
             session.execute(update(Application).where(Application.id == ada.id).values(email=None, email_key=None))
             and session.commit()
         ),
-        "They gave no email address that can be written to.",
+        "They gave no email address that works.",
     ),
 }
 

@@ -29,7 +29,7 @@ from tests.outbox_fixtures import (
     rules,
 )
 
-NOTHING_KNOWN = "no application id and no click id"
+NOTHING_KNOWN = "no application ID and no click ID"
 BOTH = rules({"hired": 2}, {"interview": "interview_scheduled", "hired": "hired", "rejected": "rejected"})
 
 

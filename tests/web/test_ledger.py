@@ -156,7 +156,7 @@ def test_the_header_proves_parity(recruiter: FlaskClient, hire: Callable[..., st
     assert "parity-off" in recruiter.get("/conversions").text, "no green tick while anything is parked"
     sums = "5 hires = 2 sent + 1 held + 1 parked + 1 without"
     assert f"{sums} click id" in words(recruiter.get("/conversions").text)
-    assert f"{sums} application or click id" in words(recruiter.get("/dispositions").text)
+    assert f"{sums} application ID or click ID" in words(recruiter.get("/dispositions").text)
 
 
 def test_what_was_sent_and_then_taken_back_says_so_in_its_row(app, recruiter, hire):
@@ -186,7 +186,7 @@ def test_one_is_retried_and_all_that_are_parked(app: Flask, recruiter: FlaskClie
         second: "parked",
         sent: "sent",
     }
-    assert "It will be tried again right away." in words(source)
+    assert "Trying again now." in words(source)
     recruiter.post("/conversions/retry", data={"csrf_token": token(source)})
     source = recruiter.get("/conversions").text
     assert "1 parked report will be tried again right away." in words(source)
@@ -275,5 +275,5 @@ def test_of_somebody_restricted_neither_click_nor_answer_is_told(app, recruiter,
     for address in addresses:
         shown = recruiter.get(address).text
         assert ("click-of-ada" in shown, "Zara" in shown, person in shown) == (False, False, False), address
-    assert "Somebody who is restricted" in recruiter.get("/conversions").text
+    assert "A restricted applicant" in recruiter.get("/conversions").text
     assert len(rows(recruiter.get("/conversions").text)) == 1
