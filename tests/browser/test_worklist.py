@@ -206,5 +206,5 @@ def test_without_scripts_a_pull_is_looked_at_again_by_a_link(pulled_by, api):
 def test_a_pull_that_nobody_does_says_what_it_waits_for(pulled_by, api):
     page = pulled_by(worker=False)
     page.get_by_role("button", name="Get latest from Talroo").click()
-    expect(page.locator("#pulling")).to_contain_text("the worker, which gets the latest from Talroo, is not running (never seen)")
+    expect(page.locator("#pulling")).to_contain_text("Waiting for the worker, which is not running (never seen)")
     assert complaints(page) == []

@@ -307,7 +307,7 @@ def test_what_is_no_number_gives_no_links(client, begin, phone):
 
 
 @pytest.mark.parametrize(
-    ("columns", "why"), [({"opted_out_at": utcnow()}, "They opted out of messages."), ({"messages": 0}, "no email address")]
+    ("columns", "why"), [({"opted_out_at": utcnow()}, "They opted out"), ({"messages": 0}, "no email address")]
 )
 def test_who_may_not_be_written_to_has_no_button_and_the_page_says_why(app, client, begin, columns, why):
     begun = begin(email=None if "messages" in columns else "{name}@example.com")
