@@ -120,7 +120,9 @@ def test_what_was_sent_to_many_is_taken_back_by_one_button_and_nobody_gets_it(op
     expect(page.locator(".leaf span")).to_have_text("4 of 4")
     send(page, "Send 3 messages")
     page.wait_for_url("**/incomplete/messages")
-    expect(page.locator("#results .flash")).to_contain_text(re.compile(r"3 emails go out in \d+ seconds?"))
+    expect(page.locator("#results .flash")).to_contain_text(
+        re.compile(r"3 emails are waiting\. They go out in \d+ seconds?")
+    )
     page.get_by_role("button", name="Undo all").click()
     expect(page.locator(".flash-success")).to_contain_text("3 emails were undone and not sent.")
     for person in people:

@@ -95,7 +95,7 @@ def test_an_address_and_a_cadence_are_kept_and_shown_again(desk: Desk, app: Flas
     assert planned(app) == 1
     page = desk.see()
     assert "Saved. 1 person who already started is emailed when their day comes" in words(page)
-    assert "1 of them has a next message planned." in words(page)
+    assert "1 of them has a next email planned." in words(page)
     assert "Last changed just now by hr-admin@example.com" in words(page)
     assert (typed(page, "apply_url"), typed(page, "days_1"), typed(page, "days_2")) == (ADDRESS, "1", "3")
     assert f'<option value="{desk.linked}" selected>' in page
@@ -156,7 +156,7 @@ def test_an_address_that_cannot_be_used_is_refused_with_the_reason(desk: Desk, a
         ([("14", "plain")], "days_1", "Enter a number of days: at most 13."),
         ([("1.5", "plain")], "days_1", "Enter a number of days"),
         ([("٣", "plain")], "days_1", "Enter a number of days"),
-        ([("3", "plain"), ("3", "plain")], "days_2", "more than message 1, at most 13."),
+        ([("3", "plain"), ("3", "plain")], "days_2", "more than for email 1, at most 13."),
         ([("1", "linked")], "template_1", "Enter the apply link above"),
     ],
 )
@@ -182,7 +182,7 @@ def test_an_archived_template_stays_where_it_is_used_until_another_is_chosen(des
         db.session.execute(update(ReminderTemplate).values(archived_at=utcnow()))
         db.session.commit()
     page = desk.see()
-    assert f'<option value="{desk.plain}" selected>Without (archived: it is not sent)' in page
+    assert f'<option value="{desk.plain}" selected>Without (archived: not sent)' in page
     assert f'value="{desk.linked}"' not in page
 
 
@@ -214,8 +214,8 @@ def test_the_list_has_the_jobs_with_open_applications_first_and_is_searched(
     page = desk.client.get(LIST).text
     found = [words(row) for row in re.findall(r"<tr data-job.*?</tr>", page, re.DOTALL)]
     assert [row.split(" Harbor")[0] for row in found] == ["Night driver", "Picker"]
-    assert "2 open Reminders: By hand Apply address: None" in found[0]
-    assert f"1 open Reminders: By hand Apply address: Set {ADDRESS}" in found[1]
+    assert "2 incomplete Automatic reminders: Off Apply link: None" in found[0]
+    assert f"1 incomplete Automatic reminders: Off Apply link: Set {ADDRESS}" in found[1]
     only = desk.client.get(f"{LIST}?q=RENO").text
     assert "Night driver" in only
     assert "Picker" not in words(only)

@@ -479,15 +479,15 @@ def test_whoever_waited_is_offered_what_came_and_who_opens_the_page_is_not(app, 
     before = note_run(app)
     after = note_run(app, new=5)
     assert "Show them" not in words(bar(client))
-    assert "5 new, 1 updated. Show them" in words(bar(client, f"/incomplete/sync?seen={before}"))
+    assert "5 new, 1 changed. Show them" in words(bar(client, f"/incomplete/sync?seen={before}"))
     assert "Show them" not in words(bar(client, f"/incomplete/sync?seen={after}"))
 
 
 def test_a_pull_that_brought_nothing_is_told_once(app, client):
     note_run(app, new=0, updated=0)
     told = words(bar(client, "/incomplete/sync?seen=none"))
-    assert "Pulled just now: nothing new." in told
-    assert (told.count("new"), told.count("updated")) == (1, 0)
+    assert "Updated just now: nothing new." in told
+    assert (told.count("new"), told.count("changed")) == (1, 0)
     assert "Show them" not in told
 
 

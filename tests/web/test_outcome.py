@@ -96,7 +96,7 @@ def test_the_confirmation_says_what_will_be_sent_before_anything_is(page: Page):
 def test_a_hire_is_held_with_seconds_and_an_undo(page: Page, app: Flask):
     page.press("hire", start_date="2026-12-01")
     assert (page.stage, page.report) == ("hired", "held")
-    assert re.search(r"Talroo is told in (59|60) seconds", page.text)
+    assert re.search(r"is sent to Talroo in (59|60) seconds", page.text)
     assert "Undo" in page.text
     with app.app_context():
         assert db.session.scalars(select(Application.start_date)).one() == "2026-12-01"
@@ -133,8 +133,8 @@ def test_undo_after_sending_says_that_a_conversion_cannot_be_recalled(
         ({"due": -1}, "pending", "About to be sent to Talroo"),
         ({"state": State.SENDING}, "sending", "Being sent to Talroo"),
         ({"state": State.SENT, "last_status": 200}, "sent", "(200)"),
-        ({"failures": 1, "last_status": 503}, "retrying", "last answer 503"),
-        ({"state": State.PARKED, "last_status": 404}, "parked", "Talroo did not take the conversion (404)"),
+        ({"failures": 1, "last_status": 503}, "retrying", "Last answer: 503"),
+        ({"state": State.PARKED, "last_status": 404}, "parked", "Failed: Talroo did not accept the conversion (404)"),
         ({"state": State.UNSENDABLE}, "unsendable", "Can’t be sent: no click ID"),
         ({"uncertain": 1}, "held", "1 attempt with unknown outcome"),
     ],

@@ -53,7 +53,7 @@ def known(app: Flask) -> list[str]:
 def test_opening_the_link_asks_and_changes_nothing(app: Flask, client: FlaskClient, waiting: str):
     page = client.get(waiting)
     assert page.status_code == 200
-    assert "<title>Stop these messages? · Harbor &amp; Vale</title>" in page.text
+    assert "<title>Stop these reminders? · Harbor &amp; Vale</title>" in page.text
     assert "Talroo dashboard" not in page.text
     assert "Stop reminders" in page.text
     assert EMAIL.lower() not in page.text.lower()
@@ -85,7 +85,7 @@ def test_a_link_that_is_not_ours_is_told_so_and_does_nothing(app: Flask, client:
     for answer in (client.get(f"/unsubscribe/{token}"), client.post(f"/unsubscribe/{token}", data=ONE_CLICK)):
         assert answer.status_code == 404
         assert "Open it from the email again" in answer.text
-        assert "<title>This link is not complete</title>" in answer.text
+        assert "<title>This link does not work</title>" in answer.text
         assert 'href="/"' not in answer.text, "the first page is for people with an account"
     assert known(app) == []
 
