@@ -42,7 +42,7 @@ PARITY_WORDS: Final = {
     "sent": "sent",
     "held": "waiting",
     "pending": "about to be sent",
-    "sending": "being sent",
+    "sending": "sending",
     "retrying": "retrying",
     "parked": "failed",
     "unsendable": "can't be sent",

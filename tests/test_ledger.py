@@ -125,7 +125,7 @@ def test_the_sentence_of_the_contract(session: Session):
     [
         ("held", "1 hire: 1 waiting"),
         ("pending", "1 hire: 1 about to be sent"),
-        ("sending", "1 hire: 1 being sent"),
+        ("sending", "1 hire: 1 sending"),
         ("sent", "1 hire: 1 sent"),
         ("retrying", "1 hire: 1 retrying"),
         ("parked", "1 hire: 1 failed"),

@@ -419,7 +419,7 @@ def test_the_history_of_both_tells_how_it_was_recognised(session, deliver):
     words = "Completed: finished after email 1, recognized by the same click"
     assert words in [entry.text for entry in reading.timeline(session, found.application, EVERYTHING)]
     theirs = [(entry.text, entry.other) for entry in reading.timeline(session, found.completed_by, EVERYTHING)]
-    told = "Had started earlier and came back after message 1 (matched by the same click)"
+    told = "Had started earlier and came back after email 1 (matched by the same click)"
     assert (told, found.application.public_id) in theirs
 
 
@@ -434,14 +434,14 @@ def test_who_began_again_after_applying_did_not_come_back(session, deliver):
     )
 
 
-@pytest.mark.parametrize(("messages", "after"), [(0, ""), (1, ", after message 1")])
+@pytest.mark.parametrize(("messages", "after"), [(0, ""), (1, ", after email 1")])
 def test_the_history_tells_when_they_asked_for_no_more_reminders(session, deliver, messages, after):
     deliver(started())
     found = follow_up(session)
     found.messages, found.opted_out_at = messages, utcnow() + timedelta(minutes=1)
     session.commit()
     newest = reading.timeline(session, found.application, EVERYTHING)[0]
-    assert (newest.text, newest.at) == (f"Asked for no more reminders{after}", found.opted_out_at)
+    assert (newest.text, newest.at) == (f"Opted out of messages{after}", found.opted_out_at)
     told = StageChange(application_id=found.application_id, from_stage="new", to_stage="new", note="They called.")
     told.at = found.opted_out_at
     session.add(told)

@@ -131,7 +131,7 @@ def test_undo_after_sending_says_that_a_conversion_cannot_be_recalled(
     ("values", "report", "words"),
     [
         ({"due": -1}, "pending", "About to be sent to Talroo"),
-        ({"state": State.SENDING}, "sending", "Being sent to Talroo"),
+        ({"state": State.SENDING}, "sending", "Sending to Talroo"),
         ({"state": State.SENT, "last_status": 200}, "sent", "(200)"),
         ({"failures": 1, "last_status": 503}, "retrying", "Last answer: 503"),
         ({"state": State.PARKED, "last_status": 404}, "parked", "Failed: Talroo did not accept the conversion (404)"),
@@ -283,7 +283,7 @@ def test_the_history_says_what_talroo_was_told(page: Page, app: Flask):
     assert "Conversion event 2 to Talroo: waiting" in page.text
     change(app, state=State.SENT, last_status=200, sent_at=conversion(app).due_at)
     assert "Conversion event 2: sent to Talroo" in page.look().text
-    assert "New → Hired, first day of work 1 Dec 2026" in page.text
+    assert "New → Hired, first day of work Dec 1, 2026" in page.text
 
 
 AGE = {"id": "age", "type": "select", "question": "Are you 18?"}
@@ -319,7 +319,7 @@ def test_a_date_among_the_answers_reads_like_every_other(
 ):
     asked = {"question": {"id": "from", "type": "date", "question": "From when?"}, "answer": "2026-12-01"}
     answer = deliver(event(questionsAndAnswers=[asked]))
-    assert "From when? 1 Dec 2026" in Page(sign_in("recruiter"), answer.json["application"]).text
+    assert "From when? Dec 1, 2026" in Page(sign_in("recruiter"), answer.json["application"]).text
 
 
 def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
