@@ -40,14 +40,14 @@ STATES: Final = ("held", "pending", "sending", "sent", "retrying", "parked", "ca
 
 PARITY_WORDS: Final = {
     "sent": "sent",
-    "held": "held",
+    "held": "waiting",
     "pending": "about to be sent",
-    "sending": "being sent",
+    "sending": "sending",
     "retrying": "retrying",
-    "parked": "parked",
-    "unsendable": "without click id",
-    "shared": "reported for the same click before",
-    "missing": "never queued",
+    "parked": "failed",
+    "unsendable": "can't be sent",
+    "shared": "already reported for the same click",
+    "missing": "missing",
 }
 """In the order of the sentence. Of one person's several rows, the one whose state stands first here counts."""
 NOUNS: Final = {Stage.HIRED: ("hire", "hires"), Stage.REJECTED: ("rejection", "rejections")}
@@ -133,12 +133,12 @@ class Parity:
 
     @property
     def sentence(self) -> str:
-        """ "14 hires = 12 sent + 1 held + 1 without click id"."""
+        """ "14 hires: 12 sent, 1 waiting, 1 can't be sent (no click ID)"."""
         one, many = NOUNS.get(self.stage, (f"in {self.stage.label}",) * 2)
-        named = PARITY_WORDS | {"unsendable": WORDS[self.channel].unsendable}
+        named = {**PARITY_WORDS, "unsendable": f"{PARITY_WORDS['unsendable']} ({WORDS[self.channel].unsendable})"}
         counted = [f"{self.parts[name]:,} {named[name]}" for name in PARITY_WORDS if self.parts.get(name)]
-        equation = f"{self.people:,} {one if self.people == 1 else many} = {' + '.join(counted) or '0 sent'}"
-        return f"{equation} (and {self.taken_back:,} sent, then taken back)" if self.taken_back else equation
+        told = f"{self.people:,} {one if self.people == 1 else many}: {', '.join(counted) or '0 sent'}"
+        return f"{told} (plus {self.taken_back:,} sent and undone since)" if self.taken_back else told
 
 
 def concerns(reach: Reach) -> ColumnElement[bool]:

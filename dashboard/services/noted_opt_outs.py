@@ -13,8 +13,8 @@ from dashboard.services import cadence
 from dashboard.services.activity import By
 from dashboard.services.opt_outs import BY_PERSON, hashed, is_opted_out, noted, opt_out
 
-NOTED_WORDS: Final = "Wants no messages."
-TAKEN_BACK_WORDS: Final = "“Wants no messages” was noted by mistake and is taken back."
+NOTED_WORDS: Final = "The applicant opted out of messages."
+TAKEN_BACK_WORDS: Final = "Opt-out undone: it was noted by mistake."
 
 
 def note(session: Session, application: Application, by: By, secrets: Sequence[str]) -> bool:

@@ -21,8 +21,8 @@ from dashboard.services.reminder_words import BadWords
 
 BATCH: Final = 50
 """At most so many automatic messages in one transaction."""
-UNDONE_WORDS: Final = "Taken back before it was sent."
-UNSURE_WORDS: Final = "It may have arrived; it is not tried again."
+UNDONE_WORDS: Final = "Undone before it was sent."
+UNSURE_WORDS: Final = "It may have arrived. It is not tried again."
 PUT_AWAY_WORDS: Final = "Its template is archived."
 TRY_AGAIN: Final = timedelta(days=1)
 _PURPOSE: Final = b"reminders"
@@ -88,12 +88,12 @@ def closing(application: Application, unsubscribe_url: str, rules: Rules) -> str
     """The lines below every reminder: why it came, from where, and how to get no more."""
     values = reminder_words.values_for(application, None, None)
     title, company = values["job_title"] or "a job", values["company"]
-    began = f"You get this message because you began to apply for {title}{f' at {company}' if company else ''}."
+    why = f"You're getting this email because you started an application for {title}"
     return "\n".join(
         (
-            began,
+            f"{why}{f' at {company}' if company else ''}.",
             rules.postal_address or "[The postal address is not set: MAIL_POSTAL_ADDRESS]",
-            f"If you want no more of these messages: {unsubscribe_url}",
+            f"To stop these emails: {unsubscribe_url}",
         )
     )
 

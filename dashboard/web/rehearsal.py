@@ -22,7 +22,7 @@ from dashboard.web.edge import notebook, reading, remote_address, settings, writ
 
 bp = Blueprint("rehearsal", __name__, url_prefix="/admin/test")
 
-_NO_CLICK_ID = "That is no click id: copy tlr_sid from a landing address, such as a UUID of 36 characters."
+_NO_CLICK_ID = "That is not a click ID. Copy tlr_sid from a landing address, such as a UUID of 36 characters."
 
 
 @bp.post("/application")

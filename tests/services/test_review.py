@@ -141,13 +141,13 @@ def test_the_history_tells_what_talroo_was_told_and_what_it_was_not(session: Ses
         session.execute(update(Outbound).where(Outbound.event == event).values(**values))
     told = reading.timeline(session, application, EVERYTHING, now=NOON - timedelta(hours=1))
     assert [(entry.text, entry.actor) for entry in told if "Talroo" in entry.text] == [
-        ("Talroo told: conversion event 2", "status 200"),
-        ("Talroo not told: disposition “hired” (parked)", ""),
-        ("Talroo not told: disposition “interviewed” (held)", ""),
+        ("Conversion event 2: sent to Talroo", "status 200"),
+        ("Disposition “hired” to Talroo: failed", ""),
+        ("Disposition “interviewed” to Talroo: waiting", ""),
     ]
     assert [entry.text for entry in told][2:] == [
         "Interview → Hired",
-        "Talroo not told: disposition “interviewed” (held)",
+        "Disposition “interviewed” to Talroo: waiting",
         "New → Interview",
     ]
 
