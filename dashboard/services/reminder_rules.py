@@ -61,8 +61,8 @@ class Rules:
 
     @property
     def no_mail(self) -> str | None:
-        """Why no mail can be sent to anybody; None where it can."""
-        return _lacking("No mail can be sent", self._for_mail)
+        """Why no email can be sent to anybody; None where it can."""
+        return _lacking("No email can be sent", self._for_mail)
 
     @property
     def _for_mail(self) -> Mapping[str, object]:
