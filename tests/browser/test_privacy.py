@@ -15,7 +15,7 @@ GONE = ("status of 404",)
 
 def erase(page: Page) -> None:
     page.get_by_label("Why").first.select_option("They asked to be erased")
-    page.get_by_label("I have read what goes").check()
+    page.get_by_label("I understand this can’t be undone").check()
     page.get_by_role("button", name="Erase").click()
     page.wait_for_url("**/privacy/erasures/*")
 
@@ -27,7 +27,7 @@ def test_a_person_is_looked_at_and_erased(width: int, scripts: bool, open_as: Op
     applied(inhabited, "Eve", emailAddress=same)
     page = open_as("hr_admin", f"/applications/{one}", width=width, scripts=scripts, allow=GONE)
     page.get_by_role("link", name="Privacy").last.click()
-    expect(page.get_by_role("heading", name="Privacy of Eve Twin")).to_be_visible()
+    expect(page.get_by_role("heading", name="Privacy: Eve Twin")).to_be_visible()
     expect(page.get_by_text("2 deliveries: what Talroo sent")).to_be_visible()
     if scripts:
         assert complaints(page) == []
@@ -46,9 +46,9 @@ def test_what_is_not_ticked_any_more_is_not_erased(scripts: bool, open_as: OpenA
     page = open_as("hr_admin", f"/privacy/people/{one}", scripts=scripts, allow=("status of 4",))
     page.locator(f"input[name=application][value='{other}']").uncheck()
     page.get_by_label("Why").first.select_option("They asked to be erased")
-    page.get_by_label("I have read what goes").check()
+    page.get_by_label("I understand this can’t be undone").check()
     page.get_by_role("button", name="Erase these").click()
-    expect(page.get_by_role("alert")).to_contain_text("The ticks changed")
+    expect(page.get_by_role("alert")).to_contain_text("You changed the selection")
     erase(page)
     assert page.goto(f"/applications/{one}").status == 404  # type: ignore[union-attr]
     assert page.goto(f"/applications/{other}").status == 200  # type: ignore[union-attr]
@@ -67,5 +67,5 @@ def test_somebody_who_is_restricted_comes_back_when_it_is_lifted(open_as: OpenAs
     assert page.goto(f"/applications/{one}").status == 404  # type: ignore[union-attr]
     page.goto("/privacy")
     row.get_by_role("button", name="Lift").click()
-    expect(page.get_by_role("status")).to_contain_text("back in its place")
+    expect(page.get_by_role("status")).to_contain_text("back in the lists")
     assert page.goto(f"/applications/{one}").status == 200  # type: ignore[union-attr]
