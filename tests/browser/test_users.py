@@ -34,7 +34,7 @@ def invited(open_as: OpenAs, **options: object) -> tuple[Page, str, str]:
 def choose(page: Page, link: str) -> None:
     page.goto(re.sub(r"^https?://[^/]+", "", link))
     page.get_by_label("Password", exact=True).fill(NEW)
-    page.get_by_label("Confirm new password").fill(NEW)
+    page.get_by_label("Confirm password").fill(NEW)
     page.get_by_role("button", name="Save password").click()
 
 
@@ -102,7 +102,7 @@ def test_somebody_changes_their_password_and_sees_where_they_are_signed_in(
     expect(here.locator("[data-session]")).to_have_count(2)
     expect(here.locator("[data-here]")).to_contain_text("Chrome on Linux")
     here.get_by_label("Current password").fill(NEW)
-    here.get_by_label("New password").fill("yet another password")
+    here.get_by_label("New password", exact=True).fill("yet another password")
     here.get_by_label("Confirm new password").fill("yet another password")
     here.get_by_role("button", name="Change password").click()
     expect(here.get_by_role("status")).to_contain_text("signed out of 1 other browser")

@@ -306,6 +306,23 @@ def test_the_exact_bytes_are_handed_to_hr_alone(app, deliver, sign_in, it_admin)
     assert it_admin.get(f"/admin/deliveries/{one}/body").status_code == 403
 
 
+def test_a_body_is_indented_to_be_read_and_every_value_stays_as_it_was_sent(app, deliver, sign_in):
+    body = json.dumps(event(applicant={"firstName": 'Zo\u00eb "Q", {['}))[:-1] + ', "n": 1.50E+2, "empty": []}'
+    assert deliver(body.encode()).json["status"] == "accepted"
+    told = page(sign_in("hr_admin"), f"/admin/deliveries/{delivery_of(app, 'accepted')}").select_one("pre.text-preview")
+    assert "\n  " in told.text
+    assert told.text.endswith('\n  "n": 1.50E+2,\n  "empty": []\n}')
+    assert '"Zo\\u00eb \\"Q\\", {["' in told.text
+    assert json.loads(told.text) == json.loads(body)
+
+
+@pytest.mark.parametrize("body", [b"no JSON, {at all", b"[" * 60 + b"]" * 60])
+def test_what_cannot_be_indented_is_shown_as_it_was_sent(app, deliver, sign_in, body):
+    assert deliver(body).json["status"] == "kept"
+    shown = page(sign_in("hr_admin"), f"/admin/deliveries/{delivery_of(app, 'kept')}")
+    assert shown.select_one("pre.text-preview").text == body.decode()
+
+
 def test_in_place_of_a_files_content_stands_a_link_to_it(app, deliver, sign_in):
     content = b"behind a link"
     deliver(event(applicant={"resume": file_object(content, "a.txt")}))

@@ -357,6 +357,42 @@ def test_what_is_restricted_is_on_the_page_of_privacy_alone(client, sign_in, ada
     assert client.get(f"/applications/{ada[0]}").status_code == 200
 
 
+def test_a_restriction_with_a_date_is_asked_about_before_it_erases_and_says_so_after(app, client, ada):
+    typed = {"restrict_words": "A charge", "restrict_until": "2099-01-31"}
+    shown = BeautifulSoup(keep(client, ada[0], "restrict", **typed).text, "html.parser")
+    (button,) = shown.select("button[value=restrict]")
+    last = shown.select_one("[role=alert]").get_text().partition("after ")[2].partition(",")[0]
+    assert (button.text, "held" in actions(app)) == (f"Restrict, then erase after {last}", False)
+    sure = {one["name"]: one["value"] for one in shown.select("input[name=erase_after], input[name^=restrict]")}
+    assert sure == {**typed, "erase_after": "2099-01-31"}
+    moved = {**sure, "restrict_until": "2099-02-28"}
+    assert "Check the date" in keep(client, ada[0], "restrict", **moved).text, "another date is asked about, too"
+    told = keep(client, ada[0], "restrict", **sure).text
+    assert f"restricted until {last}. It will be permanently erased after that date unless you lift" in told
+    assert actions(app).count("held") == 1
+
+
+def test_a_legal_hold_never_takes_the_date_or_the_reason_of_a_restriction(client, ada):
+    typed = {"words": "", "restrict_words": "Only here", "restrict_until": "2099-01-31"}
+    assert keep(client, ada[0], "hold", **typed).status_code == 400
+    told = keep(client, ada[0], "hold", **{**typed, "words": "A charge"}).text
+    assert "1 application is under legal hold. It can’t be erased until the hold ends." in told
+    assert keep(client, ada[1], "restrict", **{**typed, "restrict_words": " "}).status_code == 400
+
+
+@pytest.mark.parametrize(("months", "erases"), [(24, True), (0, False)])
+@pytest.mark.parametrize("address", ["/privacy", "/privacy/people/{}"])
+def test_ending_a_hold_says_first_that_retention_may_erase_tonight(make_app, sqlite_url, address, months, erases):
+    app = make_app(sqlite_url, retention_months=months)
+    client, body = signed_in_client(app, "hr_admin"), as_body(event())
+    one = app.test_client().post("/talroo/applications", data=body, headers=signed(body)).json["application"]
+    keep(client, one, "hold")
+    (box,) = page(client, address.format(one)).select("details.confirm .confirm-box")
+    told = " ".join(box.get_text(" ").split())
+    assert told.startswith("End this legal hold? The application can be erased again.")
+    assert ("for 24 months, it is erased tonight." in told) == erases
+
+
 @pytest.mark.parametrize("fields", [{"reason": " "}, {"until": "yesterday"}, {"until": "2001-01-01"}])
 def test_a_hold_nobody_would_understand_is_refused_and_what_was_typed_stays(client, ada, fields):
     told = keep(client, ada[0], "hold", **fields)
