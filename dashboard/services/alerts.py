@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_into
+from dashboard.date_words import moment
 from dashboard.mail_address import is_address
 from dashboard.models import Alert, Outbound, User
 from dashboard.models.outbound import Channel
@@ -99,13 +100,13 @@ def mail(session: Session, row: Outbound, public_url: str) -> Mail | str:
 
 def _written(alert: Alert, occasion: str, public_url: str) -> Mail:
     problem = Problem(alert.kind, alert.figures)
-    since = f"{alert.began_at:%Y-%m-%d %H:%M} UTC"
+    since = moment(alert.began_at)
     closing = (
         f"All connections: {public_url}/admin\n"
         f"You get this email as an administrator of this dashboard. To stop these emails: {public_url}/me\n"
     )
-    if occasion == OVER:
-        until = f"{alert.ended_at:%Y-%m-%d %H:%M} UTC"
+    if occasion == OVER and alert.ended_at:
+        until = moment(alert.ended_at)
         text = f"This is over:\n\n  {problem.words}\n\nIt started {since} and ended {until}.\n\n{closing}"
         return Mail(f"{_PRODUCT}: Over: {problem.words}", text)
     page = f"{public_url}{problem.of.page}"

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from dashboard import daytime
+from dashboard.date_words import clock
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.services import opt_outs, reminders
@@ -51,8 +52,8 @@ class Copy:
         return lacks and self.application.job is not None
 
     def clocks(self, now: datetime) -> list[str]:
-        """What the clocks show where the person lives: "22:40", or two where their state has two zones."""
-        return list(dict.fromkeys(f"{now.astimezone(zone):%H:%M}" for zone in daytime.zones(*self.application.states)))
+        """What the clocks show where the person lives: "10:40 PM", or two where their state has two zones."""
+        return list(dict.fromkeys(clock(now.astimezone(zone)) for zone in daytime.zones(*self.application.states)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from dashboard import search
 from dashboard.audit_actions import Action
+from dashboard.date_words import day
 from dashboard.models import Application, FollowUp, Hold
 from dashboard.models.privacy import HoldKind
 from dashboard.services import audit, cadence, filing, opt_outs
@@ -189,13 +190,9 @@ def _open_ones() -> Select[Hold]:
 
 def _words(hold: Hold) -> str:
     who = hold.user.email if hold.user else "somebody"
-    until = f" until {_day(hold.until)}" if hold.until else ""
+    until = f" until {day(hold.until)}" if hold.until else ""
     what = "Restricted" if hold.kind == HoldKind.RESTRICTION else "Under legal hold"
-    return f"{what} since {_day(hold.at)}{until} by {who}: {hold.reason}. End that first, or deselect the application."
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y}"
+    return f"{what} since {day(hold.at)}{until} by {who}: {hold.reason}. End that first, or deselect the application."
 
 
 def _hold(session: Session, application: Application, keeping: Keeping) -> None:

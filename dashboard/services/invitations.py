@@ -5,12 +5,13 @@ Only then is the link's token made anew: nothing that waits opens anything.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
+from dashboard.date_words import moment
 from dashboard.mail_address import is_address
 from dashboard.models import AccessLink, Outbound, Purpose, User
 from dashboard.models.outbound import Channel
@@ -70,7 +71,7 @@ def no_longer_wanted(session: Session, link: AccessLink | None, now: datetime) -
 def words(link: AccessLink, address: str, public_url: str, by: str | None) -> Told:
     """What the mail says. `address`: the link's, with its token. `by`: the address of who had it sent, if anybody."""
     who = by or "Somebody"
-    until = f"{link.expires_at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+    until = moment(link.expires_at)
     role = link.user.role_label if link.user else ""
     if link.purpose == Purpose.INVITATION:
         subject = "Your access to the Talroo dashboard"

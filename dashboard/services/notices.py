@@ -6,7 +6,6 @@ hears of it even where the link was used before its own mail went.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.database import public_id
+from dashboard.date_words import moment
 from dashboard.mail_address import is_address
 from dashboard.models import Outbound, User
 from dashboard.models.outbound import Channel
@@ -63,7 +63,7 @@ def user_of(session: Session, row: Outbound) -> User | None:
 def words(row: Outbound, public_url: str) -> Told:
     """What the mail says, with the address of whoever did it."""
     notice = Notice(row.event.partition(":")[0])
-    told = {"url": public_url, "at": _when(row.event_time), "who": _who(notice, row.created_by)}
+    told = {"url": public_url, "at": moment(row.event_time), "who": _who(notice, row.created_by)}
     return Told(_SUBJECTS[notice], f"{_DONE[notice].format(**told)}\n\n{_END}\n")
 
 
@@ -71,7 +71,3 @@ def _who(notice: Notice, user: User | None) -> str:
     if notice is Notice.SECOND_FACTOR:
         return user.email if user else "The operator of the dashboard"
     return f"{user.email} created" if user else "was requested on the sign-in page"
-
-
-def _when(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"

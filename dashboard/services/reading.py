@@ -11,6 +11,7 @@ from sqlalchemy import Row, ScalarSelect, Select, String, cast, literal, null, s
 from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
+from dashboard.date_words import day
 from dashboard.ledger import PARITY_WORDS
 from dashboard.models import (
     Activity,
@@ -180,7 +181,7 @@ def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator
         text = change.text
         if change.id == last_hire and application.start_date:
             first_day = date.fromisoformat(application.start_date)
-            text += f", first day of work {first_day.day} {first_day:%b %Y}"
+            text += f", first day of work {day(first_day)}"
         yield Entry(change.at, _actor(change), text, change.note or "")
 
 

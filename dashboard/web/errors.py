@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
+from dashboard.date_words import clock
 from dashboard.extensions import db, login_manager
 from dashboard.logs import without_contents
 from dashboard.services.throttle import ExportsThrottled
@@ -105,12 +106,13 @@ def _stale_form(_problem: CSRFError) -> Response:
 
 
 def _too_many_exports(throttled: ExportsThrottled) -> Response:
-    minutes, again = -(-throttled.seconds // 60), utcnow() + timedelta(seconds=throttled.seconds)
+    minutes = -(-throttled.seconds // 60)
+    again = (utcnow() + timedelta(seconds=throttled.seconds)).astimezone(viewer_zone())
     response = page(
         429,
         "Too many exports",
         f"You can make {throttled.most} exports an hour. The next one works in "
-        f"{minutes} {'minute' if minutes == 1 else 'minutes'}, at {again.astimezone(viewer_zone()):%H:%M %Z}. "
+        f"{minutes} {'minute' if minutes == 1 else 'minutes'}, at {clock(again)} {again:%Z}. "
         "The administrators are notified. Tip: one table holds a whole list.",
     )
     response.headers["Retry-After"] = str(throttled.seconds)

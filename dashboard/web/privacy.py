@@ -18,6 +18,7 @@ from dashboard.asking import day, words
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
+from dashboard.date_words import day as day_words
 from dashboard.extensions import db
 from dashboard.models import Application, Erasure, Hold
 from dashboard.models.privacy import HoldKind
@@ -28,7 +29,6 @@ from dashboard.services.erasing import REASONS, CannotErase, Cause, Warrant
 from dashboard.services.holding import BadHold, Keeping
 from dashboard.web import exports, noting
 from dashboard.web.edge import drawings, file_store, let_the_index_catch_up, reading, remote_address, settings, writing
-from dashboard.web.formatting import day as day_words
 from dashboard.web.formatting import viewer_zone
 
 log = logging.getLogger(__name__)

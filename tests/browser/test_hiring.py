@@ -93,7 +93,7 @@ def test_without_scripts_a_hire_can_be_undone_and_done_again_and_a_reload_shows_
     page.get_by_label("First day of work").fill("2027-01-04")
     page.get_by_role("button", name="and stay here").click()
     report(page, "held")
-    expect(page.locator(".person-facts")).to_contain_text("starts 4 Jan 2027")
+    expect(page.locator(".person-facts")).to_contain_text("starts Jan 4, 2027")
     page.get_by_role("button", name="Undo").click()
     report(page, "cancelled")
     hire(page)

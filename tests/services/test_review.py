@@ -116,7 +116,7 @@ def test_a_hire_may_carry_a_first_day_and_nothing_else_does(session: Session):
     application = add_applicant(session)
     move(session, application, "hired", start_date="2026-12-01")
     assert session.get_one(Application, application.id).start_date == "2026-12-01"
-    assert ", first day of work 1 Dec 2026" in reading.timeline(session, application, EVERYTHING)[0].text
+    assert ", first day of work Dec 1, 2026" in reading.timeline(session, application, EVERYTHING)[0].text
 
 
 def test_the_first_day_of_a_hire_taken_back_is_offered_again_and_a_new_one_replaces_it(session: Session):

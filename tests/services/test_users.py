@@ -192,7 +192,7 @@ def test_an_invitation_goes_at_once_with_its_link_and_by_whom(session: Session, 
     assert mail.message["List-Unsubscribe"] is None
     assert "ann@example.com added you" in mail.text
     assert "at https://jobs.example.com as Recruiter" in mail.text
-    assert "until 28 November 2026, 12:00 UTC" in mail.text
+    assert "until Nov 28, 2026, 12:00 PM UTC" in mail.text
     address = access_links.address(link, "https://jobs.example.com", [SECRET])
     assert f"\n{address}\n" in mail.text.replace("\r\n", "\n")
     session.rollback()
@@ -243,7 +243,7 @@ def test_whoever_asked_for_a_new_password_themselves_is_told_that_somebody_did(
     assert mail.message["Subject"] == "Reset your password for the Talroo dashboard"
     assert mail.message["Auto-Submitted"] == "auto-generated"
     assert "A password reset was requested for your account" in " ".join(mail.text.split())
-    assert "until 22 November 2026, 12:00 UTC" in mail.text
+    assert "until Nov 22, 2026, 12:00 PM UTC" in mail.text
 
 
 def test_a_stranger_who_goes_on_asking_sends_three_mails_an_hour_and_five_a_day(session: Session):
@@ -290,5 +290,5 @@ def test_whoever_was_given_a_password_or_lost_their_factor_is_told_by_whom_and_w
     assert mail.message["Subject"].startswith(subject)
     text = " ".join(mail.text.split())
     assert told in text
-    assert "https://jobs.example.com on 21 November 2026, 12:00 UTC" in text
+    assert "https://jobs.example.com on Nov 21, 2026, 12:00 PM UTC" in text
     assert "tell another administrator right away" in text

@@ -122,7 +122,7 @@ def test_the_mail_side_says_what_is_set_and_when_the_last_mail_left(make_app, da
     assert "not set" not in told
     assert "Server Set Sender Harbor & Vale <jobs@example.com> Postal address Harbor & Vale, 1 Pier Road" in told
     assert "Apply address https://jobs.example.com/{job_reference}" in told
-    assert "Last reminder sent Wed 4 Mar 2026, 05:06 UTC" in told
+    assert "Last reminder sent Wed, Mar 4, 2026, 5:06 AM UTC" in told
 
 
 def test_a_worker_is_alive_until_it_was_silent_for_half_a_minute(app, sign_in):

@@ -283,7 +283,7 @@ def test_the_history_says_what_talroo_was_told(page: Page, app: Flask):
     assert "Talroo not told: conversion event 2 (held)" in page.text
     change(app, state=State.SENT, last_status=200, sent_at=conversion(app).due_at)
     assert "Talroo told: conversion event 2" in page.look().text
-    assert "New → Hired, first day of work 1 Dec 2026" in page.text
+    assert "New → Hired, first day of work Dec 1, 2026" in page.text
 
 
 AGE = {"id": "age", "type": "select", "question": "Are you 18?"}
@@ -319,7 +319,7 @@ def test_a_date_among_the_answers_reads_like_every_other(
 ):
     asked = {"question": {"id": "from", "type": "date", "question": "From when?"}, "answer": "2026-12-01"}
     answer = deliver(event(questionsAndAnswers=[asked]))
-    assert "From when? 1 Dec 2026" in Page(sign_in("recruiter"), answer.json["application"]).text
+    assert "From when? Dec 1, 2026" in Page(sign_in("recruiter"), answer.json["application"]).text
 
 
 def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):

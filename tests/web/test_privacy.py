@@ -351,7 +351,7 @@ def test_what_is_restricted_is_on_the_page_of_privacy_alone(client, sign_in, ada
         assert ada[0] not in client.get(address).text, address
     shown = page(client, "/privacy")
     assert "Quill" in shown.select_one("[data-hold]").get_text()
-    assert "31 Jan 2099" in shown.get_text() or "1 Feb 2099" in shown.get_text()
+    assert "Jan 31, 2099" in shown.get_text() or "Feb 1, 2099" in shown.get_text()
     held = shown.select_one("[data-hold]")["data-hold"]
     assert "back in the lists" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
     assert client.get(f"/applications/{ada[0]}").status_code == 200

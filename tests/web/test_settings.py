@@ -74,14 +74,14 @@ def test_the_name_at_the_top_leads_here(sign_in: Callable[[str], FlaskClient]):
 
 def test_the_morning_mail_comes_at_six_where_the_browser_is(app: Flask, sign_in: Callable[[str], FlaskClient]):
     client = in_zone(sign_in("recruiter"), "America/Chicago")
-    assert "Sent at 06:00 in America/Chicago" in words(client.get("/me").text)
+    assert "Sent at 6:00 AM in America/Chicago" in words(client.get("/me").text)
     told = save(client, **BOTH)
     user = only_user(app)
     assert user.time_zone == "America/Chicago"
     assert user.morning_at is not None
     assert timedelta() < user.morning_at - utcnow() <= timedelta(hours=26)
-    assert f"To {user.email} At 06:00 in America/Chicago Next " in told
-    assert "06:00 C" in told
+    assert f"To {user.email} At 6:00 AM in America/Chicago Next " in told
+    assert "6:00 AM C" in told
     assert "Last None yet" in told
     assert ticked(page(client)) == ["single_keys", "morning_mail"]
     save(client, single_keys="yes")
@@ -92,9 +92,8 @@ def test_a_browser_elsewhere_is_told_before_the_mail_moves_there(app: Flask, sig
     client = in_zone(sign_in("recruiter"), "America/New_York")
     save(client, **BOTH)
     in_zone(client, "Pacific/Honolulu")
-    assert "This browser is in Pacific/Honolulu. When you save, the email changes to 06:00 there." in words(
-        client.get("/me").text
-    )
+    told = "This browser is in Pacific/Honolulu. When you save, the email changes to 6:00 AM there."
+    assert told in words(client.get("/me").text)
     client.delete_cookie("tz")
     save(client, **BOTH)
     assert only_user(app).time_zone == "America/New_York"
@@ -122,16 +121,10 @@ def test_without_a_mail_server_the_page_says_who_can_help(make_app: Callable[...
     ("fields", "told"),
     [
         ({"state": State.SENT, "sent_at": "now"}, "Last today "),
-        (
-            {"state": State.CANCELLED, "last_answer": mornings.NOTHING_WORDS},
-            "Not sent on 22 Nov 2026: There was",
-        ),
-        ({"state": State.PARKED, "last_answer": "5.7.1 no"}, "did not accept the one for 22 Nov 2026: 5.7.1 no"),
-        (
-            {"state": State.WAITING, "failures": 1, "last_answer": "full"},
-            "(full). The dashboard tries again until",
-        ),
-        ({"state": State.SENDING}, "The one for 22 Nov 2026 is on its way."),
+        ({"state": State.CANCELLED, "last_answer": mornings.NOTHING_WORDS}, "Not sent on Nov 22, 2026: There was"),
+        ({"state": State.PARKED, "last_answer": "5.7.1 no"}, "did not accept the one for Nov 22, 2026: 5.7.1 no"),
+        ({"state": State.WAITING, "failures": 1, "last_answer": "full"}, "(full). The dashboard tries again until"),
+        ({"state": State.SENDING}, "The one for Nov 22, 2026 is on its way."),
     ],
 )
 def test_what_became_of_the_last_one_is_told(
