@@ -32,7 +32,7 @@ from dashboard.talroo.cutting import CutBody
 log = logging.getLogger(__name__)
 
 MAX_REASON: Final = 500
-ERASED_WORDS: Final = "The person it is about was erased, so it is not read again."
+ERASED_WORDS: Final = "The applicant was erased, so it is not reprocessed."
 
 _INSERT_DELIVERY: Final = Prepared.insert(Delivery, "key")
 _ANY: Final = true()
@@ -145,7 +145,7 @@ def pulled_key(raw: bytes) -> str:
 
 def quarantine(session: Session, arrival: Arrival) -> None:
     """Keep what Talroo signed too long ago to be taken. It blocks no later delivery of the same event."""
-    reason = "The signature was right but too old, or too far in the future."
+    reason = "The signature was correct but too old, or too far in the future."
     understood = _whole(arrival, reason, _outside_of(arrival))
     start_writing(session)
     key = _digest_key(arrival.raw, "quarantine")

@@ -61,7 +61,7 @@ class Rules:
 
     @property
     def no_mail(self) -> str | None:
-        """Why no mail can be sent to anybody; None where it can."""
+        """Why no email can be sent to anybody; None where it can."""
         return _lacking("No email can be sent", self._for_mail)
 
     @property

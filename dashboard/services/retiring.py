@@ -26,10 +26,10 @@ FEW: Final = 20
 HOUR: Final = 2
 """Of the day (UTC) when the worker does it."""
 TOO_SHORT: Final = (
-    "RETENTION_MONTHS is below 12: in the United States, employers have to keep applications for a year from the"
+    "RETENTION_MONTHS is below 12. In the United States, employers have to keep applications for one year after the"
     " decision (29 CFR 1602.14), and longer while a charge is pending."
 )
-OFF: Final = "RETENTION_MONTHS is 0: nothing is ever erased because of its age."
+OFF: Final = "RETENTION_MONTHS is 0: nothing is ever erased by age."
 
 Sessions = Callable[[], Session]
 
@@ -103,10 +103,10 @@ def _due(before: datetime, now: datetime) -> dict[str, Select[int]]:
 def in_words(plan: Plan) -> Iterator[str]:
     """A line for each kind of thing."""
     if plan.before is not None:
-        yield f"Nothing happened since {plan.before:%Y-%m-%d}, so would go:"
+        yield f"Due for erasure, with no activity since {plan.before:%Y-%m-%d}:"
         kept = f"{plan.held:,} more are kept, under legal hold or restricted"
-        yield f"  {plan.completed:,} applications, {plan.incomplete:,} unfinished ones ({kept})"
-        yield f"  {plan.deliveries:,} deliveries that are nobody's, {plan.clicks:,} clicks"
+        yield f"  {plan.completed:,} applications, {plan.incomplete:,} incomplete ones ({kept})"
+        yield f"  {plan.deliveries:,} deliveries without an application, {plan.clicks:,} clicks"
     yield f"Older than {refusals.KEPT_FOR.days} days: {plan.refusals:,} lines about refused deliveries"
 
 

@@ -271,7 +271,7 @@ def _start_date(value: str | None, today: date) -> str | None:
             raise ValueError
         day = date.fromisoformat(value)
     except ValueError:
-        raise BadChange("The start date is no date. Write it as 2026-01-31, or leave it empty.") from None
+        raise BadChange("That start date isn’t valid. Choose a date, or leave it empty.") from None
     if abs(day - today) > FAR:
-        raise BadChange(f"The first day of work cannot be in {day.year}: look at the year, or leave it empty.")
+        raise BadChange(f"The start date can’t be in {day.year}. Check the year, or leave it empty.")
     return day.isoformat()

@@ -22,7 +22,7 @@ from dashboard.services.audit import Subject
 from dashboard.services.files import FileMissing, FileStore
 from dashboard.services.intake import Again, Outcome
 
-MISSING_WORDS: Final = "A file of this delivery is missing from the file store, so it cannot be read again."
+MISSING_WORDS: Final = "A file of this delivery is missing from the file store, so it can’t be reprocessed."
 AT_ONCE: Final = 25
 """At most so many are read again while somebody waits for the page; the worker reads the rest."""
 PATIENCE: Final = 2.0

@@ -144,7 +144,7 @@ def _enter(user: User) -> Response:
     user_id, first, has_second_factor = user.id, FIRST_PAGE[Role(user.role)], user.totp_since is not None
     db.session.commit()
     if has_second_factor:
-        flash("Your new password is set. Sign in with it.", "success")
+        flash("Your new password is saved. Sign in with it.", "success")
         return redirect(url_for("session.login"))
     session.begin(user_id, "link", now=utcnow())
     return redirect(url_for(first))

@@ -17,6 +17,7 @@ from dashboard import privacy_list
 from dashboard.asking import day, words
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
+from dashboard.date_words import day as day_words
 from dashboard.extensions import db
 from dashboard.models import Application, Erasure, Hold
 from dashboard.models.privacy import HoldKind
@@ -38,7 +39,7 @@ PATIENCE: Final = 2.0
 MAX_TYPED: Final = 1_000
 CAME_FROM: Final = frozenset({"privacy", "person"})
 """What the page of a person can be left for, besides the application it is called by."""
-ENDED_BEFORE: Final = "That was ended before. Nothing was changed."
+ENDED_BEFORE: Final = "It has already ended. Nothing was changed."
 KINDS: Final = {"hold": HoldKind.LEGAL, "restrict": HoldKind.RESTRICTION}
 
 
@@ -119,21 +120,29 @@ def erased(public_id: str) -> str:
 
 @bp.post("/people/<public_id>/keep")
 @needs(Permission.PRIVACY)
-def keep(public_id: str) -> Answer | tuple[str, int]:
-    """Hold (`do` is `hold`) or restrict (`restrict`) the chosen `application`s, for a `reason`, maybe `until` a day."""
+def keep(public_id: str) -> Answer | str | tuple[str, int]:
+    """Hold (`do` is `hold`) or restrict (`restrict`) the chosen `application`s, for a `reason`, maybe `until` a day.
+
+    The page's own fields for a restriction, `restrict_words` and `restrict_until`, come before these: a date there
+    erases, so it is asked about once more (`erase_after` is the answer).
+    """
     session = writing()
     chosen = _chosen(session, public_id)
     kind = KINDS.get(request.form.get("do", "")) or abort(400)
     try:
-        number = holding.place(session, chosen, _keeping(kind))
+        keeping = _keeping(kind).checked()
+        if _erases_unasked():
+            session.rollback()
+            return _page(public_id, reading(), asks=(request.form["restrict_until"], _last_day(keeping)))
+        number = holding.place(session, chosen, keeping)
     except BadHold as refused:
         session.rollback()
         return _page(public_id, reading(), str(refused)), 400
     session.commit()
     if not chosen:
-        flash("Nobody was chosen. Nothing was changed.", "info")
+        flash("No application was selected. Nothing was changed.", "info")
     else:
-        flash(_kept_words(kind, number), "success" if number else "info")
+        flash(_kept_words(keeping, number), "success" if number else "info")
     if kind == HoldKind.RESTRICTION:
         return redirect(url_for("privacy.index"))
     return redirect(_person(public_id))
@@ -150,8 +159,8 @@ def end_all(public_id: str) -> Answer:
     number = holding.end_legal(session, own, request.form.getlist("hold"), **by)
     session.commit()
     if number:
-        it = "1 legal hold is ended: it" if number == 1 else f"{number} legal holds are ended: they"
-        flash(f"{it} may be erased again.", "success")
+        ended = f"{number} legal holds ended. The applications" if number > 1 else "Legal hold ended. The application"
+        flash(f"{ended} can be erased again.", "success")
     else:
         flash(ENDED_BEFORE, "info")
     return redirect(_person(public_id))
@@ -171,9 +180,9 @@ def end(public_id: str) -> Answer:
     if not lifted:
         flash(ENDED_BEFORE, "info")
     elif hold.kind == HoldKind.RESTRICTION:
-        flash("The restriction is lifted: it is back in its place, and everybody may work with it.", "success")
+        flash("Restriction lifted. The application is back in the lists, and everybody can work with it.", "success")
     else:
-        flash("The legal hold is ended: it may be erased again.", "success")
+        flash("Legal hold ended. The application can be erased again.", "success")
     return redirect(to)
 
 
@@ -202,7 +211,7 @@ def export(public_id: str) -> Response:
 # --- the person's page ----------------------------------------------------------------------------------------------
 
 
-def _page(public_id: str, session: Session, problem: str = "") -> str:
+def _page(public_id: str, session: Session, problem: str = "", asks: tuple[str, str] | None = None) -> str:
     application = whose.find(session, public_id) or abort(404)
     noting.application_shown(application, page="privacy")
     applications = whose.applications_of(session, application)
@@ -222,9 +231,11 @@ def _page(public_id: str, session: Session, problem: str = "") -> str:
         holds=holds,
         legal=[hold for one in applications if one.public_id in sure for hold in _legal(holds, one)],
         keeping=holding.that_keep([hold for one in meant for hold in holds.get(one.id, ())], utcnow()),
+        months=settings().retention_months,
         way_back=_way_back(),
         reasons=REASONS,
         problem=problem,
+        asks=asks,
         typed=request.form,
     )
 
@@ -264,36 +275,57 @@ def _chosen(session: Session, public_id: str) -> list[str]:
 def _unready(reason: str) -> str:
     chosen, previewed = (set(request.form.getlist(name)) for name in ("application", "previewed"))
     if not chosen:
-        return "Choose at least one application."
+        return "Select at least one application."
     if previewed and chosen != previewed:
-        return "The ticks changed, so something else goes. Look at it now, then erase."
+        return "You changed the selection. Review the new list below, then erase."
     if reason not in REASONS:
-        return "Choose why they are erased."
+        return "Choose a reason for erasing."
     if not request.form.get("sure"):
-        return "Say that you have read what goes: it cannot be brought back."
+        return "Check the box to confirm: erasing can’t be undone."
     return ""
+
+
+def _erases_unasked() -> bool:
+    """Whether the page's form gives a restriction a date, and does not say yet that this is the one meant."""
+    date = request.form.get("restrict_until", "")
+    return bool(date) and request.form.get("do") == "restrict" and request.form.get("erase_after") != date
 
 
 def _keeping(kind: HoldKind) -> Keeping:
     """Raises `BadHold`."""
     problems: list[str] = []
-    until = day(request.form, "until", problems)
+    own = "restrict_" if kind == HoldKind.RESTRICTION and "restrict_until" in request.form else ""
+    until = day(request.form, f"{own}until", problems)
     if problems:
-        raise BadHold("The day has to be a date, as in 2027-01-31.")
+        raise BadHold("That date isn’t valid. Choose a date, or leave it empty.")
     # Until a day means to its end, where the reader is.
     end_of = datetime.combine(until, datetime.min.time(), viewer_zone()) + timedelta(days=1) if until else None
     # One form erases and keeps, and a reason to erase is chosen from a list there.
-    reason = request.form.get("words", request.form.get("reason", ""))[:MAX_TYPED].strip()
+    reason = request.form.get(f"{own}words", request.form.get("reason", ""))[:MAX_TYPED].strip()
     return Keeping(kind, reason, end_of, utcnow(), current_user.id, remote_address())
 
 
-def _kept_words(kind: HoldKind, number: int) -> str:
+def _kept_words(keeping: Keeping, number: int) -> str:
+    is_restriction, until = keeping.kind == HoldKind.RESTRICTION, _last_day(keeping)
     if not number:
-        return "That is so already. Nothing was changed."
-    one, it = ("1 application is", "it") if number == 1 else (f"{number} applications are", "them")
-    if kind == HoldKind.RESTRICTION:
-        return f"{one} restricted: in no list, and nobody works with {it} until you lift that here."
-    return f"{one} under legal hold: neither retention nor anybody erases {it}."
+        return f"Already {'restricted' if is_restriction else 'under legal hold'}. Nothing was changed."
+    one, it, they = ("1 application is", "it", "It") if number == 1 else (f"{number} applications are", "them", "They")
+    if is_restriction:
+        return f"{one} {_restricted_words(until, it, they)}"
+    return f"{one} under legal hold{f' until {until}' if until else ''}. {they} can’t be erased until the hold ends."
+
+
+def _restricted_words(until: str, it: str, they: str) -> str:
+    """What follows from a restriction, told of what is called `it` or `they`."""
+    if until:
+        then = "will be permanently erased after that date unless you lift the restriction first"
+        return f"restricted until {until}. {they} {then}."
+    return f"restricted: in no list, and nobody works with {it} until you lift the restriction here."
+
+
+def _last_day(keeping: Keeping) -> str:
+    """The last day on which it is kept, in words; nothing where that has no end."""
+    return day_words(keeping.until.astimezone(viewer_zone()) - timedelta(days=1)) if keeping.until else ""
 
 
 def _clean_up() -> None:

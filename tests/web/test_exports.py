@@ -77,7 +77,7 @@ def test_beyond_the_limit_every_export_waits_and_says_until_when(site: Flask, ri
         assert (second.status_code, second.mimetype) == (429, "text/html")
         first.get_data()
         assert 3_500 < int(second.headers["Retry-After"]) <= 3_600
-        assert f"{MOST} within an hour is as many as there can be." in second.text
+        assert f"You can make {MOST} exports an hour." in second.text
         again = utcnow() + timedelta(seconds=int(second.headers["Retry-After"]))
         # It was some moments ago that this was said, in whole seconds: the minute may have been the one before.
         times = {f"{again + timedelta(seconds=off):%H:%M} UTC" for off in (-10, -1, 1)}
@@ -144,7 +144,7 @@ def test_those_who_run_it_read_that_somebody_reached_it_and_who(site: Flask, rit
     for _ in range(MOST + 1):
         rita.get("/applications.csv").get_data()
     page = rita.get("/admin").text
-    assert "Somebody reached the limit of exports within the last hour." in page
+    assert "A user reached the export limit within the last hour." in page
     assert "/admin/audit?action=exports_stopped" in page
     assert "hr-admin@example.com" in rita.get("/admin/audit?action=exports_stopped").text
 

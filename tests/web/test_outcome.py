@@ -339,7 +339,7 @@ def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
 
 def test_a_first_day_of_work_in_another_century_is_asked_about_and_nobody_is_hired(page: Page):
     page.press_in_vain("hire", 400, start_date="1901-01-01")
-    assert "The first day of work cannot be in 1901: look at the year, or leave it empty." in page.text
+    assert "The start date can’t be in 1901. Check the year, or leave it empty." in page.text
     assert page.stage == "new"
 
 
