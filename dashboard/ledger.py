@@ -210,17 +210,6 @@ def parked(session: Session, channel: Channel, reach: Reach) -> int:
     return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED, concerns(reach)))
 
 
-def last_sent(session: Session, channel: Channel) -> datetime | None:
-    """When the newest of a channel's rows that were sent was taken."""
-    sent = select(Outbound.sent_at).where(Outbound.channel == channel, Outbound.state == State.SENT)
-    return session.scalar(sent.order_by(Outbound.id.desc()).limit(1))
-
-
-def backlog(session: Session) -> dict[Channel, tuple[int, int]]:
-    """By channel: how many wait to be sent or are being sent, and how many stopped; each counted to the limit."""
-    return {channel: (_on_the_way(session, channel), parked(session, channel, EVERYTHING)) for channel in Channel}
-
-
 def parities(
     session: Session, channel: Channel, events: Mapping[str, int] | Mapping[str, str], reach: Reach, *, now: datetime
 ) -> list[Parity]:
@@ -252,10 +241,6 @@ def _with_people(asked: Ledger, now: datetime) -> Select[Any]:
 def _counted(session: Session, condition: ColumnElement[bool]) -> int:
     found = count(session, select(literal(1)).where(condition))
     return COUNT_LIMIT if found is None else found
-
-
-def _on_the_way(session: Session, channel: Channel) -> int:
-    return _counted(session, and_(Outbound.channel == channel, Outbound.state.in_([State.WAITING, State.SENDING])))
 
 
 _TAKEN_BACK: Final = -1

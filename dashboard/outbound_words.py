@@ -65,7 +65,7 @@ WORDS: Final[Mapping[Channel, Words]] = {
         badge=Permission.INTEGRATION,
     ),
     Channel.ACCESS: Words(
-        label="Invitations and links for a new password",
+        label="Invitations and password reset links",
         nouns=("invitation", "invitations"),
         unsendable="no email address",
         sent="Link {event}: sent",

@@ -1,7 +1,7 @@
 """Mails that tell somebody what was done to their way in, whoever did it: queued with the deed, cancelled by nothing.
 
-An administrator can make a link for somebody's password and reset their second factor. Whoever that happens to hears of
-it even where the link was used before its own mail went.
+An administrator can make a link for somebody's password and reset their two-step verification. Whoever that happens to
+hears of it even where the link was used before its own mail went.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Notice(StrEnum):
 
 
 _SUBJECTS: Final = {
-    Notice.PASSWORD: "Your password for the recruiter dashboard was set",
-    Notice.SECOND_FACTOR: "Your second factor for the recruiter dashboard was reset",
+    Notice.PASSWORD: "Your password for the Talroo dashboard was changed",
+    Notice.SECOND_FACTOR: "Your two-step verification for the Talroo dashboard was reset",
 }
 _DONE: Final = {
-    Notice.PASSWORD: "A password was chosen for your account at {url} on {at}, by a link that {who}.",
-    Notice.SECOND_FACTOR: "{who} reset the second factor of your account at {url} on {at}.",
+    Notice.PASSWORD: "A new password was chosen for your account at {url} on {at}, with a link that {who}.",
+    Notice.SECOND_FACTOR: "{who} reset two-step verification for your account at {url} on {at}.",
 }
-_END: Final = "If this was neither you nor agreed with you, tell another administrator at once."
+_END: Final = "If you didn’t expect this, tell another administrator right away."
 
 
 def queue(session: Session, notice: Notice, user: User, by: By) -> None:
@@ -69,5 +69,5 @@ def words(row: Outbound, public_url: str) -> Told:
 
 def _who(notice: Notice, user: User | None) -> str:
     if notice is Notice.SECOND_FACTOR:
-        return user.email if user else "Whoever runs the dashboard"
-    return f"{user.email} made" if user else "was asked for"
+        return user.email if user else "The operator of the dashboard"
+    return f"{user.email} created" if user else "was requested on the sign-in page"

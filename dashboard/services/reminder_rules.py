@@ -45,7 +45,7 @@ class Rules:
     def of(cls, config: Config) -> Rules:
         return cls(
             public_url=config.public_url,
-            secrets=(config.secret_key, *config.secret_key_retired),
+            secrets=config.secrets,
             has_server=config.mail_url is not None,
             mail_from=config.mail_from,
             postal_address=config.mail_postal_address,
@@ -61,7 +61,7 @@ class Rules:
 
     @property
     def no_mail(self) -> str | None:
-        """Why no mail can be sent to anybody; None where it can."""
+        """Why no email can be sent to anybody; None where it can."""
         return _lacking("No email can be sent", self._for_mail)
 
     @property

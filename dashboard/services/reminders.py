@@ -132,12 +132,20 @@ def queue(
     return Queued(tuple(done), tuple(skipped))
 
 
-def undo(session: Session, outbound_id: int) -> bool:
+def undo(session: Session, outbound_id: int, *, now: datetime) -> bool:
     """Take back a reminder that has not gone out. False where it has, or was taken back before.
 
     One that may have gone out (`Outbound.uncertain`) is not tried again, and counts as sent.
     The job's cadence goes on as if it had not been written; where the cadence wrote it, it does not write it again.
     """
+    theirs = select(Outbound.application_id).where(Outbound.id == outbound_id).scalar_subquery()
+    # Before the row, as whoever else locks both: what finishes the application, and what writes to them.
+    follow_up = session.scalar(
+        select(FollowUp)
+        .where(FollowUp.application_id == theirs)
+        .with_for_update(of=FollowUp, key_share=True)
+        .execution_options(populate_existing=True)
+    )
     row = session.scalar(
         select(Outbound)
         .where(Outbound.id == outbound_id, Outbound.channel == Channel.REMINDER)
@@ -148,9 +156,8 @@ def undo(session: Session, outbound_id: int) -> bool:
         return False
     row.state, row.last_answer = State.CANCELLED, UNSURE_WORDS if row.uncertain else UNDONE_WORDS
     session.flush()
-    follow_up = session.scalar(select(FollowUp).where(FollowUp.application_id == row.application_id))
     if follow_up is not None:
-        cadence.plan(session, follow_up, row.event_time)
+        cadence.plan(session, follow_up, now)
     return True
 
 

@@ -19,15 +19,14 @@ from dashboard.permissions import Permission, needs
 from dashboard.services import noted_opt_outs, record, sync
 from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
-from dashboard.services.noted_opt_outs import Noting
+from dashboard.services.heartbeat import WorkerSeen
 from dashboard.services.reminder_rules import Rules, standing, why_not
 from dashboard.web import noting
 from dashboard.web.edge import (
-    WorkerSeen,
+    by_user,
     following,
     let_the_index_catch_up,
     reading,
-    remote_address,
     settings,
     writing,
 )
@@ -136,11 +135,12 @@ def show(public_id: str) -> str:
 def opt_out(public_id: str) -> Response:
     """They want no messages, and told a person so."""
     session = writing()
-    if noted_opt_outs.note(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
+    was_noted = noted_opt_outs.note(session, _find(public_id), by_user(), settings().secrets)
+    session.commit()
+    if was_noted:
         flash("Opted out. They get no more messages from here.", "success")
     else:
         flash("They opted out before, or gave no email address. Nothing was changed.", "info")
-    session.commit()
     return redirect(url_for("incomplete.show", public_id=public_id))
 
 
@@ -149,20 +149,17 @@ def opt_out(public_id: str) -> Response:
 def take_opt_out_back(public_id: str) -> Response:
     """It was a person's mistake."""
     session = writing()
-    if noted_opt_outs.take_back(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
+    was_taken_back = noted_opt_outs.take_back(session, _find(public_id), by_user(), settings().secrets)
+    session.commit()
+    if was_taken_back:
         flash("Opt-out undone. They can be messaged again; canceled messages stay canceled.", "success")
     else:
         flash("They opted out themselves, or the opt-out was undone before. Nothing was changed.", "info")
-    session.commit()
     return redirect(url_for("incomplete.show", public_id=public_id))
 
 
 def _find(public_id: str) -> Application:
     return (worklist.follow_up(reading(), public_id) or abort(404)).application
-
-
-def _noting() -> Noting:
-    return Noting(current_user.id, remote_address(), utcnow())
 
 
 def _pulling() -> dict[str, object]:

@@ -11,6 +11,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Outbound
 from dashboard.models.outbound import Channel
@@ -45,7 +46,7 @@ def undo(public_id: str) -> Response:
     row = session.scalar(select(Outbound).where(Outbound.public_id == public_id, Outbound.channel == Channel.REMINDER))
     if row is None:
         abort(404)
-    done = reminders.undo(session, row.id)
+    done = reminders.undo(session, row.id, now=utcnow())
     db.session.commit()
     if done and row.uncertain:
         flash(f"Email undone. {reminders.UNSURE_WORDS}", "info")
@@ -64,7 +65,8 @@ def undo_batch() -> Response:
     done = unsure = 0
     for start in range(0, len(rows), TOGETHER):
         session = writing()
-        taken = [number for number in rows[start : start + TOGETHER] if reminders.undo(session, number)]
+        some = rows[start : start + TOGETHER]
+        taken = [number for number in some if reminders.undo(session, number, now=utcnow())]
         done += len(taken)
         unsure += sum(session.get_one(Outbound, number).uncertain > 0 for number in taken)
         db.session.commit()

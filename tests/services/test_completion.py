@@ -394,7 +394,8 @@ def test_reading_a_delivery_again_changes_nothing(app, session, deliver):
     for delivery_id in session.scalars(select(Delivery.id).order_by(Delivery.id)).all():
         session.rollback()
         start_writing(session)
-        intake.replay(session, session.get_one(Delivery, delivery_id), files=app.extensions["file_store"], now=utcnow())
+        delivery, store = session.get_one(Delivery, delivery_id), app.extensions["file_store"]
+        intake.replay(session, intake.understand_again(delivery, store), now=utcnow())
         session.commit()
     assert told() == before | {"messages": 2}
 

@@ -85,7 +85,7 @@ def erase(session: Session, number: int, *, with_application: bool) -> None:
 def undo(session: Session, number: int) -> bool:
     session.rollback()
     start_writing(session)
-    done = reminders.undo(session, number)
+    done = reminders.undo(session, number, now=NOON)
     session.commit()
     return done
 

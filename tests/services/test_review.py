@@ -124,7 +124,7 @@ def test_the_first_day_of_a_hire_taken_back_is_offered_again_and_a_new_one_repla
     move(session, application, "hired", start_date="2026-12-01")
     move(session, application, "offer")
     assert session.get_one(Application, application.id).start_date == "2026-12-01"
-    move(session, application, "hired")
+    move(session, application, "hired", start_date="")
     assert session.get_one(Application, application.id).start_date is None
 
 

@@ -14,7 +14,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, FollowUp, SyncKind, SyncRun, SyncState
 from dashboard.services import opt_outs, sync
-from dashboard.worker import beat
+from dashboard.services.heartbeat import beat
 from tests.application import signed_in_client
 from tests.factories import event
 from tests.stocked_site import token_of
@@ -184,7 +184,7 @@ def test_a_filter_that_means_nothing_is_left_out_and_said(client, begin):
     begin()
     found = page(client, "/incomplete?age=year&show=all")
     assert found.main["data-total"] == "1"
-    assert words(found.select_one(".flash")).startswith("There is no such age")
+    assert words(found.select_one(".flash")).startswith("The filter “age” has an unknown value")
 
 
 def test_every_tile_leads_to_exactly_those_it_counts(app, client, deliver, begin):

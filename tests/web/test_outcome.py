@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event as hook
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from dashboard.extensions import db
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import State
+from dashboard.web.outcome import LAST
 from tests.application import signed_in_client
 from tests.factories import as_body, event, signed
 
@@ -335,7 +339,7 @@ def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
 
 def test_a_first_day_of_work_in_another_century_is_asked_about_and_nobody_is_hired(page: Page):
     page.press_in_vain("hire", 400, start_date="1901-01-01")
-    assert "The first day of work cannot be in 1901: look at the year, or leave it empty." in page.text
+    assert "The start date can’t be in 1901. Check the year, or leave it empty." in page.text
     assert page.stage == "new"
 
 
@@ -367,3 +371,23 @@ def test_only_who_may_see_applications_moves_them(
     assert sign_in("it_admin").post(f"{page.address}/{verb}", data={"stage": "hired"}).status_code == 403
     assert sign_in("recruiter").post(f"/applications/nobody/{verb}", data={"stage": "hired"}).status_code in (302, 404)
     assert page.look().stage == "new"
+
+
+@pytest.mark.parametrize(("done", "undone"), [("hire", "undo"), ("hold", "undo"), ("hire", "unhire")])
+def test_an_undo_that_could_not_be_committed_is_offered_again(page: Page, done: str, undone: str):
+    page.press(done)
+    verb = done if done == "hold" else ""
+
+    def refuse(_session: Session) -> None:
+        raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
+
+    hook.listen(Session, "before_commit", refuse)
+    try:
+        assert page._send(undone, {"verb": verb}).status_code == 503
+    finally:
+        hook.remove(Session, "before_commit", refuse)
+    with page.client.session_transaction() as kept:
+        assert LAST in kept
+    assert page.look()._send(undone, {"verb": verb}).status_code == 302
+    with page.client.session_transaction() as kept:
+        assert LAST not in kept
