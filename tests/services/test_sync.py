@@ -359,7 +359,7 @@ def test_a_database_that_cannot_keep_it_ends_the_pull_in_words(engine, api, pull
     monkeypatch.setattr(pull_keeping.intake, "store_among", full)
     done = pulled()
     assert (done.state, done.fetched) == ("failed", 50)
-    assert done.problem == "What was read could not be stored (OSError). The next pull tries again."
+    assert done.problem == "What was read could not be stored (OSError). The next one tries again."
     monkeypatch.undo()
     assert pulled().state == "done"
     assert counted(engine, Application) == 120

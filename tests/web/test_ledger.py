@@ -93,6 +93,19 @@ def test_each_row_carries_its_marks(recruiter: FlaskClient, hire: Callable[..., 
     assert len({row[kind] for row in found}) == len(people)
 
 
+@pytest.mark.parametrize(
+    ("page", "lacks"), [("conversions", "no click ID"), ("dispositions", "no application ID or click ID")]
+)
+def test_what_failed_needs_somebody_and_what_cannot_be_sent_says_why(
+    recruiter: FlaskClient, hire: Callable[..., str], page: str, lacks: str
+):
+    for state in ("held", "parked", "unsendable"):
+        hire(state, tlrSid=f"click-{state}")
+    said = words(recruiter.get(f"/{page}").text)
+    for told in ("Waiting sends in", "Failed needs you", f"Can’t be sent {lacks}"):
+        assert said.count(told) == 1, told
+
+
 def test_a_row_names_person_job_stage_attempts_answer_and_next_try(
     app: Flask, recruiter: FlaskClient, hire: Callable[..., str]
 ):
