@@ -42,7 +42,6 @@ class Action(StrEnum):
     HOLD_ENDED = "hold_ended"
     SETTINGS_CHANGED = "settings_changed"
     TEST_SENT = "test_sent"
-    TESTS_REMOVED = "tests_removed"
     BACKED_UP = "backed_up"
     RESTORED = "restored"
 
@@ -87,7 +86,6 @@ LABELS: Final = {
     Action.HOLD_ENDED: "Legal hold or restriction ended",
     Action.SETTINGS_CHANGED: "Settings changed",
     Action.TEST_SENT: "Test sent",
-    Action.TESTS_REMOVED: "Test applications removed",
     Action.BACKED_UP: "Backup created",
     Action.RESTORED: "Backup restored",
 }

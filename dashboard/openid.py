@@ -229,7 +229,6 @@ def _claims(
     token: Mapping[str, Any], keys: Mapping[str, Any], provider: Provider, attempt: Attempt, now: datetime
 ) -> dict[str, Any]:
     """What the ID token says, once it is sure that the provider says it, to us, now, and about this attempt."""
-    usable = [key for key in keys.get("keys", ()) if key.get("kty") in KEY_TYPES and key.get("use", "sig") == "sig"]
     wanted = {
         "iss": {"essential": True, "value": provider.issuer},
         "aud": {"essential": True, "value": provider.client_id},
@@ -237,6 +236,7 @@ def _claims(
     known = {"nonce": attempt.nonce, "client_id": provider.client_id, "access_token": token.get("access_token")}
     registry = JWSRegistry(algorithms=[*ALGORITHMS], strict_check_header=False)
     try:
+        usable = [one for one in keys["keys"] if one.get("kty") in KEY_TYPES and one.get("use", "sig") == "sig"]
         read = jwt.decode(token["id_token"], KeySet.import_key_set({"keys": usable}), registry=registry)
         claims = CodeIDToken(read.claims, read.header, wanted, known)
         claims.validate(now=int(now.timestamp()), leeway=LEEWAY)

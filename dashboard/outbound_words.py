@@ -12,7 +12,7 @@ from dashboard.permissions import Permission
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`label`: the whole channel. `nouns`: one and several of its rows. `unsendable`: what such a row is without.
+    """`label`: the whole channel. `nouns`: one and several of its rows. `unsendable`: what such a row lacks.
 
     `sent` and `unsent`: a row in the timeline; `{event}`, `{status}` and `{state}` stand for the row's. `sent_by`: who
     said so. `badge`: the entry of the navigation where its failing rows count.
@@ -31,25 +31,25 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.CONVERSION: Words(
         label="Conversions",
         nouns=("report", "reports"),
-        unsendable="without click id",
-        sent="Talroo told: conversion event {event}",
-        unsent="Talroo not told: conversion event {event} ({state})",
+        unsendable="no click ID",
+        sent="Conversion event {event}: sent to Talroo",
+        unsent="Conversion event {event} to Talroo: {state}",
         sent_by="status {status}",
         badge=Permission.LEDGER,
     ),
     Channel.DISPOSITION: Words(
         label="Dispositions",
         nouns=("report", "reports"),
-        unsendable="without application or click id",
-        sent="Talroo told: disposition “{event}”",
-        unsent="Talroo not told: disposition “{event}” ({state})",
+        unsendable="no application ID or click ID",
+        sent="Disposition “{event}”: sent to Talroo",
+        unsent="Disposition “{event}” to Talroo: {state}",
         sent_by="status {status}",
         badge=Permission.LEDGER,
     ),
     Channel.REMINDER: Words(
         label="Messages to applicants",
         nouns=("message", "messages"),
-        unsendable="without email address",
+        unsendable="no email address",
         sent="Reminder {event}: sent",
         unsent="Reminder {event}: {state}",
         sent_by="",
@@ -58,7 +58,7 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.MORNING: Words(
         label="Morning emails",
         nouns=("morning email", "morning emails"),
-        unsendable="without email address",
+        unsendable="no email address",
         sent="Morning email of {event}: sent",
         unsent="Morning email of {event}: {state}",
         sent_by="",
@@ -67,7 +67,7 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.ACCESS: Words(
         label="Invitations and password reset links",
         nouns=("invitation", "invitations"),
-        unsendable="without email address",
+        unsendable="no email address",
         sent="Link {event}: sent",
         unsent="Link {event}: {state}",
         sent_by="",
@@ -76,7 +76,7 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.ALERT: Words(
         label="Alert emails",
         nouns=("alert email", "alert emails"),
-        unsendable="without email address",
+        unsendable="no email address",
         sent="Alert {event}: sent",
         unsent="Alert {event}: {state}",
         sent_by="",

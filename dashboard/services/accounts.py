@@ -258,8 +258,7 @@ def subject_of(user: User | None) -> Subject | None:
 
 def note(session: Session, action: Action, user: User | None, by: By, **details: Any) -> None:
     """Have the audit log say what was done to `user`, or to nobody yet. `details`: as `audit.note` takes them."""
-    told = {**details, "subject": subject_of(user)}
-    audit.note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, **told)
+    audit.note_by(session, action, by, subject_of(user), **details)
 
 
 def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:

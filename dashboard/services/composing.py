@@ -1,4 +1,4 @@
-"""Writing one message to chosen people: each one's own copy before it is sent, and taking all of them back after."""
+"""Writing one message to chosen people: each one's own copy before it is sent, and undoing all of them after."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Copy:
 
     @property
     def lacks_apply_url(self) -> bool:
-        """Whether nothing but the job's apply address is in the way, which an HR administrator can add."""
+        """Whether nothing but the job's apply link is in the way, which an HR administrator can add."""
         lacks = self.blocked is None and self.draft.missing == (FIELDS["apply_link"],)
         return lacks and self.application.job is not None
 

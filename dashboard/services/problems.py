@@ -18,6 +18,7 @@ from dashboard.models import SyncKind
 from dashboard.models.outbound import Channel
 from dashboard.models.watch import SIGNED, Reason
 from dashboard.outbound_words import WORDS
+from dashboard.services.heartbeat import WorkerSeen
 from dashboard.services.standing import Machine, Standing
 from dashboard.services.sync import SyncStatus
 from dashboard.tls import Certificate
@@ -30,8 +31,6 @@ CLOCK_OFF: Final = 60
 """Seconds by which the median signature may be old, or ahead, before somebody should look at the clocks."""
 ENDS_SOON: Final = timedelta(days=14)
 """A certificate that is renewed by itself never comes so near to its end."""
-SILENT_AFTER: Final = timedelta(seconds=30)
-"""A worker says every five seconds that it is alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +237,7 @@ def _ending(ends: datetime, now: datetime) -> str:
 def _machine(standing: Standing, machine: Machine, config: Config, now: datetime) -> Iterator[Problem]:
     if not standing.migrated:
         yield Problem("migration")
-    if standing.beat_at is None or now - standing.beat_at > SILENT_AFTER:
+    if WorkerSeen.of(standing.beat_at, now).silent:
         yield Problem("worker")
     if machine.files_problem:
         yield Problem("files", {"problem": machine.files_problem})

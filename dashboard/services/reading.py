@@ -36,7 +36,7 @@ from dashboard.talroo import payload, progress, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
 from dashboard.talroo.progress import FormQuestion
 
-REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
+REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "canceled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +231,14 @@ def _opt_out(follow_up: FollowUp, changes: Sequence[StageChange]) -> Iterator[En
     at = follow_up.opted_out_at
     # What a person noted for them stands there already, with who did.
     if at and not any(change.is_note and change.at == at for change in changes):
-        after = f", after message {follow_up.messages}" if follow_up.messages else ""
-        yield Entry(at, "", f"Asked for no more reminders{after}")
+        after = f", after email {follow_up.messages}" if follow_up.messages else ""
+        yield Entry(at, "", f"Opted out of messages{after}")
 
 
 def _taken_over(follow_up: FollowUp) -> Entry:
     """Of an earlier attempt, in the history of the application that finished it."""
     at = follow_up.completed_at or follow_up.since
-    after = f" after message {follow_up.messages_before}" if follow_up.messages_before else ""
+    after = f" after email {follow_up.messages_before}" if follow_up.messages_before else ""
     words = f"Had started earlier and came back{after}"
     if at < follow_up.since:
         at, words = follow_up.since, "Started again after applying"

@@ -106,16 +106,8 @@ def limit(session: Session, user: User, wanted: Scope, by: By) -> int:
         "jobs": [value for value, _ in wanted.jobs],
         "companies": [value for value, _ in wanted.companies],
     }
-    audit.note(
-        session,
-        Action.SCOPE_CHANGED,
-        at=by.at,
-        user_id=by.user_id,
-        remote_addr=by.remote_addr,
-        subject=Subject("user", user.public_id),
-        limited=wanted.is_limited,
-        **told,
-    )
+    whom = Subject("user", user.public_id)
+    audit.note_by(session, Action.SCOPE_CHANGED, by, whom, limited=wanted.is_limited, **told)
     return _left_behind(session, user)
 
 

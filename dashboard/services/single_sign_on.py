@@ -101,8 +101,7 @@ def _made(session: Session, who: Identity, role: str, by: By) -> User:
             words = "Your email address can’t be used here. Ask an administrator."
             raise NotAdmitted(words, "not an address") from None
         return _linked(session, who, found)
-    subject = accounts.subject_of(user)
-    audit.note(session, Action.USER_ADDED, at=by.at, remote_addr=by.remote_addr, subject=subject, role=role, how=OIDC)
+    audit.note_by(session, Action.USER_ADDED, by, accounts.subject_of(user), role=role, how=OIDC)
     return _linked(session, who, user)
 
 

@@ -72,8 +72,10 @@ def count_a_try(user_id: int, *, now: datetime) -> User:
     email = writing().get_one(User, user_id).email
     try:
         throttle.begin(reading(), email, remote_address(), now=now, door=throttle.CODES)
-    finally:
+    except throttle.SignInThrottled:
         db.session.commit()
+        raise
+    db.session.commit()
     return accounts.locked(writing(), user_id)
 
 

@@ -13,14 +13,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from dashboard import arrivals
 from dashboard.arrivals import EVENTS, SOURCES, STATUSES, VERDICTS, Deliveries
 from dashboard.audit_actions import Action
+from dashboard.database import let_go
 from dashboard.extensions import db
 from dashboard.models import Attachment, Delivery
 from dashboard.models.watch import Reason
 from dashboard.permissions import Permission, allows, needs
-from dashboard.services import audit, intake, refusals, sorting_out
+from dashboard.services import intake, refusals, sorting_out
 from dashboard.services.activity import By
 from dashboard.services.audit import Subject
-from dashboard.services.files import FileMissing, FileStore
+from dashboard.services.files import FileMissing
+from dashboard.services.intake import Again
 from dashboard.services.sorting_out import MISSING_WORDS, CannotBeRead
 from dashboard.talroo.cutting import REFERENCE_LENGTH, REFERENCE_PREFIX
 from dashboard.web import noting
@@ -96,27 +98,16 @@ def show(public_id: str) -> str:
 @needs(Permission.CONTENTS)
 def body(public_id: str) -> AnyResponse:
     """The bytes as they were signed, to download."""
-    session = writing()
-    delivery = arrivals.delivery(session, public_id) or abort(404)
+    delivery = arrivals.delivery(reading(), public_id) or abort(404)
     if _is_restricted(delivery):
         abort(404)
+    let_go(reading())
     try:
         exact = intake.exact_body(delivery, file_store())
     except FileMissing:
         flash(MISSING_WORDS, "error")
         return _to(public_id)
-    by = by_user()
-    subject = Subject("delivery", public_id)
-    audit.note(
-        session,
-        Action.DELIVERY_VIEWED,
-        at=by.at,
-        user_id=by.user_id,
-        remote_addr=by.remote_addr,
-        subject=subject,
-        exact=True,
-    )
-    session.commit()
+    noting.shown(Action.DELIVERY_VIEWED, Subject("delivery", public_id), exact=True)
     response = Response(exact, mimetype="application/octet-stream")
     response.headers.set("Content-Disposition", "attachment", filename=f"delivery-{public_id}.json")
     return response
@@ -133,7 +124,7 @@ def replay(public_id: str) -> AnyResponse:
 @needs(Permission.DELIVERIES)
 def accept(public_id: str) -> AnyResponse:
     """File what was quarantined, marked as late."""
-    return _read(public_id, sorting_out.accept, "Accepted")
+    return _read(public_id, sorting_out.accept, "Accepted", accepts=True)
 
 
 @bp.post("/<public_id>/dismiss")
@@ -193,16 +184,20 @@ def _mark(public_id: str, verb: Callable[[Session, Delivery, By], bool], done: s
 
 
 def _read(
-    public_id: str, verb: Callable[[Session, Delivery, FileStore, By], intake.Outcome | None], done: str
+    public_id: str,
+    verb: Callable[[Session, Again, By], intake.Outcome | None],
+    done: str,
+    *,
+    accepts: bool = False,
 ) -> AnyResponse:
-    session = writing()
-    delivery = arrivals.delivery(session, public_id) or abort(404)
+    delivery, by = arrivals.delivery(reading(), public_id) or abort(404), by_user()
+    let_go(reading())
     try:
-        outcome = verb(session, delivery, file_store(), by_user())
+        again = sorting_out.understand(delivery, file_store(), accepts=accepts)
     except CannotBeRead as problem:
-        db.session.rollback()
         flash(str(problem), "error")
         return _to(public_id)
+    outcome = verb(writing(), again, by) if again else None
     db.session.commit()
     if outcome is None:
         flash(_CHANGED, "error")

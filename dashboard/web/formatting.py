@@ -16,7 +16,7 @@ from flask import Flask, has_request_context, request
 from markupsafe import Markup, escape
 
 from dashboard import browsers
-from dashboard.clock import zone_named
+from dashboard.clock import utcnow, zone_named
 from dashboard.date_words import clock, day
 from dashboard.highlight import marked
 from dashboard.stages import Stage
@@ -36,10 +36,6 @@ _SPANS: Final = ((_HOUR, _MINUTE, "min"), (_DAY, _HOUR, "h"), (14 * _DAY, _DAY, 
 """Below this many seconds, count in units of that many, under this name."""
 
 _SIZES: Final = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB"))
-
-
-def _utcnow() -> datetime:
-    return datetime.now(UTC)
 
 
 def viewer_zone() -> tzinfo:
@@ -174,7 +170,7 @@ def stage_label(stage: str) -> str:
     return Stage(stage).label
 
 
-def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
+def register(app: Flask, *, now: Callable[[], datetime] = utcnow) -> None:
     """Add `ago`, `when`, `exact`, `clock`, `instant`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`,
     `initials`, `browser`, `marked` and `stage_label` to `app`, and the test `past`.
 

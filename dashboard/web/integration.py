@@ -13,11 +13,10 @@ from dashboard.models.watch import Reason
 from dashboard.outbound_words import WORDS
 from dashboard.permissions import Permission, needs
 from dashboard.services import problems, queueing, secret_uses, standing, sync
+from dashboard.services.heartbeat import WorkerSeen
 from dashboard.services.reminder_rules import Rules
 from dashboard.talroo.click_id import EVENTS
 from dashboard.web.edge import (
-    SILENT_AFTER,
-    WorkerSeen,
     file_store,
     let_the_notebook_catch_up,
     reading,
@@ -52,7 +51,7 @@ def page(**typed: str) -> str:
         pulls={kind.value: status for kind, status in pulls.items()},
         backlog=[(channel, WORDS[channel].label, *stands.backlog(channel)) for channel in Channel],
         mail=Rules.of(config),
-        worker=WorkerSeen(stands.beat_at, stands.beat_at is None or now - stands.beat_at > SILENT_AFTER),
+        worker=WorkerSeen.of(stands.beat_at, now),
         events=EVENTS,
         typed=typed,
     )

@@ -111,8 +111,10 @@ def _count_a_try() -> None:
     """Raises `SignInThrottled`. Commits: nothing is held of the database while somebody else is waited for."""
     try:
         throttle.begin_from(writing(), remote_address(), now=utcnow(), door=throttle.PROVIDER)
-    finally:
+    except SignInThrottled:
         db.session.commit()
+        raise
+    db.session.commit()
 
 
 def _wait(throttled: SignInThrottled) -> Answer:

@@ -15,7 +15,6 @@ from werkzeug.wrappers import Response as Answer
 
 from dashboard import privacy_list
 from dashboard.asking import day, words
-from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
 from dashboard.date_words import day as day_words
@@ -23,7 +22,7 @@ from dashboard.extensions import db
 from dashboard.models import Application, Erasure, Hold
 from dashboard.models.privacy import HoldKind
 from dashboard.permissions import Permission, needs
-from dashboard.services import audit, belongings, cleaning, erasing, handing_out, holding, retiring, whose
+from dashboard.services import belongings, cleaning, erasing, handing_out, holding, retiring, whose
 from dashboard.services.audit import Subject
 from dashboard.services.erasing import REASONS, CannotErase, Cause, Warrant
 from dashboard.services.holding import BadHold, Keeping
@@ -97,7 +96,7 @@ def erase(public_id: str) -> Answer | str | tuple[str, int]:
     if problem:
         return _page(public_id, reading(), problem), 400
     warrant = Warrant(Cause.REQUEST, reason, now, current_user.id, remote_address())
-    session = _writing()
+    session = writing()
     try:
         erasure = erasing.erase(session, _chosen(session, public_id), warrant, request.form.getlist("view"))
     except CannotErase as refused:
@@ -127,7 +126,7 @@ def keep(public_id: str) -> Answer | str | tuple[str, int]:
     The page's own fields for a restriction, `restrict_words` and `restrict_until`, come before these: a date there
     erases, so it is asked about once more (`erase_after` is the answer).
     """
-    session = _writing()
+    session = writing()
     chosen = _chosen(session, public_id)
     kind = KINDS.get(request.form.get("do", "")) or abort(400)
     try:
@@ -153,7 +152,7 @@ def keep(public_id: str) -> Answer | str | tuple[str, int]:
 @needs(Permission.PRIVACY)
 def end_all(public_id: str) -> Answer:
     """End the legal holds of the person that are named (`hold`), and be back on their page."""
-    session = _writing()
+    session = writing()
     application = whose.find(session, public_id) or abort(404)
     own = [one.id for one in whose.applications_of(session, application)]
     by = {"at": utcnow(), "user_id": current_user.id, "remote_addr": remote_address()}
@@ -171,7 +170,7 @@ def end_all(public_id: str) -> Answer:
 @needs(Permission.PRIVACY)
 def end(public_id: str) -> Answer:
     """Let go of one application. `back` = `person`: on to the person's page, from which that was asked."""
-    session = _writing()
+    session = writing()
     hold = holding.find(session, public_id) or abort(404)
     lifted = holding.end(session, hold, at=utcnow(), user_id=current_user.id, remote_addr=remote_address())
     to = url_for("privacy.index")
@@ -195,25 +194,16 @@ def export(public_id: str) -> Response:
     None chosen: of those that are surely theirs.
     """
     exports.count()
-    session, now = _writing(), utcnow()
+    session = reading()
     application = whose.find(session, public_id) or abort(404)
     own = whose.applications_of(session, application)
     chosen = set(request.args.getlist("application")) or whose.surely(session, application, own)
     applications = [one for one in own if one.public_id in chosen] or abort(404)
     numbers = [one.id for one in applications]
-    audit.note(
-        session,
-        Action.EXPORTED,
-        at=now,
-        user_id=current_user.id,
-        remote_addr=remote_address(),
-        subject=Subject("application", public_id),
-        what="person",
-        applications=[one.public_id for one in applications],
-    )
-    session.commit()
-    pieces = handing_out.pieces(session, numbers, file_store(), now=now)
-    response = Response(stream_with_context(pieces), mimetype="application/zip")
+    pieces = handing_out.pieces(session, numbers, file_store(), now=utcnow())
+    told: dict[str, Any] = {"applications": [one.public_id for one in applications]}
+    given = noting.handed_out("person", pieces, counts=False, subject=Subject("application", public_id), **told)
+    response = Response(stream_with_context(given), mimetype="application/zip")
     response.headers["Content-Disposition"] = f'attachment; filename="person-{public_id[:8]}.zip"'
     return response
 
@@ -265,12 +255,6 @@ def _legal(holds: Mapping[int, Iterable[Hold]], application: Application) -> lis
     return [hold for hold in holds.get(application.id, ()) if hold.kind == HoldKind.LEGAL]
 
 
-def _writing() -> Session:
-    """The session itself, not what stands for it: entries of the audit log hang on it."""
-    writing()
-    return db.session()
-
-
 def _by_application(holds: Iterable[Hold]) -> dict[int, list[Hold]]:
     found: dict[int, list[Hold]] = {}
     for hold in holds:
@@ -284,7 +268,7 @@ def _chosen(session: Session, public_id: str) -> list[str]:
     own = {one.public_id for one in whose.applications_of(session, application)}
     chosen = [one for one in request.form.getlist("application") if one in own]
     # Whoever erases must be the first to lock: what was read is let go of.
-    _writing()
+    writing()
     return chosen
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.models import Alert, Delivery, Outbound, SyncRun, User
@@ -14,9 +14,10 @@ from dashboard.models.outbound import Channel, State
 from dashboard.models.watch import SIGNED, Reason
 from dashboard.services import accounts, alerts, problems, refusals
 from dashboard.services.alerts import CALM
+from dashboard.services.heartbeat import beat
 from dashboard.services.problems import KINDS, Problem
 from dashboard.services.refusals import Tally
-from dashboard.worker import Worker, beat
+from dashboard.worker import Worker
 from tests.outbox_fixtures import NOON, Clock
 from tests.smtp import MailServer
 
@@ -161,6 +162,23 @@ def test_what_is_over_or_unwanted_by_then_is_not_told(session: Session, clock: C
     rita.alert_mail = True
     session.scalars(select(Alert)).one().ended_at = clock.now
     assert alerts.mail(session, row, NOWHERE) == alerts.OVER_WORDS
+
+
+@pytest.mark.usefixtures("rita")
+def test_a_mail_of_which_an_upgrade_knows_no_words_is_parked_and_holds_nobody_up(
+    session: Session, clock: Clock, server: MailServer, worker: Worker
+):
+    alerts.keep(session, [Problem("kept", {"number": 1})], NOON, can_mail=True)
+    session.execute(update(Alert).values(kind="what an older version called it"))
+    session.commit()
+    arrive(session, 1, status="kept")
+    clock.advance(minutes=1)
+    run(worker)
+    assert subjects(server) == ["Not understood, and waiting for a look: 1.", "Stopped for good: 1 alert mail."]
+    session.rollback()
+    rows = session.scalars(select(Outbound).where(Outbound.channel == Channel.ALERT).order_by(Outbound.id)).all()
+    assert [(row.state, row.attempts) for row in rows] == [(State.PARKED, 0), (State.SENT, 1), (State.SENT, 1)]
+    assert rows[0].last_answer == "could not be put into a request (KeyError)"
 
 
 @pytest.mark.usefixtures("rita")

@@ -18,11 +18,11 @@ from dashboard.models.outbound import Channel, State
 from dashboard.services import accounts, audit, problems, refusals, secret_uses, standing, sync, violations
 from dashboard.services.audit import Subject
 from dashboard.services.files import LocalFiles
+from dashboard.services.heartbeat import beat
 from dashboard.services.problems import KINDS
 from dashboard.services.refusals import Tally
 from dashboard.services.standing import Disk, Machine, Standing
 from dashboard.tls import Certificate
-from dashboard.worker import beat
 from tests.certificates import issue
 from tests.colleagues import do
 from tests.outbox_fixtures import NOON

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -18,6 +20,7 @@ from dashboard.models import Application, Attachment, AuditEntry, Delivery
 from dashboard.services import sorting_out
 from dashboard.talroo import payload as reader
 from dashboard.worker import Worker
+from tests.application import signed_in_client
 from tests.factories import event, file_object, signed
 from tests.stocked_site import token_of
 
@@ -304,6 +307,46 @@ def test_the_exact_bytes_are_handed_to_hr_alone(app, deliver, sign_in, it_admin)
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert entries(app) == ["delivery_viewed"]
     assert it_admin.get(f"/admin/deliveries/{one}/body").status_code == 403
+
+
+class WatchedStore:
+    """A file store that looks, whenever it is asked for something, whether a delivery could be stored meanwhile."""
+
+    def __init__(self, store, database: str) -> None:
+        self._store, self._database, self.asked = store, database, 0
+
+    def __getattr__(self, name: str):
+        self.asked += 1
+        with closing(sqlite3.connect(self._database, timeout=0, isolation_level=None)) as beside:
+            beside.execute("BEGIN IMMEDIATE")  # fails at once where somebody holds the writers' turn
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("verb", ["body", "replay", "accept", "read waiting"])
+def test_deliveries_wait_for_no_file_store(make_app, sqlite_url, monkeypatch, verb):
+    app = make_app(sqlite_url)
+    body = json.dumps(event(applicant={"resume": file_object(b"slow to come", "a.txt")})).encode()
+    with monkeypatch.context() as older:
+        older.setattr(reader, "APPLICATION_TYPE", re.compile("nothing"))
+        age = 80 * 3600 if verb == "accept" else 0
+        app.test_client().post("/talroo/applications", data=body, headers=signed(body, age=age))
+    with app.app_context():
+        one = db.session.scalars(select(Delivery.public_id)).one()
+        database = db.engine.url.database
+    admin = signed_in_client(app, "it_admin")
+    if verb == "body":
+        replay(admin, one)  # only what is filed has files to ask for
+    watched = app.extensions["file_store"] = WatchedStore(app.extensions["file_store"], database)
+    if verb == "body":
+        answer = signed_in_client(app, "hr_admin").get(f"/admin/deliveries/{one}/body")
+        assert answer.data == body
+    elif verb == "read waiting":
+        token = token_of(admin.get("/admin/deliveries?status=kept").text)
+        admin.post("/admin/deliveries/replay", data={"csrf_token": token})
+    else:
+        press(admin, one, verb)
+    assert watched.asked > 0
+    assert status_of(app, one) == "accepted"
 
 
 def test_a_body_is_indented_to_be_read_and_every_value_stays_as_it_was_sent(app, deliver, sign_in):

@@ -11,8 +11,8 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Outbound, SyncKind, SyncRun
 from dashboard.models.outbound import Channel, State
+from dashboard.services.heartbeat import beat
 from dashboard.web.formatting import day
-from dashboard.worker import beat
 from tests.application import signed_in_client
 from tests.factories import event
 from tests.following_up import MAIL
@@ -44,7 +44,7 @@ def test_a_fresh_dashboard_says_what_it_waits_for(sign_in, role):
     found = page(sign_in(role))
     assert "Nothing yet" in card(found, "pushed")
     assert "Not running" in card(found, "machine")
-    assert "Nothing was pulled from Talroo yet." in card(found, "incomplete")
+    assert "Nothing imported from Talroo yet." in card(found, "incomplete")
     assert found.select_one("#posturl").text == (
         "<postUrl><![CDATA[http://127.0.0.1:8000/talroo/applications]]></postUrl>"
     )

@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from dashboard.clock import utcnow
@@ -51,6 +52,21 @@ def test_whoever_is_invited_chooses_a_password_by_the_link_and_is_in(app: Flask,
     assert theirs.get("/admin/deliveries").status_code == 200
     assert log_in(app.test_client(), EMAIL, NEW).status_code == 302
     assert noted(app)[:4] == ["user_added", "user_invited", "password_changed", "signed_in"]
+
+
+def test_a_link_that_is_used_while_a_password_is_refused_is_over(
+    app: Flask, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+):
+    link = invite(sign_in("hr_admin"))
+
+    def refuse_slowly(*_: str) -> str:
+        with Session(db.engine) as beside:
+            beside.execute(update(AccessLink).values(used_at=utcnow()))
+            beside.commit()
+        raise accounts.AccountError("Too short.")
+
+    monkeypatch.setattr("dashboard.services.passwords.chosen", refuse_slowly)
+    assert choose(app.test_client(), link).status_code == 410
 
 
 def test_the_link_is_shown_once_and_opening_it_changes_nothing(app: Flask, sign_in: Any):

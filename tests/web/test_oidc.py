@@ -387,6 +387,15 @@ def test_another_issuer_in_the_answer_is_another_provider(quick: Flask, provider
     assert CONFIRM in words(answer.text)
 
 
+@pytest.mark.parametrize("keys", [{"keys": ["no key"]}, {"keys": None}, {"keys": 7}, {}])
+def test_keys_that_are_none_prove_nothing(
+    quick: Flask, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, keys: dict[str, Any]
+):
+    monkeypatch.setattr(provider.server.keyjar, "export_jwks", lambda: keys)
+    answer = comes_back(quick, provider)[1]
+    assert (answer.status_code, "could not be verified" in words(answer.text)) == (400, True)
+
+
 # --- a provider that is not there -----------------------------------------------------------------------------------
 
 

@@ -416,7 +416,10 @@ def test_the_export_holds_everything_in_words_and_the_files(app, client, deliver
     assert first["answers"]
     assert first["history"]
     assert archive.read("files/cv.txt") == b"I pick"
-    assert "exported" in actions(app)
+    assert actions(app)[-2:] == ["exported", "export_ended"]
+    with app.app_context():
+        ended = db.session.scalars(select(AuditEntry).order_by(AuditEntry.number.desc()).limit(2)).all()
+        assert {entry.subject_id for entry in ended} == {public_id}
 
 
 def exported(client: FlaskClient, address: str) -> set[str]:

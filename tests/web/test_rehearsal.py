@@ -87,11 +87,11 @@ def test_nothing_is_reported_of_it(make_app, database_url):
     with app.app_context():
         public_id = db.session.scalars(select(Application.public_id)).one()
     page = client.get(f"/applications/{public_id}").text
-    assert "it is a test of this dashboard" in page
+    assert "this is a test application" in page
     client.post(f"/applications/{public_id}/hire", data={"csrf_token": token_of(page)})
     assert counted(app, Application.stage == "hired") == 1
     assert counted(app, model=Outbound) == 0
-    assert "0 hires = 0 sent" in client.get("/conversions").text
+    assert "0 hires: 0 sent" in client.get("/conversions").text
 
 
 def test_an_outsider_or_talroo_cannot_mark_one_as_a_test(app, deliver):
