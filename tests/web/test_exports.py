@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
+from dashboard.date_words import clock
 from dashboard.extensions import db
 from dashboard.models import Application, AuditEntry, LoginThrottle
 from dashboard.services import throttle
@@ -80,7 +81,7 @@ def test_beyond_the_limit_every_export_waits_and_says_until_when(site: Flask, ri
         assert f"You can make {MOST} exports an hour." in second.text
         again = utcnow() + timedelta(seconds=int(second.headers["Retry-After"]))
         # It was some moments ago that this was said, in whole seconds: the minute may have been the one before.
-        times = {f"{again + timedelta(seconds=off):%H:%M} UTC" for off in (-10, -1, 1)}
+        times = {f"{clock(again + timedelta(seconds=off))} UTC" for off in (-10, -1, 1)}
         assert any(f"in 60 minutes, at {one}" in second.text for one in times)
         with site.app_context():
             assert db.session.scalars(select(LoginThrottle.failures)).all() == [MOST + 1]
