@@ -130,7 +130,7 @@ def test_it_is_set_up_and_signs_in_by_the_app_and_by_a_recovery_code(place: Plac
     found += complaints(page)
     page.get_by_label("Recovery code").fill(codes[4].lower())
     page.keyboard.press("Enter")
-    expect(page.get_by_text("You used a recovery code; 9 are left.")).to_be_visible()
+    expect(page.get_by_text("You used a recovery code. 9 are left.")).to_be_visible()
     page.goto("/me/second-factor")
     found += complaints(page)
     assert found == []
@@ -156,7 +156,7 @@ def test_whoever_must_have_one_sets_it_up_before_anything_else(place: Place):
     page, found = place.open(width=390), []
     sign_in(page, "it_admin@example.com")
     page.wait_for_url("**/me/second-factor")
-    expect(page.get_by_text("IT administrators must have one")).to_be_visible()
+    expect(page.get_by_text("Your role requires two-step verification")).to_be_visible()
     expect(page.get_by_role("navigation")).to_have_count(0)
     page.goto("/admin/deliveries")
     page.wait_for_url("**/me/second-factor")
