@@ -42,7 +42,7 @@ class Wanted:
 class Change:
     """Where to, by whom, from where, when, and why. `start_date` belongs to a hire, `reason` to a rejection.
 
-    Whoever is moved is taken up again; `holds` puts them aside as before, for a move that takes another one back.
+    Whoever is moved is held no longer; `holds` puts them aside as before, for a move that takes another one back.
     """
 
     to: Stage
@@ -265,7 +265,7 @@ def _start_date(value: str, today: date) -> str | None:
             raise ValueError
         day = date.fromisoformat(value)
     except ValueError:
-        raise BadChange("The start date is no date. Write it as 2026-01-31, or leave it empty.") from None
+        raise BadChange("The start date is not a date. Enter it as 2026-01-31, or leave it empty.") from None
     if abs(day - today) > FAR:
-        raise BadChange(f"The first day of work cannot be in {day.year}: look at the year, or leave it empty.")
+        raise BadChange(f"The first day of work can’t be in {day.year}. Check the year, or leave it empty.")
     return day.isoformat()
