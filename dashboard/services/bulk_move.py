@@ -45,7 +45,8 @@ class Move:
         return cls(change.to, change.reason, change.note)
 
     def words(self, session: Session) -> str:
-        return f"Move to {self.to.label}" + (f": {REJECTION_REASONS[self.reason]}" if self.reason else "")
+        words = "Reject" if self.to == Stage.REJECTED else f"Move to {self.to.label}"
+        return words + (f": {REJECTION_REASONS[self.reason]}" if self.reason else "")
 
     def idle(self, session: Session, applications: Sequence[Application]) -> set[int]:
         if self.reason or self.note:

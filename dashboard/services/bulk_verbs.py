@@ -32,7 +32,7 @@ class Verb(Protocol):
     def arguments(self) -> dict[str, Any]: ...
 
     def words(self, session: Session) -> str:
-        """ "Move to Rejected: Withdrew"."""
+        """ "Reject: Applicant withdrew"."""
 
     def idle(self, session: Session, applications: Sequence[Application]) -> set[int]:
         """Those for whom there is nothing to do, by id."""

@@ -56,14 +56,14 @@ def test_two_are_selected_rejected_and_taken_back_by_keys(open_as):
     page.keyboard.press("Tab")
     assert complaints(page) == []
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Move to Rejected: Applicant withdrew?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Reject: Applicant withdrew?")
     expect(page.get_by_text("2 applications will change.")).to_be_visible()
     assert complaints(page) == []
     assert "2 done" in confirmed(page)
     assert complaints(page) == []
     page.keyboard.press("u")
     expect(page.get_by_text("2 restored")).to_be_visible()
-    page.get_by_role("link", name="Back to the list").click()
+    page.get_by_role("link", name="Continue with the list").click()
     page.wait_for_url(f"**/applications?job={FEW}")
     expect(page.locator(".stage-rejected")).to_have_count(0)
 
@@ -85,7 +85,7 @@ def test_a_range_the_page_and_all_that_match_are_selected_on_a_desk(open_as, tmp
     assert ZipFile(tmp_path / "all.zip").namelist()[0] == "answers.csv"
     boxes(page).first.uncheck()
     expect(every).not_to_be_checked()
-    page.locator("#bulk").get_by_role("link", name="None").click()
+    page.locator("#bulk").get_by_role("link", name="Clear").click()
     expect(page.locator("#bulk")).to_be_hidden()
 
 

@@ -181,7 +181,7 @@ def test_no_single_key_acts_in_a_field_with_another_key_or_when_switched_off(ope
         page.keyboard.press(key)
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_role("button", name="Keyboard shortcuts").click()
-    expect(page.get_by_role("dialog")).to_contain_text("switched off")
+    expect(page.get_by_role("dialog")).to_contain_text("Single-key shortcuts are off")
     page.get_by_role("button", name="Close").click()
     queue.at(page, 0)
     expect(page.locator("main")).to_have_attribute("data-stage", "new")
@@ -269,6 +269,23 @@ def test_the_key_that_moves_somebody_begins_at_the_stage(open_as, inhabited):
     page.keyboard.type("I")  # letters of a word would have to come within a second of each other
     page.get_by_role("button", name="Move and stay").press("Enter")
     expect(page.locator("main")).to_have_attribute("data-stage", "interview")
+
+
+def test_a_reason_that_stands_in_the_note_asks_for_it_first(open_as, inhabited):
+    queue = Queue(inhabited, 2)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}{queue.path.removeprefix('/applications')}")
+    for key in ("r", "6"):
+        page.keyboard.press(key)
+    expect(page.locator("#reject-note")).to_be_focused()
+    page.keyboard.press("Control+Enter")  # nothing is written yet
+    page.keyboard.type("Moved away, 6 hours from here.")
+    queue.at(page, 0)
+    page.keyboard.press("Control+Enter")
+    queue.at(page, 1)
+    page.goto(f"/applications/{queue.ids[0]}")
+    expect(page.locator("main")).to_have_attribute("data-stage", "rejected")
+    expect(page.locator("#timeline")).to_contain_text("Other (see note)")
+    expect(page.locator("#timeline")).to_contain_text("Moved away, 6 hours from here.")
 
 
 def test_the_search_leads_into_its_list_and_keeps_its_words(open_as, inhabited):

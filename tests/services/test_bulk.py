@@ -78,7 +78,7 @@ def test_many_are_moved_and_the_result_names_who_was_skipped_and_why(session: Se
 def test_a_rejection_of_many_carries_its_reason(session: Session, rita: User):
     ada, bea = add_applicant(session), add_applicant(session)
     action = act(session, these(ada, bea), verb(session, "stage", stage="rejected", reason="filled"), rita)
-    assert action.words == "Move to Rejected: Position filled"
+    assert action.words == "Reject: Position filled"
     assert told(session, ada) == told(session, bea) == ["New → Rejected: Position filled"]
 
 

@@ -192,7 +192,7 @@ def test_what_a_tag_and_a_colleague_lack_is_asked_on_the_same_page(app, people, 
         ("rate:", "Remove rating"),
         ("hold", "Hold for later"),
         ("unhold", "Take off hold"),
-        ("stage:rejected:no_show", "Move to Rejected: No-show for interview"),
+        ("stage:rejected:no_show", "Reject: No-show for interview"),
     ],
 )
 def test_every_choice_of_the_list_says_what_it_will_do(sqlite_app, do, told):

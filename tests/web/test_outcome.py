@@ -218,6 +218,14 @@ def test_a_forged_version_changes_nothing(page: Page):
     assert "Not saved: this page was out of date." in page.text
 
 
+def test_a_reason_that_stands_in_the_note_needs_one_and_nothing_is_lost(page: Page):
+    page.press_in_vain("stage", 400, stage="rejected", reason="other", note=" ")
+    assert (page.stage, "“Other (see note)” needs a note." in page.text) == ("new", True)
+    assert '<option value="other" selected>' in page.source
+    page.press("stage", stage="rejected", reason="other", note="Moved away.")
+    assert (page.stage, "Moved away." in page.text) == ("rejected", True)
+
+
 def test_a_form_without_a_version_is_taken(page: Page):
     page.press("stage", stage="offer", version="")
     assert page.stage == "offer"
