@@ -187,7 +187,8 @@
   }, true);
   document.addEventListener("pointerdown", (event) => {
     const open = document.querySelector("details.confirm[open]");
-    if (open && !open.contains(event.target)) open.open = false;
+    // On a phone, the job and the order are shown with the filters.
+    if (open && !open.contains(event.target) && !event.target.closest(".field-job, .sorts")) open.open = false;
   });
   rowLeft();
 })();

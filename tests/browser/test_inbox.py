@@ -31,7 +31,7 @@ def test_searching_while_one_types_keeps_the_focus_and_fills_the_address(open_as
 def test_a_chosen_filter_works_at_once_and_the_back_button_takes_it_back(open_as):
     page = open_as("recruiter")
     everybody = page.locator("main").get_attribute("data-total")
-    page.get_by_text("Filters", exact=True).click()
+    page.locator("#more-filters summary").click()
     page.get_by_label("Qualified").select_option("no")
     expect(page.locator("main")).not_to_have_attribute("data-total", everybody)
     assert asked(page) == {"qualified": ["no"]}
@@ -87,7 +87,7 @@ def test_the_telephone_folds_its_filters_away_until_they_are_wanted(open_as):
     page = open_as("recruiter", width=390)
     stage = page.get_by_label("Stage")
     expect(stage).to_be_hidden()
-    page.get_by_text("Filters", exact=True).click()
+    page.locator("#more-filters summary").click()
     stage.select_option("hired")
     page.wait_for_url("**stage=hired*")
     expect(stage).to_be_hidden()
@@ -105,7 +105,7 @@ def first_answer(page: Page) -> tuple[str, str]:
 def test_answers_to_questions_are_chosen_one_after_the_other_and_taken_off_as_chips(open_as):
     page = open_as("recruiter")
     everybody = page.locator("main").get_attribute("data-total")
-    page.get_by_text("Filters", exact=True).click()
+    page.locator("#more-filters summary").click()
     question, answer = first_answer(page)
     page.get_by_label("Answer to a question").select_option(label=answer)
     chip = page.locator(".chips .chip", has_text=f"{question}: {answer}")
@@ -121,16 +121,31 @@ def test_answers_to_questions_are_chosen_one_after_the_other_and_taken_off_as_ch
     expect(page.locator("main")).to_have_attribute("data-total", everybody)
 
 
+def test_on_a_phone_the_list_begins_high_and_job_and_order_stand_under_the_filters(open_as):
+    page = open_as("recruiter", "/applications", width=390)
+    box = page.locator("tbody tr").first.bounding_box()
+    assert box
+    assert box["y"] < 340
+    job, order = page.get_by_label("Job"), page.get_by_role("link", name="Oldest")
+    expect(job).to_be_hidden()
+    expect(order).to_be_hidden()
+    page.locator("#more-filters summary").click()
+    expect(job).to_be_visible()
+    order.click()
+    page.wait_for_url("**sort=oldest*")
+    expect(page.get_by_label("Job")).to_be_hidden()
+
+
 def test_without_scripts_every_filter_is_a_page_away(open_as):
     page = open_as("recruiter", "/applications?qualified=yes", scripts=False)
-    page.get_by_text("Filters", exact=True).click()
-    page.get_by_role("link", name="Company, place, tag").click()
+    page.locator("#more-filters summary").click()
+    page.get_by_role("link", name="Company, location, tag").click()
     expect(page.get_by_label("Qualified")).to_have_value("yes")
     question, answer = first_answer(page)
     page.get_by_label("Answer to a question").select_option(label=answer)
     page.get_by_role("button", name="Show applications").click()
     expect(page.locator(".chips .chip")).to_have_count(2)
-    page.get_by_text("Filters", exact=True).click()
+    page.locator("#more-filters summary").click()
     page.get_by_label("Stage").select_option("new")
     page.get_by_role("button", name="Search").click()
     expect(page.locator(".chips .chip", has_text=f"{question}: {answer}")).to_be_visible()

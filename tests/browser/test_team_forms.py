@@ -57,7 +57,7 @@ def test_what_cannot_be_saved_is_told_and_stays(open_as, inhabited):
     note.fill("Half a sentence")
     page.context.set_offline(True)
     note.press("Control+Enter")
-    not_saved(page, "Not saved: the dashboard cannot be reached.")
+    not_saved(page, "Not saved: the dashboard can’t be reached.")
     page.context.set_offline(False)
     busy = '<div class="message"><p class="code">Error 503</p><h1>Busy</h1><p>Later.</p></div>'
     page.route("**/rating", lambda route: route.fulfill(status=503, body=busy, content_type="text/html"))
