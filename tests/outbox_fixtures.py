@@ -19,7 +19,7 @@ from config import Config
 from dashboard.database import keep_promises, start_writing
 from dashboard.models import Application, Attempt, Job, Outbound, User
 from dashboard.models.outbound import Channel
-from dashboard.services import audit, review
+from dashboard.services import audit, review, tombstones
 from dashboard.services.files import LocalFiles
 from dashboard.services.reporting import Rules
 from dashboard.services.review import Change, Moved, Wanted
@@ -92,6 +92,7 @@ def open_engine(url: str) -> Engine:
     keep_promises(made)
     share_statements(made)
     audit.keep_chain(made, (KEY,))
+    tombstones.keep_keys(made, (KEY,))
     return made
 
 

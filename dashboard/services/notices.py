@@ -1,12 +1,11 @@
 """Mails that tell somebody what was done to their way in, whoever did it: queued with the deed, cancelled by nothing.
 
-An administrator can make a link for somebody's password and reset their second factor. Whoever that happens to hears of
-it even where the link was used before its own mail went.
+An administrator can make a link for somebody's password and reset their two-step verification. Whoever that happens to
+hears of it even where the link was used before its own mail went.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.database import public_id
+from dashboard.date_words import moment
 from dashboard.mail_address import is_address
 from dashboard.models import Outbound, User
 from dashboard.models.outbound import Channel
@@ -30,14 +30,14 @@ class Notice(StrEnum):
 
 
 _SUBJECTS: Final = {
-    Notice.PASSWORD: "Your password for the recruiter dashboard was set",
-    Notice.SECOND_FACTOR: "Your second factor for the recruiter dashboard was reset",
+    Notice.PASSWORD: "Your password for the Talroo dashboard was changed",
+    Notice.SECOND_FACTOR: "Your two-step verification for the Talroo dashboard was reset",
 }
 _DONE: Final = {
-    Notice.PASSWORD: "A password was chosen for your account at {url} on {at}, by a link that {who}.",
-    Notice.SECOND_FACTOR: "{who} reset the second factor of your account at {url} on {at}.",
+    Notice.PASSWORD: "A new password was chosen for your account at {url} on {at}, with a link that {who}.",
+    Notice.SECOND_FACTOR: "{who} reset two-step verification for your account at {url} on {at}.",
 }
-_END: Final = "If this was neither you nor agreed with you, tell another administrator at once."
+_END: Final = "If you didn’t expect this, tell another administrator right away."
 
 
 def queue(session: Session, notice: Notice, user: User, by: By) -> None:
@@ -63,15 +63,11 @@ def user_of(session: Session, row: Outbound) -> User | None:
 def words(row: Outbound, public_url: str) -> Told:
     """What the mail says, with the address of whoever did it."""
     notice = Notice(row.event.partition(":")[0])
-    told = {"url": public_url, "at": _when(row.event_time), "who": _who(notice, row.created_by)}
+    told = {"url": public_url, "at": moment(row.event_time), "who": _who(notice, row.created_by)}
     return Told(_SUBJECTS[notice], f"{_DONE[notice].format(**told)}\n\n{_END}\n")
 
 
 def _who(notice: Notice, user: User | None) -> str:
     if notice is Notice.SECOND_FACTOR:
-        return user.email if user else "Whoever runs the dashboard"
-    return f"{user.email} made" if user else "was asked for"
-
-
-def _when(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+        return user.email if user else "The operator of the dashboard"
+    return f"{user.email} created" if user else "was requested on the sign-in page"

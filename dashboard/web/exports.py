@@ -13,7 +13,7 @@ from dashboard.web.edge import acting, settings, writing
 
 
 def count() -> None:
-    """Count one that is about to begin. Raises `ExportsThrottled`, which `errors` answers. Commits either way.
+    """Count one that is about to begin. Raises `ExportsThrottled`, which `errors` answers; commits then as well.
 
     Of those that are refused only the first is noted: whoever goes on asking shall not fill the log.
     """
@@ -26,6 +26,6 @@ def count() -> None:
     except ExportsThrottled as throttled:
         if throttled.is_first:
             audit.note(writer, Action.EXPORTS_STOPPED, at=now, **acting())
-        raise
-    finally:
         db.session.commit()
+        raise
+    db.session.commit()

@@ -77,13 +77,15 @@ def picture_shown(attachment: Attachment) -> None:
         file_shown(attachment)
 
 
-def handed_out(what: str, items: Iterable[Item], *, counts: bool = True, **details: Any) -> Iterator[Item]:
+def handed_out(
+    what: str, items: Iterable[Item], *, counts: bool = True, subject: Subject | None = None, **details: Any
+) -> Iterator[Item]:
     """`items`, of which a download is made while it is sent. Noted before the first, and again after the last.
 
     Only then is known how many they were, and whether whoever downloads them took them all.
     """
-    shown(Action.EXPORTED, what=what, **details)
-    return _counted(what, items, counts=counts, by=acting())
+    shown(Action.EXPORTED, subject, what=what, **details)
+    return _counted(what, items, counts=counts, by={**acting(), "subject": subject})
 
 
 def _counted(what: str, items: Iterable[Item], *, counts: bool, by: Mapping[str, Any]) -> Iterator[Item]:

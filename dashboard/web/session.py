@@ -28,9 +28,10 @@ LINK: Final = "link"
 """`LoginSession.how` of whoever came by a link: it was made for them a moment ago, as they know."""
 SAID_AT_MOST: Final = 3
 DONE: Final = {
-    Action.ACCESS_LINK_MADE: "made a link by which a password for your account can be chosen",
-    Action.SECOND_FACTOR_OFF: "reset your second factor",
+    Action.ACCESS_LINK_MADE: "created a password reset link for your account",
+    Action.SECOND_FACTOR_OFF: "reset your two-step verification",
 }
+UNEXPECTED: Final = "If you didn’t expect this, tell another administrator right away."
 HALF: Final = "half"
 """Where the cookie says who is half signed in, without their code so far: `services/half_signed_in.py`."""
 
@@ -70,7 +71,7 @@ def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     user = accounts.authenticate(reading(), email, password)
     if user is None:
         _note_failure(email, now)
-        return _again(email, ["The email address or the password is not right."]), 401
+        return _again(email, ["Wrong email address or password."]), 401
     return enter(user, "password", now=now, wanted=onward())
 
 
@@ -135,8 +136,8 @@ def _done_meanwhile(reader: Session, user: User, now: datetime) -> list[str]:
     since = sessions.last_before(reader, user.id, now) or user.created_at
     entries = audit_list.done_to(reader, user.id, user.public_id, since)
     return [
-        f"Since you last signed in, {entry.actor.email if entry.actor else 'whoever runs the dashboard'} "
-        f"{DONE[Action(entry.action)]}. Was that not agreed with you? Tell another administrator at once."
+        f"Since you last signed in, {entry.actor.email if entry.actor else 'the operator of the dashboard'} "
+        f"{DONE[Action(entry.action)]}. {UNEXPECTED}"
         for entry in entries[:SAID_AT_MOST]
     ]
 

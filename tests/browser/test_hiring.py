@@ -47,12 +47,12 @@ def test_a_hire_is_held_with_its_seconds_and_an_undo_cancels_it(open_as, inhabit
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
     hire(page)
     report(page, "held")
-    expect(page.locator(".report")).to_contain_text(re.compile(r"Talroo is told in \d+ seconds?"))
+    expect(page.locator(".report")).to_contain_text(re.compile(r"is sent to Talroo in \d+ seconds?"))
     assert 0 < seconds_left(page) <= HOLD
     page.get_by_role("button", name="Undo").click()
     report(page, "cancelled")
     expect(page.locator("main")).to_have_attribute("data-stage", "new")
-    expect(page.locator(".report")).to_contain_text("its conversion is cancelled and was not sent")
+    expect(page.locator(".report")).to_contain_text("Its conversion was canceled and not sent")
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
 
 
@@ -90,10 +90,10 @@ def test_without_scripts_a_hire_can_be_undone_and_done_again_and_a_reload_shows_
 ):
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}", scripts=False)
     page.locator("summary", has_text="Mark hired").click()
-    page.get_by_label("First day of work").fill("2027-01-04")
+    page.get_by_label("Start date").fill("2027-01-04")
     page.get_by_role("button", name="Hire and stay").click()
     report(page, "held")
-    expect(page.locator(".person-facts")).to_contain_text("starts 4 Jan 2027")
+    expect(page.locator(".person-facts")).to_contain_text("starts Jan 4, 2027")
     page.get_by_role("button", name="Undo").click()
     report(page, "cancelled")
     hire(page)
@@ -177,7 +177,7 @@ def test_escape_and_a_click_elsewhere_close_a_box_and_only_one_is_open(open_as, 
     hired, moved = page.locator("#mark-hired"), page.locator("#move-to")
     boxes = page.locator(".confirm-box:visible")
     hired.click()
-    page.get_by_label("First day of work").focus()
+    page.get_by_label("Start date").focus()
     page.keyboard.press("Escape")
     expect(boxes).to_have_count(0)
     expect(hired).to_be_focused()
