@@ -129,7 +129,7 @@
   const hasUnsent = (except) => unsent(except) !== undefined;
   function mayLeave(form) {
     if (!hasUnsent(form)) return true;
-    const may = window.confirm("What you have written here is not saved yet. Leave it?");
+    const may = window.confirm("You have unsaved text here. Leave without saving it?");
     if (may) leaving = main;
     return may;
   }

@@ -254,7 +254,7 @@ def test_undo_finds_a_tag_gone_that_nobody_wears_any_more(session: Session, rita
     session.execute(delete(Tag))  # as erasing does
     session.commit()
     assert undo(session, action, rita)
-    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Somebody changed it since": ["Bea", "Ada"]}
+    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Someone changed it since": ["Bea", "Ada"]}
     action = act(session, these(ada, bea), verb(session, "tag", tag="Night"), rita)
     off = act(session, these(ada, bea), verb(session, "untag", tag="Night"), rita)
     session.execute(delete(Tag))

@@ -296,3 +296,9 @@ def test_many_who_came_are_counted_only_so_far(recruiter, people, deliver, monke
     soup(recruiter, "/applications?q=reed")  # they are indexed
     for asked in ("", "&q=reed"):
         assert "1+ new since" in recruiter.get(f"/applications/newer?since={since}{asked}").text
+
+
+def test_recruiters_call_so_a_row_has_the_phone_before_the_email(recruiter: FlaskClient, deliver: Callable[..., Any]):
+    deliver(event(applicant={"firstName": "Ann", "emailAddress": "ann@example.com", "phone": "5125550142"}))
+    reach = soup(recruiter, "/applications").select("tbody th small bdi")
+    assert [words(one) for one in reach] == ["(512) 555-0142", "ann@example.com"]
