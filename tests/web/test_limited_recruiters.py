@@ -304,7 +304,7 @@ def test_the_ledger_its_sums_its_badge_and_its_retries_are_of_those_seen(limited
     page = limited.client.get("/conversions")
     assert "data-conversion" not in page.text
     assert "need attention" not in page.text
-    assert "0 hires = 0 sent" in page.text
+    assert "0 hires: 0 sent" in page.text
     assert limited.client.get("/conversions.csv").text.count("\n") == 1
     limited.post("/conversions/retry")
     with limited.app.app_context():
