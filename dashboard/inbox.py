@@ -79,7 +79,7 @@ class Inbox:
         problems: list[str] = []
         since, until = day(args, "from", problems), day(args, "to", problems)
         if since and until and until < since:
-            problems.append("“Applied until” is before “Applied from”, so nobody matches.")
+            problems.append("“Applied until” is before “Applied from”, so nothing matches.")
         return cls(
             text=sought(words(args, "q", 200), problems),
             tab=one_of(args, "tab", set(TABS), problems),
@@ -198,7 +198,7 @@ def _answers(args: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
     asked = dict.fromkeys(value.strip() for value in sent if value.strip())
     known = tuple(value for value in asked if _ANSWER.fullmatch(value))[:MAX_ANSWERS]
     if len(known) < len(asked):
-        problems.append(f"Not every answer could be read, or there are more than {MAX_ANSWERS}; those were left out.")
+        problems.append(f"Some answers were left out: they can’t be read, or there are more than {MAX_ANSWERS}.")
     return known
 
 

@@ -38,13 +38,15 @@ DECISIVE: Final = frozenset({Stage.HIRED, Stage.REJECTED})
 _ORDER: Final = {stage: position for position, stage in enumerate(Stage)}
 
 REJECTION_REASONS: Final = {
-    "not_qualified": "Does not meet the requirements",
-    "no_show": "Did not come to the interview",
-    "no_answer": "Could not be reached",
-    "withdrew": "Withdrew",
+    "not_qualified": "Doesn’t meet requirements",
+    "no_show": "No-show for interview",
+    "no_answer": "Unresponsive",
+    "withdrew": "Applicant withdrew",
     "filled": "Position filled",
     "other": "Other (see note)",
 }
+NEEDS_NOTE: Final = "other"
+"""The reason that says nothing without a note."""
 
 
 def still_true(reached: Stage, now_at: Stage) -> bool:

@@ -338,7 +338,7 @@ def test_chips_name_what_is_asked_and_lead_to_the_rest(session, people):
 
 def test_days_the_wrong_way_round_are_told():
     backwards = Inbox.read(MultiDict([("from", "2026-02-01"), ("to", "2026-01-31")]))
-    assert backwards.problems == ("“Applied until” is before “Applied from”, so nobody matches.",)
+    assert backwards.problems == ("“Applied until” is before “Applied from”, so nothing matches.",)
     assert Inbox.read(MultiDict([("from", "2026-01-31"), ("to", "2026-01-31")])).problems == ()
 
 

@@ -59,7 +59,7 @@ class Activity(Base):
             case ActivityKind.ASSIGNED if after:
                 return f"Assigned to {after}" + (f" (was {before})" if before else "")
             case ActivityKind.HELD:
-                return "Held for later" if after else "No longer held"
+                return "Held for later" if after else "Taken off hold"
             case kind:
                 return f"{_WORDS[kind]} {after or before}".rstrip()
 
@@ -67,9 +67,9 @@ class Activity(Base):
 _WORDS = {
     ActivityKind.ASSIGNED: "No longer assigned to",
     ActivityKind.TAGGED: "Tagged",
-    ActivityKind.UNTAGGED: "Tag taken off:",
+    ActivityKind.UNTAGGED: "Tag removed:",
     ActivityKind.NOTE_EDITED: "Changed a note",
     ActivityKind.NOTE_REMOVED: "Removed a note",
-    ActivityKind.LINKED: "Said to be",
-    ActivityKind.UNLINKED: "Taken back: said to be",
+    ActivityKind.LINKED: "Marked as",
+    ActivityKind.UNLINKED: "Undone: marked as",
 }

@@ -221,7 +221,7 @@ class Attachment(Base):
 
 
 VERDICT_TEXTS = {
-    "ok": "Hash matches",
-    "mismatch": "Hash differs from what Talroo declared",
-    "unreadable": "Could not be decoded; the download holds what was sent",
+    "ok": "",
+    "mismatch": "File doesn’t match what Talroo described. Open with care.",
+    "unreadable": "This file can’t be read. Download it to see what was sent.",
 }

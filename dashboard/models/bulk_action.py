@@ -27,7 +27,7 @@ class BulkAction(Base):
     arguments: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What the verb was given, to take it back by: a stage, a user's id, a tag's name."""
     words: Mapped[str] = mapped_column(String(400))
-    """What was done, for people: "Move to Rejected: Withdrew"."""
+    """What was done, for people: "Reject: Applicant withdrew"."""
     missing: Mapped[int] = mapped_column(default=0)
     """How many were asked for and are not there."""
     undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -32,7 +32,7 @@ MOST: Final = 1_000
 rejections, all reported, took 0.8 seconds of a processor, holding took 0.3. One is done at a time (`web.bulk`)."""
 NAMED: Final = 200
 """How many of the skipped a result names."""
-BEYOND_REACH: Final = "You may not see it any more"
+BEYOND_REACH: Final = "You no longer have access"
 
 _PICKED: Final = re.compile(r"([\w-]{1,32})(?::([0-9]{1,9}))?", re.ASCII)
 
@@ -153,9 +153,9 @@ def preview(session: Session, selection: Selection, verb: Verb | None, rules: Ru
     idle = verb.idle(session, chosen.applications) if verb else set()
     words = [*_of_those(chosen, idle)] if verb else [f"{counted(len(chosen.applications), 'application')} selected."]
     if chosen.more:
-        words.append(f"These are the newest {MOST:,}; an action takes no more. Do the others after them.")
+        words.append(f"These are the newest {MOST:,}, the most one action can take. Do the rest next.")
     if chosen.missing:
-        words.append(f"{counted(chosen.missing, 'application')} cannot be found any more.")
+        words.append(f"{counted(chosen.missing, 'application')} can no longer be found.")
     if verb:
         words += verb.will_send(session, [one for one in chosen.applications if one.id not in idle], rules)
     seen = {one.application_id: one.seen_version for one in chosen.wanted}
@@ -209,7 +209,7 @@ def _done_before(session: Session, selection: Selection, verb: Verb, by: By, rea
     asked = {one.id for one in choose(session, selection, reach).applications}
     if (action.verb, action.arguments, concerned) != (verb.name, verb.arguments, asked):
         raise BadChange(
-            f"This page was used before, for something else ({action.words}), so nothing was done now. "
+            f"This page was already used for something else ({action.words}), so nothing was changed. "
             "Press the button again if this is what you want."
         )
     return action
@@ -283,9 +283,9 @@ def find(session: Session, public_id: str, user_id: int) -> BulkAction | None:
 
 
 def _of_those(chosen: Chosen, idle: set[int]) -> Iterator[str]:
-    yield f"{counted(len(chosen.applications) - len(idle), 'application')} will be changed."
+    yield f"{counted(len(chosen.applications) - len(idle), 'application')} will change."
     if idle:
-        yield f"{counted(len(idle), 'application')} {'needs' if len(idle) == 1 else 'need'} nothing: it is so already."
+        yield f"{counted(len(idle), 'application')} {'is' if len(idle) == 1 else 'are'} already there and won’t change."
 
 
 def _as_seen(application: Application, version: int | None) -> str:

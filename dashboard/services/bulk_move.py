@@ -20,7 +20,7 @@ from dashboard.stages import REJECTION_REASONS, Stage
 Before = dict[str, Any]
 """How one application was, and by what it is known that nobody changed it since. Kept as JSON."""
 
-CHANGED_SINCE: Final = "Somebody changed it since"
+CHANGED_SINCE: Final = "Someone changed it since"
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -45,7 +45,8 @@ class Move:
         return cls(change.to, change.reason, change.note)
 
     def words(self, session: Session) -> str:
-        return f"Move to {self.to.label}" + (f": {REJECTION_REASONS[self.reason]}" if self.reason else "")
+        words = "Reject" if self.to == Stage.REJECTED else f"Move to {self.to.label}"
+        return words + (f": {REJECTION_REASONS[self.reason]}" if self.reason else "")
 
     def idle(self, session: Session, applications: Sequence[Application]) -> set[int]:
         if self.reason or self.note:
@@ -53,7 +54,7 @@ class Move:
         return {application.id for application in applications if application.stage == self.to}
 
     def will_send(self, session: Session, applications: Sequence[Application], rules: Rules) -> tuple[str, ...]:
-        return forecast.in_words(session, applications, self.to, rules)
+        return (*forecast.in_words(session, applications, self.to, rules), forecast.NOT_NOTIFIED)
 
     def remember(self, session: Session, applications: Sequence[Application], by: By) -> dict[int, Before]:
         reasons = _reasons(session, [one.id for one in applications if one.stage == Stage.REJECTED])
@@ -71,12 +72,12 @@ class Move:
     def do(self, session: Session, wanted: Sequence[Wanted], by: By, rules: Rules) -> Done:
         change = Change(self.to, by.user_id, by.remote_addr, by.at, reason=self.reason, note=self.note)
         moved = review.move(session, wanted, change, rules)
-        there, what = self.to.label, "what you wrote" if self.note else "the reason"
-        skipped = [(number, f"At {there} already") for number in moved.unchanged]
-        skipped += [(number, f"At {there} already; {what} is in its history") for number in moved.noted]
+        there, what = self.to.label, "your note" if self.note else "the reason"
+        skipped = [(number, f"Already in {there}") for number in moved.unchanged]
+        skipped += [(number, f"Already in {there}; {what} is in the history") for number in moved.noted]
         stages = select(Application.id, Application.stage).where(Application.id.in_(moved.overtaken))
         skipped += [
-            (number, f"Changed by somebody since you looked; it is at {Stage(stage).label} now")
+            (number, f"Someone changed it first; it is now in {Stage(stage).label}")
             for number, stage in session.execute(stages)
         ]
         return Done(moved.changed, tuple(skipped))
@@ -89,7 +90,7 @@ class Move:
         for application in applications:
             was = before[application.id]
             if application.stage_version != was["version"]:
-                kept[application.id] = f"{CHANGED_SINCE}; it is at {application.stage_label} now"
+                kept[application.id] = f"{CHANGED_SINCE}; it is now in {application.stage_label}"
                 continue
             back = (was["stage"], was["reason"], was["start_date"], was.get("held", False))
             ready.setdefault(back, []).append(Wanted(application.id, application.stage_version))

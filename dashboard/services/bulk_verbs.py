@@ -32,7 +32,7 @@ class Verb(Protocol):
     def arguments(self) -> dict[str, Any]: ...
 
     def words(self, session: Session) -> str:
-        """ "Move to Rejected: Withdrew"."""
+        """ "Reject: Applicant withdrew"."""
 
     def idle(self, session: Session, applications: Sequence[Application]) -> set[int]:
         """Those for whom there is nothing to do, by id."""
@@ -119,7 +119,7 @@ class Rate(_Sets):
     value: int | None
 
     def words(self, session: Session) -> str:
-        return f"Rate {self.value}" if self.value else "Take the rating away"
+        return f"Rate {self.value}" if self.value else "Remove rating"
 
     def put(self, session: Session, ids: Iterable[int], value: int | None, by: By) -> Done:
         return teamwork.rate(session, ids, value, by)
@@ -127,7 +127,7 @@ class Rate(_Sets):
 
 @dataclass(frozen=True, slots=True)
 class Hold(_TellsNobody):
-    """For later, or with `on` False taken up again."""
+    """For later, or with `on` False no longer."""
 
     name: ClassVar[str] = "hold"
     on: bool = True
@@ -137,7 +137,7 @@ class Hold(_TellsNobody):
         return {"on": self.on}
 
     def words(self, session: Session) -> str:
-        return "Hold for later" if self.on else "Take up again"
+        return "Hold for later" if self.on else "Take off hold"
 
     def idle(self, session: Session, applications: Sequence[Application]) -> set[int]:
         return {application.id for application in applications if (application.held_at is not None) == self.on}
@@ -170,7 +170,7 @@ class SetTag(_TellsNobody):
         return {"tag": self.tag, "on": self.on}
 
     def words(self, session: Session) -> str:
-        return f"Tag “{self.tag}”" if self.on else f"Take the tag “{self.tag}” off"
+        return f"Tag “{self.tag}”" if self.on else f"Remove tag “{self.tag}”"
 
     def idle(self, session: Session, applications: Sequence[Application]) -> set[int]:
         tag = tagging.find(session, self.tag)
@@ -224,7 +224,7 @@ def read(form: Mapping[str, str], session: Session) -> Verb:
     }
     reader = readers.get(form.get("verb", ""))
     if reader is None:
-        raise BadChange("Choose what to do with them.")
+        raise BadChange("Choose an action.")
     return reader()
 
 
@@ -241,7 +241,7 @@ def _user(session: Session, public_id: str) -> int | None:
         return None
     found = session.scalar(select(User.id).where(User.public_id == public_id))
     if found is None:
-        raise BadChange("Choose whom to assign them to.")
+        raise BadChange("Choose a colleague to assign them to.")
     return found
 
 

@@ -16,10 +16,12 @@ from dashboard.stages import Stage, still_true
 from dashboard.talroo.click_id import valid_click_id
 
 NOTHING = "Nothing is sent to Talroo."
+NOT_NOTIFIED = "Applicants are not notified."
+"""Of every move: emails go only to those who have not finished applying."""
 
 
 def in_words(session: Session, applications: Iterable[Application], stage: Stage, rules: Rules) -> tuple[str, ...]:
-    """Sentences: "11 conversions (event 2) are sent.", "2 conversions cannot be sent: no click id." Never empty.
+    """Sentences: "11 conversions (event 2) will be sent.", "2 conversions cannot be sent: no click id." Never empty.
 
     Three statements, however many applications. Those that stand at `stage` already are left out, and tests of our
     own: of neither anything is sent.
@@ -42,7 +44,7 @@ def _conversions(session: Session, moving: Sequence[Application], stage: Stage, 
     keys = {reporting.conversion_key(application.tlr_sid, event, application.id) for application in able}
     yield from _of(session, "conversion", f" (event {event})", keys)
     if twins := len(able) - len(keys):
-        yield f"{counted(twins, 'conversion')} of a click that another one tells too {_be(twins)} not sent twice."
+        yield f"{counted(twins, 'conversion')} for the same click {_be(twins)} not sent twice."
     if len(moving) > len(able):
         yield f"{counted(len(moving) - len(able), 'conversion')} cannot be sent: no click id."
 
@@ -62,11 +64,11 @@ def _of(session: Session, noun: str, which: str, keys: set[str]) -> Iterator[str
     sent = sum(state == State.SENT for state in known.values())
     queued = len(known) - sent
     if new := len(keys) - len(known):
-        yield f"{counted(new, noun)}{which} {_be(new)} sent."
+        yield f"{counted(new, noun)}{which} will be sent."
     if sent:
         yield f"{counted(sent, noun)} {'was' if sent == 1 else 'were'} sent before and {_be(sent)} not sent again."
     if queued:
-        yield f"{counted(queued, noun)} {_be(queued)} queued already."
+        yield f"{counted(queued, noun)} {_be(queued)} already queued."
 
 
 def _known(session: Session, keys: set[str]) -> Mapping[str, str]:
@@ -88,9 +90,9 @@ def _taken_back(session: Session, moving: Sequence[Application], stage: Stage) -
     )
     numbers = {state: number for state, number in rows}  # noqa: C416 - rows are no pairs to mypy
     if waiting := sum(numbers.get(state, 0) for state in UNSENT):
-        yield f"{counted(waiting, 'report')} not sent yet {_be(waiting)} taken back."
+        yield f"{counted(waiting, 'report')} not sent yet will be canceled."
     if sent := numbers.get(State.SENT, 0):
-        yield f"{counted(sent, 'report')} {'was' if sent == 1 else 'were'} sent already and cannot be recalled."
+        yield f"{counted(sent, 'report')} {'was' if sent == 1 else 'were'} already sent and cannot be recalled."
 
 
 def _be(number: int) -> str:

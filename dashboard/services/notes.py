@@ -70,7 +70,7 @@ def write(session: Session, ids: Iterable[int], body: str, by: By, *, token: str
         }
         note_id = session.execute(statement, row).scalar()
         if note_id is None:
-            skipped.append((application.id, "Has this note already"))
+            skipped.append((application.id, "Already has this note"))
         else:
             _tell(session, note_id, (user for user in people if application.id in seen[user.id]))
             written.append(application.id)
@@ -87,7 +87,7 @@ def edit(session: Session, note: Note, body: str, by: By, *, seen: int) -> bool:
     """
     body = _body(body)
     if note.user_id is None or note.user_id != by.user_id:
-        raise BadChange("Only whoever wrote a note can change it. Write another one.")
+        raise BadChange("Only the person who wrote a note can change it. Add a new one instead.")
     if note.body == body and note.edits == seen:
         return True
     if not _change(session, note, seen, {"body": body, "edits": seen + 1, "edited_at": by.at}):
@@ -105,7 +105,7 @@ def remove(session: Session, note: Note, by: By, *, seen: int) -> bool:
     Raises `BadChange` where it is somebody else's; HR administrators may remove any.
     """
     if not _may_remove(session, note, by):
-        raise BadChange("Only whoever wrote a note, or an HR administrator, can remove it.")
+        raise BadChange("Only the person who wrote a note, or an HR administrator, can remove it.")
     if note.removed_at is not None:
         return True
     if not _change(session, note, seen, {"body": "", "edits": seen + 1, "removed_at": by.at}):
@@ -196,9 +196,9 @@ def _body(typed: str) -> str:
     # A form counts the end of a line as one character and sends two.
     body = clean(typed.replace("\r\n", "\n").strip())
     if not body:
-        raise BadChange("Write the note first.")
+        raise BadChange("Enter a note first.")
     if len(body) > MAX_NOTE:
-        raise BadChange(f"A note has at most {MAX_NOTE:,} characters; this one has {len(body):,}. Write two.")
+        raise BadChange(f"A note has at most {MAX_NOTE:,} characters; this one has {len(body):,}. Split it in two.")
     return body
 
 

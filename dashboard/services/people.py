@@ -118,7 +118,7 @@ def person(session: Session, application: Application, reach: Reach) -> Person:
     """
     found = find(session, application.public_id, reach)
     if found is None:
-        raise BadChange("This application is not there any more.")
+        raise BadChange("This application is no longer there.")
     return found
 
 
@@ -218,14 +218,14 @@ def _forget(session: Session, link: PersonLink, by: By) -> None:
         link.same, link.replaced, link.at, link.user_id = link.replaced, None, by.at, by.user_id
 
 
-_WORDS: Final = {True: "the same person as another application", False: "somebody else than another application"}
+_WORDS: Final = {True: "the same person as another application", False: "a different person from another application"}
 
 
 def _say(session: Session, pairs: Sequence[Pair], by: By, *, same: bool) -> int:
     """Write down what was said, in place of the opposite. How many pairs it is new for."""
     numbers = {number for pair in pairs for number in pair}
     if {one.id for one in locked(session, numbers) if one.completed} != numbers:
-        raise BadChange("One of these applications is not there any more.")
+        raise BadChange("One of these applications is no longer there.")
     known = _links(session, numbers)
     new = [pair for pair in dict.fromkeys(pairs) if pair not in known or known[pair].same != same]
     for low, high in new:

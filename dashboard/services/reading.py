@@ -186,7 +186,7 @@ def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator
 
 
 def _note(note: Note) -> Entry:
-    return Entry(note.at, _actor(note), "Note, changed since" if note.edits else "Note", note.body, written=note)
+    return Entry(note.at, _actor(note), "Note (edited)" if note.edits else "Note", note.body, written=note)
 
 
 def _activity(activity: Activity) -> Entry:
@@ -250,6 +250,6 @@ def _arrival(delivery: Delivery) -> Entry:
     started = "JobApplication:started" in (delivery.event_type or "")
     words = "Started, not yet submitted" if started else "Application received"
     if delivery.source == payload.PULLED:
-        words = "Read in Talroo’s list of applications"
+        words = "Imported from Talroo"
     repeats = f"Delivered again {delivery.duplicate_count} times" if delivery.duplicate_count else ""
     return Entry(delivery.received_at, "Talroo", words, repeats)

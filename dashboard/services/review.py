@@ -43,7 +43,7 @@ class Change:
     """Where to, by whom, from where, when, and why. `reason` belongs to a rejection.
 
     `start_date`: the first day of work, which belongs to a hire; empty for none. None says nothing of it, so that what
-    is known stays. Whoever is moved is taken up again; `holds` puts them aside as before, for a move that takes another
+    is known stays. Whoever is moved is held no longer; `holds` puts them aside as before, for a move that takes another
     one back.
     """
 

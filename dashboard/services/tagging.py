@@ -30,9 +30,9 @@ def tag(session: Session, ids: Iterable[int], name: str, by: By) -> Done:
     chosen = [application.id for application in applications]
     carrying = _carrying(session, chosen, wanted.id)
     numbers = _numbers_of_tags(session, chosen)
-    skipped = [(number, "Has the tag already") for number in chosen if number in carrying]
+    skipped = [(number, "Already has the tag") for number in chosen if number in carrying]
     skipped += [
-        (number, f"Has {MAX_TAGS} tags already")
+        (number, f"Already has {MAX_TAGS} tags")
         for number in chosen
         if number not in carrying and numbers[number] >= MAX_TAGS
     ]
@@ -74,7 +74,7 @@ def named(typed: str) -> str:
     """A tag's name as it is kept. Raises `BadChange` for an empty or too long one."""
     name = " ".join(clean(typed).split())
     if not fold(name):
-        raise BadChange("Write the tag's name first.")
+        raise BadChange("Enter a tag first.")
     if len(name) > MAX_NAME or len(fold(name)) > MAX_KEY:
         raise BadChange(f"A tag has at most {MAX_NAME} characters.")
     return name

@@ -40,7 +40,7 @@ def rate(session: Session, ids: Iterable[int], rating: int | None, by: By) -> Do
         before, application.rating = application.rating, rating
         return _number(before), _number(rating)
 
-    already = f"Rated {rating} already" if rating else "Has no rating"
+    already = f"Already rated {rating}" if rating else "Has no rating"
     return _each(session, ids, ActivityKind.RATED, by, change, already)
 
 
@@ -50,13 +50,13 @@ def assign(session: Session, ids: Iterable[int], user_id: int | None, by: By) ->
     if user_id is None:
         return give(session, ids, None, by)
     if user is None or not may_see_applications(user):
-        raise BadChange("Applications can only be assigned to somebody who may see them. Choose one of the list.")
+        raise BadChange("Choose a colleague from the list: others cannot see applications.")
     asked = sorted(set(ids))
     seen = able_to_see(session, user, asked)
     if asked and not seen:
-        raise BadChange(f"{user.email} may see only other jobs or companies. Choose somebody who may see this one.")
+        raise BadChange(f"{user.email} cannot see this job or company. Choose a colleague who can.")
     done = give(session, seen, user, by)
-    hidden = tuple((number, f"{user.email} may not see it") for number in asked if number not in seen)
+    hidden = tuple((number, f"{user.email} cannot see it") for number in asked if number not in seen)
     return Done(done.changed, done.skipped + hidden)
 
 
@@ -70,7 +70,7 @@ def give(session: Session, ids: Iterable[int], user: User | None, by: By) -> Don
         application.assigned_to_id = user.id if user else None
         return before.email if before else None, user.email if user else None
 
-    already = f"Assigned to {user.email} already" if user else "Assigned to nobody"
+    already = f"Already assigned to {user.email}" if user else "Assigned to nobody"
     return _each(session, ids, ActivityKind.ASSIGNED, by, change, already)
 
 
@@ -83,11 +83,11 @@ def hold(session: Session, ids: Iterable[int], by: By) -> Done:
         application.held_at = by.at
         return None, HELD
 
-    return _each(session, ids, ActivityKind.HELD, by, change, "Held already")
+    return _each(session, ids, ActivityKind.HELD, by, change, "Already held")
 
 
 def unhold(session: Session, ids: Iterable[int], by: By) -> Done:
-    """Take up again what was put aside."""
+    """Take off hold what was put aside."""
 
     def change(application: Application) -> Words | None:
         if application.held_at is None:

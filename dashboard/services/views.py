@@ -38,7 +38,7 @@ def save(session: Session, owner_id: int, name: str, query: str, *, shared: bool
     """
     row = {"owner_id": owner_id, **_named(name), "query": kept_query(query), "shared": shared, "updated_at": now}
     if (session.scalar(select(func.count()).where(SavedView.owner_id == owner_id)) or 0) >= MAX_VIEWS:
-        raise BadChange(f"You have {MAX_VIEWS} views already. Delete one first.")
+        raise BadChange(f"You already have {MAX_VIEWS} views. Delete one first.")
     if shared:
         _has_room_to_share(session, owner_id)
     statement = insert_or_ignore(session, SavedView, "owner_id", "key")
@@ -65,7 +65,7 @@ def _has_room_to_share(session: Session, owner_id: int) -> None:
     own = select(func.count()).where(SavedView.owner_id == owner_id, SavedView.shared.is_(True))
     if (session.scalar(own) or 0) >= MAX_SHARED_BY_ONE:
         raise BadChange(
-            f"You share {MAX_SHARED_BY_ONE} views already. Stop sharing one first, or keep this one to yourself."
+            f"You already share {MAX_SHARED_BY_ONE} views. Stop sharing one first, or keep this one to yourself."
         )
 
 
@@ -109,21 +109,21 @@ def kept_query(query: str) -> str:
         raise BadChange(_TOO_MUCH)
     kept = urlencode([(n, value) for n, value in asked.items(multi=True) if n not in _OF_A_PAGE and value.strip()])
     if not kept:
-        raise BadChange("Choose at least one filter first; without any, the view would be the whole inbox.")
+        raise BadChange("Choose at least one filter first. Without one, the view would be the whole inbox.")
     if len(kept) > MAX_QUERY:
         raise BadChange(_TOO_MUCH)
     return kept
 
 
-_TOO_MUCH: Final = "That is more than a view can hold. Take some filters off."
-_TAKEN: Final = "You have a view with that name already. Choose another name, or change that one."
+_TOO_MUCH: Final = "That is more than a view can hold. Remove some filters."
+_TAKEN: Final = "You already have a view with that name. Choose another name, or update that view."
 
 
 def _named(typed: str) -> dict[str, str]:
     name = " ".join(clean(typed).split())
     key = tagging.fold(name)
     if not key:
-        raise BadChange("Give the view a name.")
+        raise BadChange("Enter a name for the view.")
     if len(name) > MAX_NAME or len(key) > 4 * MAX_NAME:
         raise BadChange(f"A view's name has at most {MAX_NAME} characters.")
     return {"name": name, "key": key}

@@ -21,7 +21,7 @@ from dashboard.models.outbound import State
 from dashboard.services import reading as reading_verbs
 from dashboard.services import record, reporting, whose
 from dashboard.services.record import Record
-from dashboard.stages import REJECTION_REASONS, Stage
+from dashboard.stages import NEEDS_NOTE, REJECTION_REASONS, Stage
 from dashboard.web import along, noting
 from dashboard.web.edge import reading, reporting_rules
 
@@ -123,6 +123,7 @@ def context(
         "taken_back": bool(report and report.is_taken_back(application.stage)),
         "is_reported": application.stage in rules.conversions,
         "rejection_reasons": REJECTION_REASONS,
+        "needs_note": NEEDS_NOTE,
         "seconds_left": max(0, math.ceil((report.due_at - now).total_seconds())) if report else 0,
     }
 

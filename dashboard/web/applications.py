@@ -128,7 +128,7 @@ def _view(public_id: str) -> Response:
     """A saved view's address: it stays the same when the view's list changes."""
     view = views.visible(reading(), public_id, current_user.id)
     if view is None:
-        flash("That view is not there any more, or is no longer shared. This is the whole inbox.", "info")
+        flash("That view was deleted or is no longer shared. This is the whole inbox.", "info")
     return redirect(url_for("applications.index") + (f"?{view.query}" if view else ""))
 
 

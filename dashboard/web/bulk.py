@@ -29,9 +29,10 @@ from dashboard.services import activity, bulk, bulk_verbs, bundle
 from dashboard.services import reading as reading_verbs
 from dashboard.services.bulk import Selection
 from dashboard.services.bulk_verbs import Verb
+from dashboard.services.forecast import counted
 from dashboard.services.review import BadChange
 from dashboard.services.teamwork import BEST
-from dashboard.stages import REJECTION_REASONS, Stage
+from dashboard.stages import NEEDS_NOTE, REJECTION_REASONS, Stage
 from dashboard.web import along, csv, exports, inbox_frame, noting
 from dashboard.web.edge import (
     by_user,
@@ -53,19 +54,31 @@ NAMED: Final = 200
 
 PATIENCE: Final = 4.0
 """Seconds somebody waits while another does something to many."""
-_BUSY: Final = (
-    "Something else is being done to many applications just now, so nothing was done. Press the button again."
-)
+_BUSY: Final = "Another bulk action is still running, so nothing was changed. Try again in a moment."
 _ARCHIVES: Final = BoundedSemaphore(2)
 """Packed at once by a process: each keeps a thread and much of a processor busy until it is sent."""
 
 _PARTS: Final = {"stage": ("stage", "reason"), "assign": ("user",), "rate": ("rating",)}
 _ASKS: Final = {
     "assign": ("user", "Assign to a colleague", "Choose a colleague."),
-    "tag": ("tag", "Tag", "Write the tag, or choose one that there is."),
-    "untag": ("tag", "Take a tag off", "Choose the tag to take off."),
+    "tag": ("tag", "Tag", "Enter a tag, or choose one."),
+    "untag": ("tag", "Remove a tag", "Choose the tag to remove."),
 }
 """What a verb must still be told on the confirmation's own page: the field, the page's heading, and what to do."""
+_ACTS: Final = {
+    "stage": "Move {}",
+    "stage:hired": "Hire {}",
+    "stage:rejected": "Reject {}",
+    "assign": "Assign {}",
+    "assign:": "Unassign {}",
+    "rate": "Rate {}",
+    "rate:": "Remove rating from {}",
+    "tag": "Tag {}",
+    "untag": "Remove tag from {}",
+    "hold": "Hold {}",
+    "unhold": "Take {} off hold",
+}
+"""What the confirmation's button says, by the beginning of `Wish.do`."""
 
 
 def _options(name: str, choices: Mapping[str, str]) -> Markup:
@@ -79,10 +92,12 @@ _OPTIONS: Final = Markup().join(
         _options("Reject", {f"stage:rejected:{reason}": words for reason, words in REJECTION_REASONS.items()}),
         _options("Assign", {"assign:me": "To me", "assign": "To a colleague…", "assign:": "To nobody"}),
         _options(
-            "Mark", {"tag": "Tag…", "untag": "Take a tag off…", "hold": "Hold for later", "unhold": "Take up again"}
+            "Tag or hold",
+            {"tag": "Add a tag…", "untag": "Remove a tag…", "hold": "Hold", "unhold": "Take off hold"},
         ),
         _options(
-            "Rate", {f"rate:{number}": f"{number} of {BEST}" for number in range(BEST, 0, -1)} | {"rate:": "Not rated"}
+            "Rate",
+            {f"rate:{number}": f"{number} of {BEST}" for number in range(BEST, 0, -1)} | {"rate:": "Remove rating"},
         ),
         _options("Download", {"csv": "As a table (CSV)", "files": "Files and answers (ZIP)"}),
     )
@@ -122,7 +137,13 @@ class Wish:
 
     @property
     def heading(self) -> str:
-        return _ASKS[self.do][1] if self.do in _ASKS else "What to do with them"
+        return _ASKS[self.do][1] if self.do in _ASKS else "Choose an action"
+
+    def act(self, number: int) -> str:
+        """ "Reject 3 applications"."""
+        verb, *given = self.do.split(":")
+        words = _ACTS.get(":".join((verb, *given[:1])), _ACTS.get(verb, "Change {}"))
+        return words.format(counted(number, "application"))
 
     def verb(self, session: Session) -> Verb:
         """Raises `BadChange` for what cannot be done."""
@@ -191,7 +212,7 @@ def undo(public_id: str) -> Response:
         was_first = bulk.undo(session, action, by_user(), reporting_rules(), current_user.reach)
         db.session.commit()
     if not was_first:
-        flash("This was taken back before. Nothing was changed.", "info")
+        flash("This was already undone. Nothing was changed.", "info")
     return redirect(_result(public_id))
 
 
@@ -226,14 +247,14 @@ def files() -> Response:
         return _nobody()
     if chosen.more or bundle.size(reading(), numbers) > bundle.MOST_BYTES:
         flash(
-            f"That is too much for one download: it holds {bulk.MOST:,} applications and "
-            f"{bundle.MOST_BYTES // 1_000_000} MB. Select fewer, or narrow the list, by job or by date.",
+            f"That is too much for one download: the limit is {bulk.MOST:,} applications and "
+            f"{bundle.MOST_BYTES // 1_000_000} MB. Select fewer, or filter the list by job or date.",
             "error",
         )
         return redirect(_list_url())
     address = f"{settings().public_url}/applications/{{}}".format
     if not _ARCHIVES.acquire(blocking=False):
-        flash("Two archives are being downloaded just now, which is as many as there can be. Try again soon.", "error")
+        flash("Two downloads are already running. Try again in a minute.", "error")
         return redirect(_list_url())
     try:
         exports.count()
@@ -280,11 +301,13 @@ def _selection() -> Selection | None:
 
 def _nobody() -> Response:
     if _selection() is not None:
-        flash("Nobody of those selected is in the list any more, so there is nothing to download.", "info")
+        flash("The selected applications are no longer there, so there is nothing to download.", "info")
     elif request.form.get("all") == "1":
-        flash("That list cannot be read, so nobody is selected. Open the list again and select there.", "error")
+        flash(
+            "This list’s filters can’t be read, so nothing was selected. Open the list again and select there.", "error"
+        )
     else:
-        flash("Nobody is selected. Tick the boxes beside the names first.", "info")
+        flash("Nothing is selected. Check the boxes next to the names first.", "info")
     return redirect(_list_url())
 
 
@@ -303,6 +326,7 @@ def _confirmation(selection: Selection, wish: Wish, problem: str = "") -> Answer
         wish=wish,
         asks=_ASKS.get(wish.do, ("",))[0],
         problem=problem,
+        needs_note=NEEDS_NOTE,
         named=shown.applications[:NAMED],
         # What was refused was not done: pressed again, it is another action.
         token=(not problem and request.form.get("token")) or secrets.token_urlsafe(20),

@@ -175,10 +175,10 @@ def _why_not(attachment: Attachment) -> str:
     if attachment.sha256 is None:
         return "no content was sent with it."
     if attachment.verdict == "unreadable":
-        return "it could not be decoded. The download holds what was sent."
+        return "it can’t be read. Download it to see what was sent."
     if attachment.file_type is filetypes.UNKNOWN:
-        return "it is a file of an unknown kind, which is only ever downloaded."
-    return f"a file of this kind ({attachment.type_label}) is only ever downloaded."
+        return "its type is unknown. You can download it."
+    return f"files of this type ({attachment.type_label}) can only be downloaded."
 
 
 def _shown(template: str, public_id: str) -> str:

@@ -33,7 +33,7 @@ SUGGESTED: Final = 150
 FETCHED: Final = ("company", "campaign", "state", "city", "assigned", "tag")
 """Filters whose choices are fetched when somebody wants more of them."""
 FOLDED: Final = ("stage", "qualified", "resume", "held", "applied_from", "applied_to", *FETCHED)
-"""Fields of `Inbox` that stand under "More filters", as do answers."""
+"""Fields of `Inbox` that stand under "Filters", as do answers."""
 
 _SORTS: Final = {"best": "Best match", "newest": "Newest", "oldest": "Oldest", "name": "Name"}
 _OPTION: Final = Markup('<option value="%s">%s</option>')
@@ -144,7 +144,7 @@ def dated(rows: Iterable[InboxRow]) -> list[tuple[InboxRow, str, str]]:
 
 
 def folded_count(asked: Inbox) -> int:
-    """How many of the filters under "More filters" are set."""
+    """How many of the filters under "Filters" are set."""
     return sum(bool(getattr(asked, name)) for name in FOLDED) + len(asked.answers)
 
 

@@ -6,6 +6,7 @@ A form says in `then` whether the `next` application of the list opens, and in `
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +22,7 @@ from dashboard.models.outbound import Channel, State
 from dashboard.permissions import Permission, needs
 from dashboard.services import reporting, review, teamwork
 from dashboard.services.review import BadChange, Change, Moved, Wanted
-from dashboard.stages import REJECTION_REASONS, Stage
+from dashboard.stages import NEEDS_NOTE, REJECTION_REASONS, Stage
 from dashboard.web import along, application_page
 from dashboard.web.edge import by_user, reading, remote_address, reporting_rules, writing
 
@@ -37,8 +38,8 @@ NAME_TOLD: Final = 80
 """Characters of a name, for the same reason."""
 
 HOLDING: Final = {
-    "hold": (teamwork.hold, "Held for later"),
-    "unhold": (teamwork.unhold, "Taken up again"),
+    "hold": (teamwork.hold, "Held"),
+    "unhold": (teamwork.unhold, "Taken off hold"),
 }
 OPPOSITE: Final = {"hold": "unhold", "unhold": "hold"}
 TAKEN_BACK: Final = {"hold": "is no longer held", "unhold": "is held again"}
@@ -116,7 +117,7 @@ def hire(public_id: str) -> Answer:
 def unhire(public_id: str) -> Response:
     """Take a hire back: to the stage the person was in before."""
     if _find(public_id).stage != Stage.HIRED:
-        flash("This person is not marked hired. Nothing was changed.", "info")
+        flash("This applicant is not marked hired. Nothing was changed.", "info")
     else:
         moved = _take_back(public_id)
         session.pop(LAST, None)
@@ -134,7 +135,7 @@ def hold(public_id: str) -> Response:
 @bp.post("/unhold")
 @needs(Permission.APPLICATIONS)
 def unhold(public_id: str) -> Response:
-    """Take up again what was held."""
+    """Take off hold what was held."""
     return _hold(public_id, "unhold")
 
 
@@ -177,6 +178,7 @@ def _move(public_id: str, stage: str, *, holds: bool = False) -> Moved | None:
             note=form.get("note", ""),
             start_date=form.get("start_date"),
         )
+        _note_if_it_says_other(change)
     except BadChange as problem:
         flash(str(problem), "error")
         return None
@@ -187,10 +189,16 @@ def _move(public_id: str, stage: str, *, holds: bool = False) -> Moved | None:
     if moved.overtaken:
         _say_what_happened(number, seen or 0)
     if moved.unchanged:
-        flash(f"The stage was {change.to.label} already. Nothing was changed.", "info")
+        flash(f"The stage was already {change.to.label}. Nothing was changed.", "info")
     if moved.noted:
-        flash("The note is in the history. The stage stays as it was.", "success")
+        flash("Note added to the history. The stage didn’t change.", "success")
     return moved
+
+
+def _note_if_it_says_other(change: Change) -> None:
+    """Raises `BadChange` for a rejection whose reason is in a note that nobody wrote."""
+    if change.reason == NEEDS_NOTE and not change.note:
+        raise BadChange(f"“{REJECTION_REASONS[NEEDS_NOTE]}” needs a note. Add one, then reject again.")
 
 
 def _take_back(public_id: str) -> Moved | None:
@@ -218,7 +226,7 @@ def _reports_of_its_stage(application: Application) -> list[Outbound]:
 
 
 def _hold(public_id: str, verb: str, undone: str = "") -> Response:
-    """Hold or take up again; `undone`: the verb which that takes back, if any."""
+    """Hold or take off hold; `undone`: the verb which that takes back, if any."""
     do, words = HOLDING[verb]
     writer = writing()
     application = _find(public_id)
@@ -228,7 +236,7 @@ def _hold(public_id: str, verb: str, undone: str = "") -> Response:
         flash(f"{done.skipped[0][1]}. Nothing was changed.", "info")
         return _onward(public_id)
     if undone:
-        flash(f"Taken back: {application.name[:NAME_TOLD]} {TAKEN_BACK[undone]}.", "success")
+        flash(f"Undone. {application.name[:NAME_TOLD]} {TAKEN_BACK[undone]}.", "success")
         return _onward(public_id)
     return _onward(public_id, words, verb)
 
@@ -263,38 +271,40 @@ def _onward(public_id: str, words: str = "", verb: str = "stage") -> Response:
         flash(told, "decided")  # type: ignore[arg-type]
     asked = along.asked()
     if asked is None:
-        flash("The list you came from cannot be read, so nobody of it follows. This is the whole inbox.", "info")
+        flash("The list you came from can’t be opened. This is the whole inbox.", "info")
         return redirect(along.back())
     following = review_queue.around(reading(), asked, application).next
     if following:
         return redirect(along.page_of(following))
-    flash("That was the last one of this list.", "info")
+    flash("That was the last one in this list.", "info")
     return redirect(along.back())
 
 
 def _words_of(application: Application) -> str:
-    """What became of somebody, for the message: "Hired", "Rejected (Withdrew)"."""
+    """What became of somebody, for the message: "Hired", "Rejected (Unresponsive)"."""
     reason = REJECTION_REASONS.get(request.form.get("reason", "")) if application.stage == Stage.REJECTED else None
     return f"{application.stage_label} ({reason})" if reason else application.stage_label
 
 
 def _say_what_happened(application_id: int, seen: int) -> None:
     steps = review.changes_since(reading(), application_id, seen)[-STEPS_TOLD:]
-    told = "; ".join(_told(step) for step in steps) or "the page was out of date"
-    is_own = bool(steps) and all(step.user_id == current_user.id for step in steps)
-    who = "You were faster in another window" if is_own else "Somebody was faster"
-    flash(f"{who}, so nothing was changed: {told}. Look again, then decide.", "error")
+    told = f" ({'; '.join(step.text for step in steps)})" if steps else ""
+    flash(f"Not saved: {_who_was_first(steps)}{told}. Check it, then decide.", "error")
 
 
-def _told(step: StageChange) -> str:
-    who = "you" if step.user_id == current_user.id else step.actor[:100]
-    return f"{who} {'wrote a note' if step.is_note else f'moved it {step.text}'}"
+def _who_was_first(steps: Sequence[StageChange]) -> str:
+    if not steps:
+        return "this page was out of date"
+    others = dict.fromkeys(step.actor[:100] for step in steps if step.user_id != current_user.id)
+    if not others:
+        return "you already changed this in another window"
+    return f"{' and '.join(others)} changed this application first"
 
 
 def _say_what_is_again(public_id: str, moved: Moved | None) -> None:
     if moved and moved.changed:
         application = _find(public_id)
-        flash(f"Taken back: {application.name[:NAME_TOLD]} is {application.stage_label} again.", "success")
+        flash(f"Undone. {application.name[:NAME_TOLD]} is back in {application.stage_label}.", "success")
 
 
 def _say_what_was_sent(report: Outbound) -> None:
@@ -302,11 +312,11 @@ def _say_what_was_sent(report: Outbound) -> None:
     kind = report.channel
     name = f"disposition “{report.event}”" if kind == Channel.DISPOSITION else kind
     if report.state == State.SENT:
-        flash(f"The {name} was already sent to Talroo, and a {kind} cannot be recalled.", "info")
+        flash(f"The {name} was already sent to Talroo and cannot be recalled.", "info")
     elif report.state == State.SENDING:
-        flash(f"The {name} is being sent to Talroo at this moment, and a {kind} cannot be recalled.", "info")
+        flash(f"The {name} is being sent to Talroo right now and cannot be recalled.", "info")
     elif report.uncertain:
-        flash(f"Nobody knows whether Talroo heard the {name}; if it did, it cannot be recalled.", "info")
+        flash(f"The {name} may have reached Talroo. If it did, it cannot be recalled.", "info")
 
 
 def _find(public_id: str) -> Application:

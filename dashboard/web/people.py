@@ -21,7 +21,7 @@ from dashboard.web.edge import by_user, reading, writing
 bp = Blueprint("people", __name__, url_prefix="/people/<public_id>")
 
 SHOWN: Final = 50
-"""Applications on the page; of a telephone that hundreds share, the inbox has the rest."""
+"""Applications on the page; of a phone that hundreds share, the inbox has the rest."""
 MAX_TYPED: Final = 500
 
 
@@ -80,9 +80,9 @@ def take_back(public_id: str) -> Response:
     same = {"yes": True, "no": False}.get(request.form.get("same", ""))
     if one and other and people.take_back(session, one.id, other.id, by_user(), current_user.reach, same=same):
         db.session.commit()
-        flash("Taken back. Who has which application is worked out anew.", "success")
+        flash("Undone. The matches are up to date.", "success")
     else:
-        flash("That was taken back before. Nothing was changed.", "info")
+        flash("This was already undone. Nothing was changed.", "info")
     return redirect(_page(public_id))
 
 
@@ -92,12 +92,15 @@ def _answer(public_id: str, other: Application, *, said: bool) -> Response:
     db.session.commit()
     if said:
         return redirect(_page(public_id, said=other_id))
-    flash("That is known already. Nothing was changed.", "info")
+    flash("This was already marked. Nothing was changed.", "info")
     return redirect(_page(public_id))
 
 
 def _refused(public_id: str) -> Response:
-    flash("No application is found by that. Open the application and copy its address.", "error")
+    flash(
+        "No application found. Open the other application, copy its link from the address bar, and paste it.",
+        "error",
+    )
     return redirect(_page(public_id))
 
 

@@ -106,9 +106,9 @@ def edit(public_id: str, note_id: str) -> Answer:
     if changed:
         return _done(session, public_id, "body")
     if note.removed_at is None:
-        flash("This note was changed meanwhile, so nothing was overwritten. Look at both, then save again.", "error")
+        flash("Not saved: this note was changed meanwhile. Compare both versions, then save again.", "error")
         return _page(public_id, {"body": body, "note": note_id}, 409)
-    flash("This note was removed meanwhile. What you wrote stands in the form for a new one.", "error")
+    flash("Not saved: this note was removed meanwhile. Your text is in the field for a new note.", "error")
     return _page(public_id, {"body": body}, 409)
 
 
@@ -123,7 +123,7 @@ def remove(public_id: str, note_id: str) -> Answer:
         return _refused(public_id, problem)
     if removed:
         return _done(session, public_id, "body")
-    flash("This note was changed meanwhile, so it was not removed. Read it again, then decide.", "error")
+    flash("Not removed: this note was changed meanwhile. Read it again, then decide.", "error")
     return _page(public_id, {}, 409)
 
 
@@ -176,13 +176,13 @@ def _whom(session: Session, typed: str) -> int | None:
 
 def _who_is_told(written: notes.Written) -> tuple[str, str]:
     """What to say of it, and as what."""
-    said = ["The note is written."]
+    said = ["Note added."]
     if written.told:
-        said.append(f"Told of it: {_some(written.told)}.")
+        said.append(f"Notified: {_some(written.told)}.")
     if written.strangers:
-        said.append(f"Nobody is called {_some(written.strangers)}.")
+        said.append(f"No colleague found for {_some(written.strangers)}.")
     if written.kept_out:
-        said.append(f"Not told, because they may not see this application: {_some(written.kept_out)}.")
+        said.append(f"Not notified, because they cannot see this application: {_some(written.kept_out)}.")
     return " ".join(said), "info" if written.strangers or written.kept_out else "success"
 
 

@@ -84,7 +84,7 @@ def save() -> Answer:
         return _refused(typed, problem)
     name, query = view.name, view.query
     db.session.commit()
-    flash(f"“{name}” is saved. It stands above your list.", "success")
+    flash(f"“{name}” is saved. It shows up above your list.", "success")
     return redirect(f"{url_for('applications.index')}?{query}")
 
 
@@ -113,7 +113,7 @@ def delete(public_id: str) -> Response:
     name = view.name
     views.remove(session, view)
     db.session.commit()
-    flash(f"The view “{name}” is deleted. The applications it showed are untouched.", "success")
+    flash(f"The view “{name}” is deleted. Its applications didn’t change.", "success")
     return redirect(url_for("views.index"))
 
 
@@ -128,7 +128,7 @@ def _replace(public_id: str) -> Answer:
         return _refused(typed, problem)
     query = view.query
     db.session.commit()
-    flash(f"“{typed.name}” shows this list from now on{', for colleagues too' if typed.shared else ''}.", "success")
+    flash(f"“{typed.name}” now shows this list{', for colleagues too' if typed.shared else ''}.", "success")
     return redirect(f"{url_for('applications.index')}?{query}")
 
 

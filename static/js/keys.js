@@ -35,7 +35,7 @@
   function undo() {
     if (press("u") || !(isReviewing() || rowLinks().length)) return true;
     document.querySelector(".nothing-done")?.remove();
-    const message = Object.assign(document.createElement("div"), { className: "flash decided nothing-done", textContent: "Nothing to take back here." });
+    const message = Object.assign(document.createElement("div"), { className: "flash decided nothing-done", textContent: "Nothing to undo here." });
     message.setAttribute("role", "status");
     document.getElementById("main").prepend(message);
     setTimeout(() => message.remove(), 4000);
@@ -163,7 +163,8 @@
   document.addEventListener("keydown", (event) => {
     if (sends(event)) {
       event.preventDefault();
-      if (!event.repeat) event.target.form.requestSubmit();
+      const { form, dataset } = event.target;
+      if (!event.repeat) (dataset.sends ? document.getElementById(dataset.sends).click() : form.requestSubmit());
       return undefined;
     }
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
@@ -186,7 +187,8 @@
   }, true);
   document.addEventListener("pointerdown", (event) => {
     const open = document.querySelector("details.confirm[open]");
-    if (open && !open.contains(event.target)) open.open = false;
+    // On a phone, the job and the order are shown with the filters.
+    if (open && !open.contains(event.target) && !event.target.closest(".field-job, .sorts")) open.open = false;
   });
   rowLeft();
 })();

@@ -129,7 +129,7 @@
   const hasUnsent = (except) => unsent(except) !== undefined;
   function mayLeave(form) {
     if (!hasUnsent(form)) return true;
-    const may = window.confirm("What you have written here is not saved yet. Leave it?");
+    const may = window.confirm("You have unsaved text here. Leave without saving it?");
     if (may) leaving = main;
     return may;
   }
@@ -278,6 +278,15 @@
     ahead();
     return undefined;
   }
+  // A reason that says nothing without a note asks for it first; then it is what Ctrl+Enter presses.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-needs]");
+    const note = button && document.getElementById(button.dataset.needs);
+    if (!note || note.value.trim()) return;
+    event.preventDefault();
+    note.dataset.sends = button.id;
+    note.focus();
+  });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (event.defaultPrevented || !main.contains(form)) return;

@@ -47,7 +47,7 @@
   const me = (page) => page.querySelector(".who-name bdi")?.textContent;
   function tellSignedOut(form) {
     const link = element("a", { href: "/login", target: "_blank", textContent: "Sign in in a new tab" });
-    tell(form, `Not saved: you are not signed in as ${me(document)} any more. `, link, ", come back and press again. What you wrote stays here.");
+    tell(form, `Not saved: you are no longer signed in as ${me(document)}. `, link, ", come back and press again. Your text stays here.");
   }
   // The forms' token is good for as long as one is signed in. Nobody's words go out under another name.
   async function renew() {
@@ -63,12 +63,12 @@
   }
   const isSignedOut = () => main.querySelector(".not-saved a");
   async function retold(form) {
-    if (await renew()) tell(form, "Not saved yet: you have signed in again since. Press again, now it works.");
+    if (await renew()) tell(form, "Not saved yet: you signed in again. Press again to save.");
     else tellSignedOut(form);
   }
   document.addEventListener("visibilitychange", () => {
     const form = isSignedOut()?.closest("form");
-    if (form && !document.hidden) renew().then((is) => { if (is && isSignedOut()) tell(form, "Not saved yet: you are signed in again. Press again, now it works."); });
+    if (form && !document.hidden) renew().then((is) => { if (is && isSignedOut()) tell(form, "Not saved yet: you are signed in again. Press again to save."); });
   });
   // Signed out in another window: nothing of the applicant stays to be seen beside what is being written, until it is sent under the same name.
   let isBare = false;
@@ -90,7 +90,7 @@
   const formOf = ({ detail }) => detail.elt.closest("form");
   for (const name of ["sendError", "timeout"]) {
     document.addEventListener(`htmx:${name}`, (event) => {
-      if (isTeam(event)) tell(formOf(event), "Not saved: the dashboard cannot be reached. What you wrote stays here: press again once you are connected.");
+      if (isTeam(event)) tell(formOf(event), "Not saved: the dashboard can’t be reached. Your text stays here. Press again once you are connected.");
     });
   }
   document.addEventListener("htmx:afterRequest", (event) => {
@@ -100,6 +100,6 @@
     if (isElsewhere || [400, 401].includes(xhr.status)) return retold(formOf(event));
     if (xhr.status < 400) return undefined;
     const words = [...parsed(xhr.responseText).querySelectorAll(".message :is(h1, p:not(.code))")].map((one) => one.textContent.replace(/\.?$/, "."));
-    return tell(formOf(event), `Not saved. ${words.join(" ")} What you wrote stays here.`);
+    return tell(formOf(event), `Not saved. ${words.join(" ")} Your text stays here.`);
   });
 })();

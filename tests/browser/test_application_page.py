@@ -116,7 +116,12 @@ def test_a_right_to_left_name_stays_within_its_own_piece_of_the_line(show):
 def test_an_application_of_nothing_says_what_is_missing(show):
     page = show("bare")
     expect(page.get_by_role("heading", level=1)).to_have_text("Name not given")
-    for words in ("Nothing given.", "No résumé came", "Talroo did not say which job.", "No questions and answers came"):
+    for words in (
+        "No contact details.",
+        "No résumé came",
+        "Talroo did not say which job.",
+        "No questions and answers came",
+    ):
         expect(page.get_by_text(words)).to_be_visible()
 
 
@@ -142,7 +147,7 @@ def test_the_click_somebody_came_by_stands_among_the_times(open_as, inhabited):
     landed = page.request.get(f"/click?tlr_sid={click}&to={LANDING}/job", max_redirects=0)
     assert landed.status == 302
     page.goto(f"/applications/{inhabited.somebody(tlrSid=click)}")
-    expect(page.locator(".facts > div", has_text="Came by a click").locator("time")).to_contain_text(
+    expect(page.locator(".facts > div", has_text="Clicked the job ad").locator("time")).to_contain_text(
         re.compile("today|yesterday")  # where midnight came between
     )
 

@@ -35,7 +35,7 @@ def selected(page: Page):
 
 def confirmed(page: Page) -> str:
     """Confirm, and what the result says."""
-    page.get_by_role("button", name="Confirm for").click()
+    page.get_by_role("button", name=re.compile(r"\d+ applications?")).click()
     page.wait_for_url(re.compile("/applications/bulk/[^/]+$"))
     return page.get_by_role("status").inner_text()
 
@@ -49,21 +49,21 @@ def test_two_are_selected_rejected_and_taken_back_by_keys(open_as):
         page.keyboard.press(key)
     expect(selected(page)).to_have_text("2 selected")
     page.keyboard.press("b")
-    choice = page.get_by_label("What to do with those selected")
+    choice = page.get_by_label("Action", exact=True)
     expect(choice).to_be_focused()
-    page.keyboard.type("Withdrew")
-    expect(choice.locator("option:checked")).to_have_text("Withdrew")
+    page.keyboard.type("Applicant")
+    expect(choice.locator("option:checked")).to_have_text("Applicant withdrew")
     page.keyboard.press("Tab")
     assert complaints(page) == []
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Move to Rejected: Withdrew?")
-    expect(page.get_by_text("2 applications will be changed.")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Reject: Applicant withdrew?")
+    expect(page.get_by_text("2 applications will change.")).to_be_visible()
     assert complaints(page) == []
     assert "2 done" in confirmed(page)
     assert complaints(page) == []
     page.keyboard.press("u")
-    expect(page.get_by_text("2 are as before")).to_be_visible()
-    page.get_by_role("link", name="Go on with the list").click()
+    expect(page.get_by_text("2 restored")).to_be_visible()
+    page.get_by_role("link", name="Continue with the list").click()
     page.wait_for_url(f"**/applications?job={FEW}")
     expect(page.locator(".stage-rejected")).to_have_count(0)
 
@@ -76,7 +76,7 @@ def test_a_range_the_page_and_all_that_match_are_selected_on_a_desk(open_as, tmp
     expect(selected(page)).to_have_text("5 selected")
     every = page.get_by_label(f"All {MORE_THAN_A_PAGE} that match")
     expect(every).to_be_hidden()
-    page.get_by_label("Select everybody on this page").check()
+    page.get_by_label("Select page").check()
     expect(selected(page)).to_have_text("50 selected")
     every.check()
     with page.expect_download() as waiting:
@@ -85,7 +85,7 @@ def test_a_range_the_page_and_all_that_match_are_selected_on_a_desk(open_as, tmp
     assert ZipFile(tmp_path / "all.zip").namelist()[0] == "answers.csv"
     boxes(page).first.uncheck()
     expect(every).not_to_be_checked()
-    page.locator("#bulk").get_by_role("link", name="None").click()
+    page.locator("#bulk").get_by_role("link", name="Clear").click()
     expect(page.locator("#bulk")).to_be_hidden()
 
 
@@ -93,10 +93,10 @@ def test_a_range_the_page_and_all_that_match_are_selected_on_a_desk(open_as, tmp
 def test_all_that_match_are_tagged_on_a_telephone(open_as):
     page = open_as("recruiter", f"/applications?job={MANY}", width=390, has_touch=True)
     boxes(page).first.tap()
-    page.locator("#bulk").get_by_role("link", name="Whole page").tap()
+    page.locator("#bulk").get_by_role("link", name="Select page").tap()
     page.get_by_label(f"All {MORE_THAN_A_PAGE} that match").check()
     assert complaints(page) == []
-    page.get_by_label("What to do with those selected").select_option("tag")
+    page.get_by_label("Action", exact=True).select_option("tag")
     page.get_by_role("button", name="Continue").tap()
     page.wait_for_url("**/applications/bulk")
     page.get_by_label("Tag").fill("Browser night")
@@ -108,21 +108,21 @@ def test_all_that_match_are_tagged_on_a_telephone(open_as):
 def test_without_scripts_boxes_a_choice_and_two_buttons_do_the_same(open_as):
     page = open_as("recruiter", f"/applications?job={FEW}", scripts=False)
     boxes(page).nth(0).check()
-    page.locator("#bulk").get_by_role("link", name="Whole page").click()
+    page.locator("#bulk").get_by_role("link", name="Select page").click()
     expect(page.locator(".pickable [name=application]:checked")).to_have_count(4)
     boxes(page).nth(0).uncheck()
-    page.get_by_label("What to do with those selected").select_option("hold")
+    page.get_by_label("Action", exact=True).select_option("hold")
     page.get_by_role("button", name="Continue").click()
     assert "3 done" in confirmed(page)
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("3 are as before")).to_be_visible()
+    expect(page.get_by_text("3 restored")).to_be_visible()
 
 
 @pytest.mark.usefixtures("people")
 def test_back_from_what_was_done_leads_to_the_list(open_as):
     page = open_as("recruiter", f"/applications?job={FEW}")
     boxes(page).nth(0).check()
-    page.get_by_label("What to do with those selected").select_option("hold")
+    page.get_by_label("Action", exact=True).select_option("hold")
     page.get_by_role("button", name="Continue").click()
     assert "1 done" in confirmed(page)
     page.go_back()

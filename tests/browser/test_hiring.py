@@ -16,7 +16,7 @@ IN_TIME = 60_000
 
 def hire(page: Page) -> None:
     page.locator("summary", has_text="Mark hired").click()
-    page.get_by_role("button", name="and stay here").click()
+    page.get_by_role("button", name="Hire and stay").click()
 
 
 def report(page: Page, state: str, within: float = WITHIN) -> None:
@@ -36,7 +36,7 @@ def conversions(inhabited: Inhabited, page: Page) -> int:
 
 def test_the_confirmation_says_what_will_be_sent_before_it_is_confirmed(open_as, inhabited):
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
-    expect(page.get_by_role("button", name="Confirm the hire")).to_be_hidden()
+    expect(page.get_by_role("button", name="Hire and open next")).to_be_hidden()
     page.locator("summary", has_text="Mark hired").click()
     expect(page.locator(".confirm-box:visible")).to_contain_text(
         "What will be sent to Talroo: conversion event 2 for click 0000…; disposition: none configured."
@@ -90,8 +90,8 @@ def test_without_scripts_a_hire_can_be_undone_and_done_again_and_a_reload_shows_
 ):
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}", scripts=False)
     page.locator("summary", has_text="Mark hired").click()
-    page.get_by_label("First day of work").fill("2027-01-04")
-    page.get_by_role("button", name="and stay here").click()
+    page.get_by_label("Start date").fill("2027-01-04")
+    page.get_by_role("button", name="Hire and stay").click()
     report(page, "held")
     expect(page.locator(".person-facts")).to_contain_text("starts Jan 4, 2027")
     page.get_by_role("button", name="Undo").click()
@@ -112,13 +112,13 @@ def test_the_second_of_two_recruiters_is_told_what_the_first_one_did(open_as, in
     first, second = open_as("recruiter", path), open_as("colleague", path, allow=("409",))
     first.locator("summary", has_text="Move to…").click()
     first.get_by_label("Stage").select_option("interview")
-    first.get_by_role("button", name="Move", exact=True).click()
+    first.get_by_role("button", name="Move and stay").click()
     expect(first.locator("main")).to_have_attribute("data-stage", "interview")
 
     second.locator("summary", has_text="Move to…").click()
     second.get_by_label("Stage").select_option("rejected")
-    second.get_by_role("button", name="Move", exact=True).click()
-    expect(second.get_by_role("alert")).to_contain_text("Somebody was faster")
+    second.get_by_role("button", name="Move and stay").click()
+    expect(second.get_by_role("alert")).to_contain_text("changed this application first")
     expect(second.get_by_role("alert")).to_contain_text("recruiter@example.com")
     expect(second.locator("main")).to_have_attribute("data-stage", "interview")
 
@@ -156,12 +156,12 @@ def test_what_was_typed_when_somebody_was_faster_is_still_there_to_be_sent(open_
         page.locator("#move-to").click()
         page.get_by_label("Stage").select_option(stage)
         page.locator("#note").fill(note)
-        page.get_by_role("button", name="Move", exact=True).click()
+        page.get_by_role("button", name="Move and stay").click()
         expect(page.locator("main")).to_have_attribute("data-stage", "interview")
-    expect(second.get_by_role("alert")).to_contain_text("Somebody was faster")
+    expect(second.get_by_role("alert")).to_contain_text("changed this application first")
     expect(second).to_have_url(re.compile(f"{path}$"))
     expect(second.locator("#note")).to_have_value("She is\ngood.")
-    second.get_by_role("button", name="Move", exact=True).click()
+    second.get_by_role("button", name="Move and stay").click()
     expect(second.locator("main")).to_have_attribute("data-stage", "offer")
     expect(second.locator(".timeline")).to_contain_text("good.")
 
@@ -169,7 +169,7 @@ def test_what_was_typed_when_somebody_was_faster_is_still_there_to_be_sent(open_
 def test_without_scripts_too_one_reads_what_talroo_will_be_told_beside_the_choice(open_as, inhabited):
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}", scripts=False)
     page.locator("#move-to").click()
-    expect(page.locator(".confirm-box:visible")).to_contain_text("moving to Hired: conversion event 2 for click 0000…")
+    expect(page.locator(".confirm-box:visible")).to_contain_text("for Hired: conversion event 2 for click 0000…")
 
 
 def test_escape_and_a_click_elsewhere_close_a_box_and_only_one_is_open(open_as, inhabited):
@@ -177,7 +177,7 @@ def test_escape_and_a_click_elsewhere_close_a_box_and_only_one_is_open(open_as, 
     hired, moved = page.locator("#mark-hired"), page.locator("#move-to")
     boxes = page.locator(".confirm-box:visible")
     hired.click()
-    page.get_by_label("First day of work").focus()
+    page.get_by_label("Start date").focus()
     page.keyboard.press("Escape")
     expect(boxes).to_have_count(0)
     expect(hired).to_be_focused()
@@ -218,7 +218,7 @@ def test_the_keyboard_alone_signs_in_finds_somebody_and_hires_them(new_page, inh
         keys.press("Tab")
         assert outlined(page)
     keys.press("Enter")
-    while page.evaluate("document.activeElement.textContent") != "and stay here":
+    while page.evaluate("document.activeElement.textContent") != "Hire and stay":
         keys.press("Tab")
         assert outlined(page)
     keys.press("Enter")

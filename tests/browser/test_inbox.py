@@ -31,7 +31,7 @@ def test_searching_while_one_types_keeps_the_focus_and_fills_the_address(open_as
 def test_a_chosen_filter_works_at_once_and_the_back_button_takes_it_back(open_as):
     page = open_as("recruiter")
     everybody = page.locator("main").get_attribute("data-total")
-    page.get_by_text("More filters").click()
+    page.locator("#more-filters summary").click()
     page.get_by_label("Qualified").select_option("no")
     expect(page.locator("main")).not_to_have_attribute("data-total", everybody)
     assert asked(page) == {"qualified": ["no"]}
@@ -87,7 +87,7 @@ def test_the_telephone_folds_its_filters_away_until_they_are_wanted(open_as):
     page = open_as("recruiter", width=390)
     stage = page.get_by_label("Stage")
     expect(stage).to_be_hidden()
-    page.get_by_text("More filters").click()
+    page.locator("#more-filters summary").click()
     stage.select_option("hired")
     page.wait_for_url("**stage=hired*")
     expect(stage).to_be_hidden()
@@ -105,7 +105,7 @@ def first_answer(page: Page) -> tuple[str, str]:
 def test_answers_to_questions_are_chosen_one_after_the_other_and_taken_off_as_chips(open_as):
     page = open_as("recruiter")
     everybody = page.locator("main").get_attribute("data-total")
-    page.get_by_text("More filters").click()
+    page.locator("#more-filters summary").click()
     question, answer = first_answer(page)
     page.get_by_label("Answer to a question").select_option(label=answer)
     chip = page.locator(".chips .chip", has_text=f"{question}: {answer}")
@@ -121,16 +121,31 @@ def test_answers_to_questions_are_chosen_one_after_the_other_and_taken_off_as_ch
     expect(page.locator("main")).to_have_attribute("data-total", everybody)
 
 
+def test_on_a_phone_the_list_begins_high_and_job_and_order_stand_under_the_filters(open_as):
+    page = open_as("recruiter", "/applications", width=390)
+    box = page.locator("tbody tr").first.bounding_box()
+    assert box
+    assert box["y"] < 340
+    job, order = page.get_by_label("Job"), page.get_by_role("link", name="Oldest")
+    expect(job).to_be_hidden()
+    expect(order).to_be_hidden()
+    page.locator("#more-filters summary").click()
+    expect(job).to_be_visible()
+    order.click()
+    page.wait_for_url("**sort=oldest*")
+    expect(page.get_by_label("Job")).to_be_hidden()
+
+
 def test_without_scripts_every_filter_is_a_page_away(open_as):
     page = open_as("recruiter", "/applications?qualified=yes", scripts=False)
-    page.get_by_text("More filters").click()
-    page.get_by_role("link", name="Company, place, tag").click()
+    page.locator("#more-filters summary").click()
+    page.get_by_role("link", name="Company, location, tag").click()
     expect(page.get_by_label("Qualified")).to_have_value("yes")
     question, answer = first_answer(page)
     page.get_by_label("Answer to a question").select_option(label=answer)
     page.get_by_role("button", name="Show applications").click()
     expect(page.locator(".chips .chip")).to_have_count(2)
-    page.get_by_text("More filters").click()
+    page.locator("#more-filters summary").click()
     page.get_by_label("Stage").select_option("new")
     page.get_by_role("button", name="Search").click()
     expect(page.locator(".chips .chip", has_text=f"{question}: {answer}")).to_be_visible()
@@ -152,8 +167,8 @@ def test_a_tab_is_a_list_of_its_own_and_says_how_many(open_as, inhabited):
 
 def test_a_list_is_saved_as_a_view_that_counts_and_is_deleted_again(open_as):
     page = open_as("colleague", "/applications?q=paged")
-    page.get_by_text("Save as a view").click()
-    page.get_by_label("Name of this list").fill("The paged one")
+    page.get_by_text("Save view").click()
+    page.get_by_label("View name").fill("The paged one")
     page.get_by_role("button", name="Save", exact=True).click()
     view = page.get_by_role("navigation", name="Saved views").get_by_role("link", name="The paged one")
     expect(view).to_have_attribute("aria-current", "page")
@@ -162,9 +177,9 @@ def test_a_list_is_saved_as_a_view_that_counts_and_is_deleted_again(open_as):
     expect(view.locator(".view-count")).to_have_text("1")  # the bar has come again, with its counts
     view.click()
     page.wait_for_url("**q=paged")
-    page.get_by_role("link", name="Change views").click()
+    page.get_by_role("link", name="Manage views").click()
     page.get_by_text("Delete…").click()
-    page.get_by_role("button", name="Delete the view").click()
+    page.get_by_role("button", name="Delete view").click()
     expect(page.get_by_role("heading", name="No views yet")).to_be_visible()
 
 
@@ -279,14 +294,14 @@ def test_a_view_whose_filters_were_changed_is_the_one_that_is_offered_to_be_chan
     page = open_as("hr_admin")
     for name, stage in (("Early", "new"), ("Late", "offer")):
         page.goto(f"/applications?stage={stage}")
-        page.get_by_text("Save as a view").click()
-        page.get_by_label("Name of this list").fill(name)
+        page.get_by_text("Save view").click()
+        page.get_by_label("View name").fill(name)
         page.get_by_role("button", name="Save", exact=True).click()
         expect(page.get_by_role("status").first).to_contain_text(f"“{name}” is saved")
-    expect(page.get_by_text("Save as a view")).to_have_count(0)
+    expect(page.get_by_text("Save view")).to_have_count(0)
     page.get_by_label("Search").press_sequentially("ada")
-    page.get_by_text("Save as a view").click()
+    page.get_by_text("Save view").click()
     expect(page.locator("#view-of option:checked")).to_have_text("Late")
-    page.get_by_role("button", name="Change that view").click()
-    expect(page.get_by_role("status").first).to_contain_text("“Late” shows this list from now on.")
+    page.get_by_role("button", name="Update view").click()
+    expect(page.get_by_role("status").first).to_contain_text("“Late” now shows this list.")
     expect(page.locator("#views [aria-current] bdi")).to_have_text("Late")

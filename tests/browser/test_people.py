@@ -37,7 +37,7 @@ def test_two_who_are_likely_the_same_stand_side_by_side_and_are_linked_with_one_
     width: int, open_as: OpenAs, twins: tuple[str, str]
 ):
     page = open_as("recruiter", f"/applications/{twins[0]}", width=width)
-    page.get_by_role("link", name="Who is likely the same").click()
+    page.get_by_role("link", name="Possible duplicates").click()
     page.wait_for_url("**/people/*")
     left, right = (page.locator(".compared tbody tr").first.locator("td").nth(n).bounding_box() for n in (0, 1))
     assert left
@@ -60,12 +60,12 @@ def test_two_who_are_likely_the_same_stand_side_by_side_and_are_linked_with_one_
 
 def test_without_scripts_two_are_told_apart_and_that_is_undone(open_as: OpenAs, twins: tuple[str, str]):
     page = open_as("recruiter", f"/people/{twins[0]}", scripts=False)
-    page.get_by_role("button", name="Not the same").click()
-    expect(page.locator(".flash")).to_contain_text("Zoe Twin (Picker): not this person")
+    page.get_by_role("button", name="Different person").click()
+    expect(page.locator(".flash")).to_contain_text("Zoe Twin (Picker): a different person")
     expect(page.locator(".suggestion")).to_have_count(0)
-    page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".flash")).to_contain_text("Taken back")
+    page.locator(".flash").get_by_role("button", name="Undo").click()
+    expect(page.locator(".flash")).to_contain_text("Undone")
     expect(page.locator(".suggestion")).to_have_count(1)
-    page.get_by_label("Another application of this person").fill(page.url.replace(twins[0], twins[1]))
-    page.get_by_role("button", name="Link", exact=True).click()
+    page.get_by_label("Another application by this person").fill(page.url.replace(twins[0], twins[1]))
+    page.get_by_role("button", name="Add match").click()
     expect(page.locator(".persons [data-application]")).to_have_count(2)

@@ -70,7 +70,7 @@ def test_twenty_are_gone_through_by_keyboard_alone(open_as, inhabited):
         for key in (["a"], ["r", "4"], ["h"])[number % 3]:
             keys.press(key)
         if number == 4:
-            expect(page.locator(".decided").last).to_contain_text("Rejected (Withdrew)")
+            expect(page.locator(".decided").last).to_contain_text("Rejected (Applicant withdrew)")
             keys.press("u")
             queue.at(page, 4)
             keys.press("r")
@@ -92,7 +92,7 @@ def test_twenty_are_gone_through_by_touch_on_a_telephone(open_as, inhabited):
         assert box["height"] < 90
         if number % 3 == 1:
             page.locator("#reject").tap()
-            page.get_by_role("button", name="Withdrew").tap()
+            page.get_by_role("button", name="Applicant withdrew").tap()
         else:
             page.locator(("#advance", "", "#hold")[number % 3]).tap()
     page.wait_for_url(re.compile(r"/applications\?.*job="))
@@ -108,7 +108,7 @@ def test_twenty_are_gone_through_without_scripts(open_as, inhabited):
         queue.at(page, number)
         if number % 3 == 1:
             page.locator("#reject").click()
-            page.get_by_role("button", name="Withdrew").click()
+            page.get_by_role("button", name="Applicant withdrew").click()
         else:
             page.locator(("#advance", "", "#hold")[number % 3]).click()
         if number == 4:
@@ -160,11 +160,11 @@ def test_what_was_decided_elsewhere_meanwhile_is_seen_and_nothing_is_overwritten
     queue.at(colleague, 0)
     colleague.locator("#move-to").click()
     colleague.get_by_label("Stage").select_option("interview")
-    colleague.get_by_role("button", name="Move", exact=True).click()
+    colleague.get_by_role("button", name="Move and stay").click()
     expect(colleague.locator("main")).to_have_attribute("data-stage", "interview")
     prefetched(page)
     page.keyboard.press("a")
-    expect(page.get_by_role("alert")).to_contain_text("Somebody was faster")
+    expect(page.get_by_role("alert")).to_contain_text("changed this application first")
     queue.at(page, 0)
     expect(page.locator("main")).to_have_attribute("data-stage", "interview")
 
@@ -181,7 +181,7 @@ def test_no_single_key_acts_in_a_field_with_another_key_or_when_switched_off(ope
         page.keyboard.press(key)
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_role("button", name="Keyboard shortcuts").click()
-    expect(page.get_by_role("dialog")).to_contain_text("switched off")
+    expect(page.get_by_role("dialog")).to_contain_text("Single-key shortcuts are off")
     page.get_by_role("button", name="Close").click()
     queue.at(page, 0)
     expect(page.locator("main")).to_have_attribute("data-stage", "new")
@@ -242,7 +242,7 @@ def test_what_is_typed_while_a_page_is_waited_for_decides_nothing(open_as, inhab
     expect(page.locator("main[inert]")).to_have_count(1)
     page.keyboard.type("na")
     page.evaluate("window.letGo()")
-    expect(page.locator(".flash")).to_contain_text("Taken back: ")
+    expect(page.locator(".flash")).to_contain_text("Undone. ")
     queue.at(page, 0)
     expect(page.locator("main")).to_have_attribute("data-stage", "new")
     assert [one for one in posts if one != "looking"] == ["stage", "undo"]
@@ -267,8 +267,25 @@ def test_the_key_that_moves_somebody_begins_at_the_stage(open_as, inhabited):
     page.keyboard.press("m")
     expect(page.get_by_label("Stage")).to_be_focused()
     page.keyboard.type("I")  # letters of a word would have to come within a second of each other
-    page.get_by_role("button", name="Move", exact=True).press("Enter")
+    page.get_by_role("button", name="Move and stay").press("Enter")
     expect(page.locator("main")).to_have_attribute("data-stage", "interview")
+
+
+def test_a_reason_that_stands_in_the_note_asks_for_it_first(open_as, inhabited):
+    queue = Queue(inhabited, 2)
+    page = open_as("recruiter", f"/applications/{queue.ids[0]}{queue.path.removeprefix('/applications')}")
+    for key in ("r", "6"):
+        page.keyboard.press(key)
+    expect(page.locator("#reject-note")).to_be_focused()
+    page.keyboard.press("Control+Enter")  # nothing is written yet
+    page.keyboard.type("Moved away, 6 hours from here.")
+    queue.at(page, 0)
+    page.keyboard.press("Control+Enter")
+    queue.at(page, 1)
+    page.goto(f"/applications/{queue.ids[0]}")
+    expect(page.locator("main")).to_have_attribute("data-stage", "rejected")
+    expect(page.locator("#timeline")).to_contain_text("Other (see note)")
+    expect(page.locator("#timeline")).to_contain_text("Moved away, 6 hours from here.")
 
 
 def test_the_search_leads_into_its_list_and_keeps_its_words(open_as, inhabited):
@@ -288,7 +305,7 @@ def test_the_search_leads_into_its_list_and_keeps_its_words(open_as, inhabited):
     page.keyboard.press("ArrowDown")
     expect(first).to_be_focused()
     page.keyboard.press("u")
-    expect(page.get_by_text("Nothing to take back here.")).to_be_visible()
+    expect(page.get_by_text("Nothing to undo here.")).to_be_visible()
 
 
 def test_nothing_lies_over_an_opened_sheet_and_next_stays_under_the_pointer(open_as, inhabited):
@@ -325,7 +342,7 @@ def test_the_key_that_takes_back_acts_on_whom_the_page_shows(open_as, inhabited,
     if stage != "new":
         page.locator("#move-to").click()
         page.get_by_label("Stage").select_option(stage)
-        page.get_by_role("button", name="Move", exact=True).click()
+        page.get_by_role("button", name="Move and stay").click()
         expect(page.locator("main")).to_have_attribute("data-stage", stage)
     page.goto(f"/applications/{queue.ids[0]}?{path.partition('?')[2]}")
     prefetched(page)
@@ -364,7 +381,7 @@ def test_taking_the_last_decision_back_is_offered_for_some_minutes_also_on_pages
     page.clock.fast_forward("01:00")
     expect(page.locator(".last-decision form")).to_have_count(0)
     page.keyboard.press("u")
-    expect(page.get_by_text("Nothing to take back here.")).to_be_visible()
+    expect(page.get_by_text("Nothing to undo here.")).to_be_visible()
     page.keyboard.press("k")
     queue.at(page, 1)
     expect(page.locator(".last-decision form")).to_have_count(0)

@@ -31,7 +31,7 @@ def test_single_keys_that_somebody_turned_off_do_nothing_and_come_back(open_as: 
         page = open_as("colleague")
         assert [key for key in ("j", "k", "/", "x", "?") if acts(page, key)] == []
         page.get_by_role("button", name="Keyboard shortcuts").click()
-        expect(page.get_by_role("dialog")).to_contain_text("switched off in your settings")
+        expect(page.get_by_role("dialog")).to_contain_text("shortcuts are off in your settings")
     finally:
         set_keys(open_as, on=True)
     page = open_as("colleague")

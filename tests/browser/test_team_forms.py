@@ -57,12 +57,12 @@ def test_what_cannot_be_saved_is_told_and_stays(open_as, inhabited):
     note.fill("Half a sentence")
     page.context.set_offline(True)
     note.press("Control+Enter")
-    not_saved(page, "Not saved: the dashboard cannot be reached.")
+    not_saved(page, "Not saved: the dashboard can’t be reached.")
     page.context.set_offline(False)
     busy = '<div class="message"><p class="code">Error 503</p><h1>Busy</h1><p>Later.</p></div>'
     page.route("**/rating", lambda route: route.fulfill(status=503, body=busy, content_type="text/html"))
     page.locator("#rating-3").click()
-    not_saved(page, "Not saved. Busy. Later. What you wrote stays here.")
+    not_saved(page, "Not saved. Busy. Later. Your text stays here.")
     note.press("Control+Enter")
     written(page)
     expect(page.locator("#team [role=alert]")).to_have_count(0)
@@ -83,9 +83,9 @@ def test_what_is_written_outlives_the_session_and_is_sent_after_signing_in_besid
     else:
         page.context.clear_cookies()
         page.locator("#team-note").press("Control+Enter")
-    not_saved(page, "Not saved: you are not signed in as hr@example.com any more.")
+    not_saved(page, "Not saved: you are no longer signed in as hr@example.com.")
     page.locator("#team-note").press("Control+Enter")
-    not_saved(page, "Not saved: you are not signed in as hr@example.com any more.")
+    not_saved(page, "Not saved: you are no longer signed in as hr@example.com.")
     with page.context.expect_page() as opened:
         page.locator("#team [role=alert] a").click()
     sign_in(opened.value)
@@ -105,7 +105,7 @@ def test_nobodys_words_are_sent_under_another_name(open_as, inhabited):
     other.goto("/login")
     sign_in(other, "colleague")
     page.locator("#team-note").press("Control+Enter")
-    not_saved(page, "Not saved: you are not signed in as hr@example.com any more.")
+    not_saved(page, "Not saved: you are no longer signed in as hr@example.com.")
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -115,7 +115,7 @@ def test_what_is_said_of_a_note_is_seen_and_the_keys_act_again(open_as, inhabite
     page.locator("#team-note").fill("Line\n" * 12)
     page.locator("#team-note").press("Control+Enter")
     said = page.locator("#team .flash")
-    expect(said).to_have_text("The note is written.")
+    expect(said).to_have_text("Note added.")
     expect(said).to_be_in_viewport(ratio=1)
     expect(said).to_be_focused()
     page.keyboard.press("j")

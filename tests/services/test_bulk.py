@@ -68,8 +68,8 @@ def test_many_are_moved_and_the_result_names_who_was_skipped_and_why(session: Se
     result = bulk.result(session, action, EVERYTHING)
     assert (result.words, result.done, action.missing) == ("Move to Hired: 1 done, 3 skipped.", 1, 1)
     assert left(result.skipped) == {
-        "At Hired already": ["Bea"],
-        "Changed by somebody since you looked; it is at Offer now": ["Cleo"],
+        "Already in Hired": ["Bea"],
+        "Someone changed it first; it is now in Offer": ["Cleo"],
     }
     assert values(session, Application.stage) == ["hired", "hired", "offer"]
     assert {row.application_id for row in conversions(session)} == {ada.id, bea.id}
@@ -78,7 +78,7 @@ def test_many_are_moved_and_the_result_names_who_was_skipped_and_why(session: Se
 def test_a_rejection_of_many_carries_its_reason(session: Session, rita: User):
     ada, bea = add_applicant(session), add_applicant(session)
     action = act(session, these(ada, bea), verb(session, "stage", stage="rejected", reason="filled"), rita)
-    assert action.words == "Move to Rejected: Position filled"
+    assert action.words == "Reject: Position filled"
     assert told(session, ada) == told(session, bea) == ["New → Rejected: Position filled"]
 
 
@@ -95,15 +95,16 @@ def test_what_will_be_done_and_sent_is_counted_before(session: Session):
     shown = bulk.preview(session, chosen, verb(session, "stage", stage="hired"), TELLS_BOTH, EVERYTHING)
     assert (shown.verb, shown.total) == ("Move to Hired", 7)
     assert shown.words == (
-        "6 applications will be changed.",
-        "1 application needs nothing: it is so already.",
-        "3 conversions (event 2) are sent.",
+        "6 applications will change.",
+        "1 application is already there and won’t change.",
+        "3 conversions (event 2) will be sent.",
         "1 conversion was sent before and is not sent again.",
-        "1 conversion of a click that another one tells too is not sent twice.",
+        "1 conversion for the same click is not sent twice.",
         "1 conversion cannot be sent: no click id.",
-        "4 dispositions “hired” are sent.",
+        "4 dispositions “hired” will be sent.",
         "1 disposition was sent before and is not sent again.",
         "1 disposition cannot be sent: no application id and no click id.",
+        "Applicants are not notified.",
     )
     assert set(shown.picked) == {str(picked) for picked in chosen.picked}
     assert len(session.scalars(select(StageChange.id)).all()) == 3, "only the moves before"
@@ -113,7 +114,7 @@ def test_what_was_counted_is_what_is_sent(session: Session, rita: User):
     able, twin = add_applicant(session), add_applicant(session, tlr_sid=None)
     before = len(conversions(session))
     shown = bulk.preview(session, these(able, twin), verb(session, "stage", stage="hired"), RULES, EVERYTHING)
-    assert shown.words[1:] == ("1 conversion (event 2) is sent.", "1 conversion cannot be sent: no click id.")
+    assert shown.words[1:-1] == ("1 conversion (event 2) will be sent.", "1 conversion cannot be sent: no click id.")
     act(session, Selection.read(shown.picked), verb(session, "stage", stage="hired"), rita)
     states = [row.state for row in conversions(session)[before:]]
     assert sorted(states) == [State.UNSENDABLE, State.WAITING]
@@ -123,11 +124,11 @@ def test_a_test_application_is_not_counted_among_those_talroo_hears_of(session: 
     able, test = add_applicant(session), add_applicant(session, is_test=True)
     before = len(conversions(session))
     shown = bulk.preview(session, these(able, test), verb(session, "stage", stage="hired"), RULES, EVERYTHING)
-    assert shown.words == ("2 applications will be changed.", "1 conversion (event 2) is sent.")
+    assert shown.words[:-1] == ("2 applications will change.", "1 conversion (event 2) will be sent.")
     act(session, Selection.read(shown.picked), verb(session, "stage", stage="hired"), rita)
     assert len(conversions(session)) == before + 1
     alone = bulk.preview(session, these(test), verb(session, "stage", stage="new"), RULES, EVERYTHING)
-    assert alone.words[1:] == ("Nothing is sent to Talroo.",)
+    assert alone.words[1:] == ("Nothing is sent to Talroo.", "Applicants are not notified.")
 
 
 def test_what_is_taken_back_by_a_move_is_told_before(session: Session):
@@ -137,10 +138,11 @@ def test_what_is_taken_back_by_a_move_is_told_before(session: Session):
     session.execute(update(Outbound).where(Outbound.application_id == sent.id).values(state=State.SENT))
     shown = bulk.preview(session, these(waiting, sent), verb(session, "stage", stage="rejected"), RULES, EVERYTHING)
     assert shown.words == (
-        "2 applications will be changed.",
+        "2 applications will change.",
         "Nothing is sent to Talroo.",
-        "1 report not sent yet is taken back.",
-        "1 report was sent already and cannot be recalled.",
+        "1 report not sent yet will be canceled.",
+        "1 report was already sent and cannot be recalled.",
+        "Applicants are not notified.",
     )
 
 
@@ -149,10 +151,10 @@ def test_talroo_hears_nothing_of_what_recruiters_do_among_themselves(session: Se
     ada = add_applicant(session)
     what = verb(session, name, tag="night", user=rita.public_id, rating="3")
     shown = bulk.preview(session, these(ada), what, RULES, EVERYTHING)
-    assert shown.words == ("1 application will be changed.", "Nothing is sent to Talroo.")
+    assert shown.words == ("1 application will change.", "Nothing is sent to Talroo.")
     act(session, these(ada), what, rita)
     idle = bulk.preview(session, these(ada), what, RULES, EVERYTHING)
-    assert idle.words[:2] == ("0 applications will be changed.", "1 application needs nothing: it is so already.")
+    assert idle.words[:2] == ("0 applications will change.", "1 application is already there and won’t change.")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_undo_puts_back_what_nobody_changed_since(
     assert (getattr(back, column) is None) == (was is None)
     assert column == "held_at" or getattr(back, column) == was
     assert getattr(session.get_one(Application, bea.id), column) == other[column]
-    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Somebody changed it since": ["Bea"]}
+    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Someone changed it since": ["Bea"]}
 
 
 def test_undo_of_a_move_puts_everybody_where_they_were_with_reason_and_first_day(session: Session, rita: User):
@@ -199,10 +201,10 @@ def test_undo_of_a_move_puts_everybody_where_they_were_with_reason_and_first_day
     assert undo(session, action, rita)
     assert values(session, Application.stage) == ["rejected", "hired", "offer"]
     assert values(session, Application.start_date) == [None, "2026-12-01", None]
-    assert told(session, ada)[0] == "Interview → Rejected: Withdrew"
+    assert told(session, ada)[0] == "Interview → Rejected: Applicant withdrew"
     result = bulk.result(session, action, EVERYTHING)
     assert not result.can_be_undone
-    assert left(result.kept) == {"Somebody changed it since; it is at Offer now": ["Cleo"]}
+    assert left(result.kept) == {"Someone changed it since; it is now in Offer": ["Cleo"]}
 
 
 def test_a_first_day_is_kept_where_nothing_is_said_of_it_and_undo_restores_it(session: Session, rita: User):
@@ -252,7 +254,7 @@ def test_undo_finds_a_tag_gone_that_nobody_wears_any_more(session: Session, rita
     session.execute(delete(Tag))  # as erasing does
     session.commit()
     assert undo(session, action, rita)
-    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Somebody changed it since": ["Bea", "Ada"]}
+    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Someone changed it since": ["Bea", "Ada"]}
     action = act(session, these(ada, bea), verb(session, "tag", tag="Night"), rita)
     off = act(session, these(ada, bea), verb(session, "untag", tag="Night"), rita)
     session.execute(delete(Tag))
@@ -283,7 +285,7 @@ def test_a_confirmation_sent_twice_is_one_action_and_undo_pressed_twice_one_undo
     first, second = (act(session, chosen, what, rita, token="made with the form") for _ in range(2))
     assert first.id == second.id
     assert [undo(session, first, rita) for _ in range(2)] == [True, False]
-    assert told(session, ada) == ["No longer held", "Held for later"]
+    assert told(session, ada) == ["Taken off hold", "Held for later"]
 
 
 def test_two_who_confirm_or_undo_at_the_same_moment_do_it_once(engine: Engine, session: Session, rita: User):
@@ -331,8 +333,8 @@ def test_more_than_an_action_takes_is_said_and_left_alone(session: Session, monk
         shown = bulk.preview(session, chosen, bulk_verbs.Hold(), RULES, EVERYTHING)
         assert shown.total == len(shown.picked) == 2
         assert shown.words[:2] == (
-            "2 applications will be changed.",
-            "These are the newest 2; an action takes no more. Do the others after them.",
+            "2 applications will change.",
+            "These are the newest 2, the most one action can take. Do the rest next.",
         )
 
 
@@ -398,7 +400,7 @@ def test_a_token_is_its_users_and_for_what_it_was_made_alone(session: Session, r
     ada, bea, dana = add_applicant(session), add_applicant(session), add_recruiter(session, "dana@example.com")
     act(session, these(ada), bulk_verbs.Hold(), rita, token="made with the form")
     for chosen, what in ((these(ada), bulk_verbs.Rate(3)), (these(ada, bea), bulk_verbs.Hold())):
-        with pytest.raises(BadChange, match="nothing was done now"):
+        with pytest.raises(BadChange, match="already used for something else"):
             act(session, chosen, what, rita, token="made with the form")
     hers = act(session, these(bea), bulk_verbs.Hold(), dana, token="made with the form")
     assert hers.user_id == dana.id

@@ -94,7 +94,7 @@ def test_a_note_sent_twice_is_written_once_and_the_same_words_later_are_another(
     ada, bea = add_applicant(session), add_applicant(session)
     written = [do(session, notes.write, [ada.id, bea.id], "Called.", by(None), token=token) for token in "aab"]
     assert [len(one.changed) for one in written] == [2, 0, 2]
-    assert written[1].skipped == tuple((one.id, "Has this note already") for one in (ada, bea))
+    assert written[1].skipped == tuple((one.id, "Already has this note") for one in (ada, bea))
     assert told(session, ada) == ["Note", "Note"]
 
 
@@ -112,7 +112,7 @@ def test_a_note_sent_twice_at_the_same_moment_is_written_once(engine: Engine, se
 
 @pytest.mark.parametrize("body", ["", "  \r\n ", "x" * (notes.MAX_NOTE + 1)])
 def test_a_note_without_words_or_with_too_many_is_refused_in_words(session: Session, body: str):
-    with pytest.raises(BadChange, match=r"\.( Write two\.)?$"):
+    with pytest.raises(BadChange, match=r"\.( Split it in two\.)?$"):
         notes.write(session, [add_applicant(session).id], body, by(None))
 
 
@@ -128,7 +128,7 @@ def test_only_the_author_changes_a_note_and_whoever_is_named_newly_is_told(sessi
         notes.edit(session, only_note(session), "Mine now.", by(dana), seen=0)
     assert do(session, notes.edit, only_note(session), "Call her, @dana.", by(rita), seen=0)
     assert unread(session, dana) == ["Call her, @dana."]
-    assert told(session, ada) == ["Note, changed since", "Changed a note"]
+    assert told(session, ada) == ["Note (edited)", "Changed a note"]
 
 
 def test_of_two_changes_from_the_same_edition_the_second_overwrites_nothing(session: Session):

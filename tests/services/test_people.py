@@ -70,8 +70,8 @@ def test_a_link_joins_two_persons_with_all_they_have_and_can_be_taken_back(sessi
     assert not do(session, people.take_back, also_ada.id, adah.id, by(rita), EVERYTHING)
     assert names(session, ada) == {"Ada", "Ada 2"}
     assert told(session, adah) == [
-        "Taken back: said to be the same person as another application",
-        "Said to be the same person as another application",
+        "Undone: marked as the same person as another application",
+        "Marked as the same person as another application",
     ]
 
 
@@ -157,8 +157,8 @@ def test_the_newer_word_stands_and_the_timeline_has_both(session: Session):
     do(session, people.link, ada.id, bea.id, by(None, LATER))
     assert names(session, ada) == {"Ada", "Bea"}
     assert told(session, bea) == [
-        "Said to be the same person as another application",
-        "Said to be somebody else than another application",
+        "Marked as the same person as another application",
+        "Marked as a different person from another application",
     ]
     assert {entry.other for entry in reading.timeline(session, bea, EVERYTHING)} == {ada.public_id}
 

@@ -46,7 +46,7 @@ def test_the_timeline_says_who_when_from_where_and_why(session: Session):
     move(session, application, "rejected", user=add_recruiter(session), reason="no_show", note="Twice.")
     newest = reading.timeline(session, application, EVERYTHING)[0]
     assert (newest.at, newest.actor) == (NOON, "rita@example.com from 192.0.2.7")
-    assert (newest.text, newest.note) == ("New → Rejected: Did not come to the interview", "Twice.")
+    assert (newest.text, newest.note) == ("New → Rejected: No-show for interview", "Twice.")
 
 
 def test_a_change_made_from_an_older_page_overwrites_nothing(session: Session):
@@ -187,7 +187,7 @@ def test_a_reason_given_later_to_somebody_who_is_rejected_is_kept(session: Sessi
     application = add_applicant(session, stage="rejected")
     assert move(session, application, "rejected", reason="withdrew").noted == (application.id,)
     (step,) = review.changes_since(session, application.id, 0)
-    assert step.text == "Note, at Rejected: Withdrew"
+    assert step.text == "Note, at Rejected: Applicant withdrew"
 
 
 def test_a_double_click_writes_a_note_once_and_the_same_words_later_are_another_note(session: Session):
@@ -246,7 +246,7 @@ def test_whoever_is_moved_is_taken_up_again_and_taking_the_move_back_holds_them_
     do(session, teamwork.hold, [ada.id], by(rita))
     move(session, ada, "reviewed", user=rita, at=NOON + timedelta(minutes=1))
     assert session.get_one(Application, ada.id).held_at is None
-    assert told(session, ada)[:2] == ["New → Reviewed", "No longer held"]
+    assert told(session, ada)[:2] == ["New → Reviewed", "Taken off hold"]
     assert review.was_held(session, ada.id)
     move(session, ada, "new", user=rita, at=NOON + timedelta(minutes=2), holds=True)
     assert session.get_one(Application, ada.id).held_at is not None

@@ -22,14 +22,14 @@ def test_a_tag_is_put_on_many_and_taken_off_again_and_the_timelines_tell(session
     ada, bea, rita = add_applicant(session), add_applicant(session), add_recruiter(session)
     do(session, tagging.tag, [bea.id], "forklift", by(rita))
     done = do(session, tagging.tag, [ada.id, bea.id, 999_999], "Forklift", by(rita))
-    assert (done.changed, done.skipped) == ((ada.id,), ((bea.id, "Has the tag already"),))
+    assert (done.changed, done.skipped) == ((ada.id,), ((bea.id, "Already has the tag"),))
     assert names(session, ada) == names(session, bea) == ["forklift"]
     tag = tagging.find(session, "forklift")
     assert tag is not None
     done = do(session, tagging.untag, [ada.id, bea.id], tag, by(rita))
     assert done.changed == (ada.id, bea.id)
     assert do(session, tagging.untag, [ada.id], tag, by(rita)).skipped == ((ada.id, "Does not have the tag"),)
-    assert told(session, ada) == ["Tag taken off: forklift", "Tagged forklift"]
+    assert told(session, ada) == ["Tag removed: forklift", "Tagged forklift"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_application_has_room_for_so_many_tags(session: Session):
     for number in range(tagging.MAX_TAGS):
         do(session, tagging.tag, [ada.id], f"tag {number}", by(None))
     done = do(session, tagging.tag, [ada.id, bea.id], "one more", by(None))
-    assert (done.changed, done.skipped) == ((bea.id,), ((ada.id, "Has 20 tags already"),))
+    assert (done.changed, done.skipped) == ((bea.id,), ((ada.id, "Already has 20 tags"),))
 
 
 def test_only_tags_in_use_are_offered(session: Session):

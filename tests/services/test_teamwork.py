@@ -35,9 +35,9 @@ def test_a_rating_that_is_none_is_refused_in_words(session: Session, rating: int
 def test_doing_it_twice_changes_nothing_and_says_so(session: Session):
     ada, rita = add_applicant(session), add_recruiter(session)
     twice = (
-        (teamwork.rate, (3,), "Rated 3 already"),
-        (teamwork.assign, (rita.id,), "Assigned to rita@example.com already"),
-        (teamwork.hold, (), "Held already"),
+        (teamwork.rate, (3,), "Already rated 3"),
+        (teamwork.assign, (rita.id,), "Already assigned to rita@example.com"),
+        (teamwork.hold, (), "Already held"),
     )
     for verb, what, why in twice:
         assert do(session, verb, [ada.id], *what, by(rita)).changed == (ada.id,)
@@ -87,13 +87,13 @@ def test_held_for_later_and_taken_up_again_with_the_stage_as_it_was(session: Ses
     do(session, teamwork.unhold, [ada.id], by(None, NOON + timedelta(days=1)))
     found = session.get_one(Application, ada.id)
     assert (found.held_at, found.stage, found.stage_version) == (None, "interview", 0)
-    assert told(session, ada) == ["No longer held", "Held for later"]
+    assert told(session, ada) == ["Taken off hold", "Held for later"]
 
 
 def test_many_are_done_at_once_and_each_is_judged_by_itself(session: Session):
     ready, held = add_applicant(session), add_applicant(session, held_at=NOON)
     done = do(session, teamwork.hold, [held.id, ready.id, 999_999], by(None))
-    assert (done.changed, done.skipped) == ((ready.id,), ((held.id, "Held already"),))
+    assert (done.changed, done.skipped) == ((ready.id,), ((held.id, "Already held"),))
 
 
 def test_of_two_at_the_same_moment_the_later_word_stands_and_the_timeline_shows_both(engine: Engine, session: Session):

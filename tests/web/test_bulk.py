@@ -76,7 +76,11 @@ def stages(app) -> dict[str, str]:
 def test_many_are_moved_after_a_look_and_taken_back_as_a_whole(app, people, sign_in):
     client = sign_in()
     asked = chosen(client, list(people.values())[:2], "stage:hired")
-    assert words(asked) == ["2 applications will be changed.", "2 conversions (event 2) are sent."]
+    assert words(asked) == [
+        "2 applications will change.",
+        "2 conversions (event 2) will be sent.",
+        "Applicants are not notified.",
+    ]
     assert "Ada Many" in text(asked)
     assert "Cleo" not in text(asked)
     assert set(stages(app).values()) == {"new"}, "looking changes nothing"
@@ -86,7 +90,7 @@ def test_many_are_moved_after_a_look_and_taken_back_as_a_whole(app, people, sign
     assert "Move to Hired 2 done" in text(page)
     assert stages(app) == {"Ada": "hired", "Bea": "hired", "Cleo": "new"}
     back = post(client, done.location.removeprefix("/applications/bulk").partition("?")[0] + "/undo", {})
-    assert "2 are as before" in text(client.get(back.location))
+    assert "2 restored" in text(client.get(back.location))
     assert set(stages(app).values()) == {"new"}
     with app.app_context():
         assert set(db.session.scalars(select(Outbound.state))) == {"cancelled"}
@@ -103,7 +107,7 @@ def test_a_double_click_and_a_reload_are_one_action_and_undone_twice_is_undone_o
     path = first.location.removeprefix("/applications/bulk")
     post(client, f"{path}/undo", {})
     again = post(client, f"{path}/undo", {}, follow_redirects=True)
-    assert "taken back before" in text(again)
+    assert "already undone" in text(again)
     assert set(stages(app).values()) == {"new"}
 
 
@@ -115,7 +119,7 @@ def test_who_was_moved_meanwhile_is_skipped_and_named_with_why(app, people, sign
     client.post(post_to, data={"csrf_token": token, "stage": "offer"})
     page = client.get(confirm(client, asked).location)
     assert "2 done, 1 skipped" in text(page)
-    assert "Changed by somebody since you looked; it is at Offer now 1 Bea Many" in text(page)
+    assert "Someone changed it first; it is now in Offer 1 Bea Many" in text(page)
     assert 'href="/applications?q=many&amp;tab=new"' in page.text
     assert stages(app) == {"Ada": "rejected", "Bea": "offer", "Cleo": "rejected"}
 
@@ -128,16 +132,16 @@ def test_what_somebody_changed_since_stays_when_the_rest_is_taken_back(app, peop
         db.session.execute(changed.values(stage="offer", stage_version=Application.stage_version + 1))
         db.session.commit()
     page = post(client, done.location.removeprefix("/applications/bulk") + "/undo", {}, follow_redirects=True)
-    assert "2 are as before, 1 stays as it is" in text(page)
-    assert "Not taken back Somebody changed it since; it is at Offer now 1 Bea Many" in text(page)
+    assert "2 restored, 1 not restored" in text(page)
+    assert "Not undone Someone changed it since; it is now in Offer 1 Bea Many" in text(page)
     assert stages(app) == {"Ada": "new", "Bea": "offer", "Cleo": "new"}
 
 
 def test_all_that_match_are_exactly_those_who_were_looked_at(app, deliver, people, sign_in):
     client = sign_in()
     asked = post(client, "", {"all": "1", "queue": "q=many", "do": "hold"})
-    assert "All of the list: “many”" in text(asked)
-    assert words(asked)[0] == "3 applications will be changed."
+    assert "Everyone in this list: “many”" in text(asked)
+    assert words(asked)[0] == "3 applications will change."
     deliver(arrival("Later"))
     page = client.get(confirm(client, asked).location)
     assert "3 done" in text(page)
@@ -151,8 +155,8 @@ def test_more_than_an_action_takes_are_named_and_told_what_to_do(people, sign_in
     client = sign_in()
     asked = post(client, "", {"all": "1", "queue": "", "do": "hold"})
     assert words(asked)[:2] == [
-        "2 applications will be changed.",
-        "These are the newest 2; an action takes no more. Do the others after them.",
+        "2 applications will change.",
+        "These are the newest 2, the most one action can take. Do the rest next.",
     ]
     refused = post(client, "/files", {"all": "1"}, follow_redirects=True)
     assert "too much for one download" in text(refused)
@@ -164,7 +168,7 @@ def test_what_a_tag_and_a_colleague_lack_is_asked_on_the_same_page(app, people, 
     assert words(asked) == ["3 applications selected."]
     refused = confirm(client, asked, tag=" ")
     assert refused.status_code == 400
-    assert "Write the tag" in text(refused)
+    assert "Enter a tag" in text(refused)
     long = confirm(client, refused, tag="x" * 41)
     assert long.status_code == 400
     assert f'value="{"x" * 41}"' in long.text, "what was typed is still there"
@@ -185,10 +189,10 @@ def test_what_a_tag_and_a_colleague_lack_is_asked_on_the_same_page(app, people, 
         ("assign:me", "Assign to recruiter@example.com"),
         ("assign:", "Assign to nobody"),
         ("rate:4", "Rate 4"),
-        ("rate:", "Take the rating away"),
+        ("rate:", "Remove rating"),
         ("hold", "Hold for later"),
-        ("unhold", "Take up again"),
-        ("stage:rejected:no_show", "Move to Rejected: Did not come to the interview"),
+        ("unhold", "Take off hold"),
+        ("stage:rejected:no_show", "Reject: No-show for interview"),
     ],
 )
 def test_every_choice_of_the_list_says_what_it_will_do(sqlite_app, do, told):
@@ -239,7 +243,7 @@ def test_nobody_selected_leads_back_to_the_list_and_says_what_to_do(sqlite_app):
     for path in ("", "/do", "/csv", "/files"):
         answer = post(client, path, {"do": "hold", "queue": "stage=new", "application": "!"})
         assert answer.location == "/applications?stage=new"
-    assert "Tick the boxes" in client.get("/applications").text
+    assert "Check the boxes" in client.get("/applications").text
 
 
 @pytest.mark.parametrize("queue", ["&".join(["tag=x"] * 101), "q=" + "x" * 8_000, "stage=lost"])
@@ -248,14 +252,14 @@ def test_all_that_match_a_list_that_cannot_be_read_are_nobody(sqlite_app, queue)
     for path in ("", "/csv", "/files"):
         answer = post(client, path, {"all": "1", "do": "hold", "queue": queue})
         assert answer.location == "/applications", path
-    assert "That list cannot be read, so nobody is selected." in client.get("/applications").text
+    assert "This list’s filters can’t be read, so nothing was selected." in client.get("/applications").text
 
 
 def test_those_who_are_gone_are_counted_and_nothing_else_is_done(sqlite_app):
     client, ids = sqlite_app
     page = chosen(client, [*ids, "gone"], "hold")
-    assert "1 application cannot be found any more." in words(page)
-    assert "There is nobody" in text(chosen(client, ["gone"], "hold"))
+    assert "1 application can no longer be found." in words(page)
+    assert "No applications to change." in text(chosen(client, ["gone"], "hold"))
 
 
 def test_an_action_is_its_authors_own(people, sign_in):
@@ -270,7 +274,7 @@ def test_an_action_is_its_authors_own(people, sign_in):
 
 def test_what_was_done_is_listed_and_can_be_looked_at_again(people, sign_in):
     client = sign_in()
-    assert "Nothing yet" in client.get("/applications/bulk").text
+    assert "No bulk actions yet" in client.get("/applications/bulk").text
     done = confirm(client, chosen(client, people.values(), "hold"))
     assert f'href="{done.location}"' in client.get("/applications/bulk").text
 
@@ -329,7 +333,7 @@ def test_while_something_is_done_to_many_the_next_one_is_told_and_can_do_it_afte
         assert may
         refused = confirm(client, asked)
     assert refused.status_code == 400
-    assert "nothing was done" in text(refused)
+    assert "still running, so nothing was changed" in text(refused)
     assert "1 done" in text(client.get(confirm(client, refused).location))
 
 
@@ -339,7 +343,7 @@ def test_as_many_archives_as_there_can_be_at_once_and_another_is_told_so(sqlite_
     monkeypatch.setattr(import_module("dashboard.web.bulk"), "_ARCHIVES", room)
     with room:
         refused = chosen(client, ids, "files")
-    assert "as many as there can be" in text(client.get(refused.location))
+    assert "Two downloads are already running." in text(client.get(refused.location))
     for _ in range(2):  # what was sent makes room for the next
         with chosen(client, ids, "files") as sent:
             assert sent.mimetype == "application/zip"

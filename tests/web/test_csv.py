@@ -150,8 +150,8 @@ def test_what_was_decided_is_in_it(app, deliver, sign_in):
 
     (row,) = table(recruiter.get("/applications.csv"))
     assert row["last moved (UTC)"] == ""
-    assert moved(stage="rejected", reason="no_show") == ["rejected", "Did not come to the interview", "", ""]
-    assert moved(stage="rejected", note="=Twice.")[1:3] == ["Did not come to the interview", "'=Twice."]
+    assert moved(stage="rejected", reason="no_show") == ["rejected", "No-show for interview", "", ""]
+    assert moved(stage="rejected", note="=Twice.")[1:3] == ["No-show for interview", "'=Twice."]
     assert moved(stage="hired", start_date="2026-12-01") == ["hired", "", "'=Twice.", "2026-12-01"]
     assert moved(stage="offer") == ["offer", "", "'=Twice.", ""]
     (row,) = table(recruiter.get("/applications.csv"))

@@ -277,8 +277,8 @@ def test_the_words_of_a_pdf_can_be_unfolded_and_how_many_were_searched_for_is_sa
 @pytest.mark.parametrize(
     ("content", "name", "changes", "because"),
     [
-        (b"\x7fELF" + b"\0" * 100, "cv.exe", {}, "a file of this kind (Program) is only ever downloaded."),
-        (b"", "cv.pdf", {"data": "%%% no base64"}, "it could not be decoded. The download holds what was sent."),
+        (b"\x7fELF" + b"\0" * 100, "cv.exe", {}, "files of this type (Program) can only be downloaded."),
+        (b"", "cv.pdf", {"data": "%%% no base64"}, "it can’t be read. Download it to see what was sent."),
         (b"", "cv.pdf", {"data": None}, "no content was sent with it."),
         (b"%PDF-1.4 not really", "cv.pdf", {}, "this PDF is damaged and cannot be opened."),
         (b" \n" * 50, "cv.txt", {}, "this plain text holds no text; its words may be in a picture."),

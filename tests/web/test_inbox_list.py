@@ -90,7 +90,7 @@ def test_tabs_say_how_many_and_keep_what_else_is_asked_for(app, recruiter, peopl
 def test_every_filter_is_a_chip_that_takes_it_off(recruiter, people):
     page = soup(recruiter, "/applications?q=reed&qualified=yes&stage=new&tab=new")
     chips = page.select(".chips .chip")
-    assert [words(chip) for chip in chips] == ["Take off: “reed”", "Take off: Stage: New", "Take off: Qualified"]
+    assert [words(chip) for chip in chips] == ["Remove: “reed”", "Remove: Stage: New", "Remove: Qualified"]
     assert names(page) == ["Cy Reed", "Ann Reed"]
     assert names(soup(recruiter, chips[2]["href"])) == ["Cy Reed", "Bob Reed", "Ann Reed"]
     assert page.select(".chips a")[-1]["href"] == "/applications?tab=new"
@@ -106,7 +106,7 @@ def test_answers_are_chosen_from_what_really_occurs_and_combine(recruiter, peopl
     both = f"answer={yes[0]}&answer={yes[1]}"
     page = soup(recruiter, f"/applications?{both}")
     assert names(page) == ["Ann Reed"]
-    assert words(page.select_one(".chips .chip")) == f"Take off: {LICENCE}: Yes"
+    assert words(page.select_one(".chips .chip")) == f"Remove: {LICENCE}: Yes"
     # They stay while the form holds no field for them, and are boxes where it does.
     assert [field["value"] for field in page.select("#more-choices input[name=answer]")] == yes
     boxes = soup(recruiter, f"/applications/filters?{both}").select("#more-choices input[type=checkbox]")
@@ -117,7 +117,7 @@ def test_a_filter_whose_choices_are_not_on_the_page_is_sent_along(recruiter, peo
     page = soup(recruiter, "/applications?city=Austin&tag=night&assigned=me&q=ann")
     kept = {field["name"]: field["value"] for field in page.select(".inbox-filters input[type=hidden]")}
     assert kept == {"tab": "", "sort": "", "city": "Austin", "tag": "night", "assigned": "me"}
-    assert words(page.select_one("#more-filters summary")) == "More filters 3 set"
+    assert words(page.select_one("#more-filters summary")) == "Filters 3 set"
     form = soup(recruiter, "/applications/filters?city=Nowhere&tag=night")
     assert form.select_one("#filter-city")["value"] == "Nowhere"
     assert words(form.select_one("#filter-tag [selected]")) == "night"
@@ -178,7 +178,7 @@ def test_whatever_belongs_to_the_inbox_stands_under_it_in_the_navigation(recruit
 
 
 def test_an_empty_tab_says_what_belongs_there(recruiter, people):
-    assert "Nobody is held" in words(soup(recruiter, "/applications?tab=held").select_one("#results"))
+    assert "Nobody held" in words(soup(recruiter, "/applications?tab=held").select_one("#results"))
     assert "Nothing matches" in words(soup(recruiter, "/applications?tab=held&q=ann").select_one("#results"))
 
 
@@ -215,8 +215,8 @@ def test_where_several_answers_find_nobody_it_is_said_that_all_must_hold(sign_in
     deliver(event())
     recruiter = sign_in("recruiter")
     one, two = "0123456789abcdef", "fedcba9876543210"
-    assert "must hold together" in recruiter.get(f"/applications?answer={one}&answer={two}").text
-    assert "must hold together" not in recruiter.get(f"/applications?answer={one}").text
+    assert "must match all the answers" in recruiter.get(f"/applications?answer={one}&answer={two}").text
+    assert "must match all the answers" not in recruiter.get(f"/applications?answer={one}").text
 
 
 def test_of_a_long_answer_to_choose_from_the_beginning_is_shown(app, sign_in):
@@ -296,3 +296,9 @@ def test_many_who_came_are_counted_only_so_far(recruiter, people, deliver, monke
     soup(recruiter, "/applications?q=reed")  # they are indexed
     for asked in ("", "&q=reed"):
         assert "1+ new since" in recruiter.get(f"/applications/newer?since={since}{asked}").text
+
+
+def test_recruiters_call_so_a_row_has_the_phone_before_the_email(recruiter: FlaskClient, deliver: Callable[..., Any]):
+    deliver(event(applicant={"firstName": "Ann", "emailAddress": "ann@example.com", "phone": "5125550142"}))
+    reach = soup(recruiter, "/applications").select("tbody th small bdi")
+    assert [words(one) for one in reach] == ["(512) 555-0142", "ann@example.com"]

@@ -178,8 +178,8 @@ def test_what_was_sent_and_then_taken_back_says_so_in_its_row(app, recruiter, hi
     page = recruiter.get(f"/applications/{back}").text
     recruiter.post(f"/applications/{back}/unhire", data={"csrf_token": token(page), "version": "1"})
     told = words(recruiter.get(f"/applications/{back}").text)
-    assert "The conversion was already sent to Talroo, and a conversion cannot be recalled." in told
-    assert "The disposition “hired_event” was already sent to Talroo, and a disposition cannot be recalled." in told
+    assert "The conversion was already sent to Talroo and cannot be recalled." in told
+    assert "The disposition “hired_event” was already sent to Talroo and cannot be recalled." in told
     for ledger in ("/conversions", "/dispositions"):
         source = recruiter.get(ledger).text
         parts = source.split("<tr data-")[1:]

@@ -116,9 +116,9 @@ def test_undo_within_the_hold_leaves_a_cancelled_row_and_says_so(page: Page, app
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"state": State.SENT}, "already sent to Talroo, and a conversion cannot be recalled"),
-        ({"state": State.SENDING}, "being sent to Talroo at this moment, and a conversion cannot be recalled"),
-        ({"uncertain": 1, "failures": 1}, "Nobody knows whether Talroo heard the conversion"),
+        ({"state": State.SENT}, "already sent to Talroo and cannot be recalled"),
+        ({"state": State.SENDING}, "being sent to Talroo right now and cannot be recalled"),
+        ({"uncertain": 1, "failures": 1}, "The conversion may have reached Talroo"),
     ],
 )
 def test_undo_after_sending_says_that_a_conversion_cannot_be_recalled(
@@ -178,7 +178,7 @@ def test_a_hire_older_than_the_setting_says_that_nobody_was_told(page: Page, app
 def test_a_double_click_changes_nothing_and_says_so(page: Page, app: Flask):
     page.press("hire")
     page.press("hire", version="0")
-    assert "The stage was Hired already. Nothing was changed." in page.text
+    assert "The stage was already Hired. Nothing was changed." in page.text
     assert conversion(app).state == State.WAITING
 
 
@@ -193,8 +193,8 @@ def test_the_second_of_two_is_told_what_happened_meanwhile(page: Page, sign_in: 
         r'<details class="confirm" name="outcome" open>\s*<summary class="button" id="move-to" data-key="m">',
         page.source,
     )
-    told = "hr-admin@example.com moved it New → Rejected: Withdrew. Look again, then decide."
-    assert f"Somebody was faster, so nothing was changed: {told}" in page.text
+    told = "hr-admin@example.com changed this application first (New → Rejected: Applicant withdrew)."
+    assert f"Not saved: {told} Check it, then decide." in page.text
 
 
 def test_an_undo_that_came_too_late_does_not_speak_of_recalling(
@@ -205,7 +205,7 @@ def test_an_undo_that_came_too_late_does_not_speak_of_recalling(
     Page(sign_in("hr_admin"), page.address.rpartition("/")[2]).press("stage", stage="offer")
     old = page.press("unhire")
     assert old.stage == "offer"
-    assert "a conversion cannot be recalled" not in old.text
+    assert "already sent to Talroo and cannot" not in old.text
 
 
 def test_a_long_history_of_the_others_still_fits_into_what_is_told(page: Page, sign_in: Callable[..., FlaskClient]):
@@ -213,13 +213,21 @@ def test_a_long_history_of_the_others_still_fits_into_what_is_told(page: Page, s
     for stage in ("offer", "new") * 15:
         other.press("stage", stage=stage)
     page.press_in_vain("stage", 409, stage="hired")
-    assert page.text.count("hr-admin@example.com moved it") == 5
+    assert page.text.partition("Check it")[0].count(" → ") == 5
 
 
 def test_a_forged_version_changes_nothing(page: Page):
     page.press_in_vain("stage", 409, stage="offer", version="999999999")
     assert page.stage == "new"
-    assert "the page was out of date" in page.text
+    assert "Not saved: this page was out of date." in page.text
+
+
+def test_a_reason_that_stands_in_the_note_needs_one_and_nothing_is_lost(page: Page):
+    page.press_in_vain("stage", 400, stage="rejected", reason="other", note=" ")
+    assert (page.stage, "“Other (see note)” needs a note." in page.text) == ("new", True)
+    assert '<option value="other" selected>' in page.source
+    page.press("stage", stage="rejected", reason="other", note="Moved away.")
+    assert (page.stage, "Moved away." in page.text) == ("rejected", True)
 
 
 def test_a_form_without_a_version_is_taken(page: Page):
@@ -230,7 +238,7 @@ def test_a_form_without_a_version_is_taken(page: Page):
 def test_a_rejection_shows_reason_and_note_escaped_in_the_history(page: Page):
     page.press("stage", stage="rejected", reason="no_show", note="<b>Twice</b>")
     assert page.stage == "rejected"
-    assert "New → Rejected: Did not come to the interview" in page.text
+    assert "New → Rejected: No-show for interview" in page.text
     assert "&lt;b&gt;Twice&lt;/b&gt;" in page.source
     assert "recruiter@example.com from 127.0.0.1" in page.text
 
@@ -250,24 +258,24 @@ def test_a_note_alone_is_kept_in_the_history_and_the_stage_stays(page: Page, sig
     other = Page(sign_in("hr_admin"), page.address.rpartition("/")[2])
     page.press("stage", stage="new", note="Called twice.")
     assert page.stage == "new"
-    assert "The note is in the history." in page.text
+    assert "Note added to the history." in page.text
     assert re.search(r"Note, at New .+ recruiter@example.com from 127.0.0.1 Called twice\.", page.text)
     other.press_in_vain("stage", 409, stage="offer")
-    assert "recruiter@example.com wrote a note." in other.text
+    assert "recruiter@example.com changed this application first (Note, at New)." in other.text
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({}, ["moving to Hired : conversion event 2 for click 9e21… Nothing else"]),
+        ({}, ["for Hired : conversion event 2 for click 9e21… Nothing for other stages"]),
         (
             {"talroo_disposition_events": {"interview": "interview", "hired": "hired_event"}},
             [
-                "moving to Interview : disposition: “interview”",
-                "moving to Hired : conversion event 2 for click 9e21…; disposition: “hired_event”",
+                "for Interview : disposition: “interview”",
+                "for Hired : conversion event 2 for click 9e21…; disposition: “hired_event”",
             ],
         ),
-        ({"talroo_conversion_events": {}}, ["Nothing that is chosen here is sent to Talroo."]),
+        ({"talroo_conversion_events": {}}, ["Nothing is sent to Talroo."]),
     ],
 )
 def test_what_each_stage_tells_talroo_stands_beside_the_choice(
@@ -279,7 +287,7 @@ def test_what_each_stage_tells_talroo_stands_beside_the_choice(
     page = Page(signed_in_client(app, "recruiter"), answer.json["application"])
     for sentence in words:
         assert sentence in page.text
-    assert page.text.count("moving to") == sum("moving to" in sentence for sentence in words)
+    assert page.source.count("<li>for <b>") == sum(sentence.startswith("for ") for sentence in words)
 
 
 def test_the_history_says_what_talroo_was_told(page: Page, app: Flask):
@@ -298,8 +306,8 @@ YES_NO = [{"label": "Yes", "value": "y", "correct": True}, {"label": "No", "valu
 @pytest.mark.parametrize(
     ("qualified", "refused", "words"),
     [
-        (True, 1, ["Talroo says qualified; 1 answer is marked disqualifying."]),
-        (True, 2, ["Talroo says qualified; 2 answers are marked disqualifying."]),
+        (True, 1, ["Talroo says qualified, but 1 answer is marked disqualifying."]),
+        (True, 2, ["Talroo says qualified, but 2 answers are marked disqualifying."]),
         (False, 2, ["marked this applicant as not qualified. Are you 18? — No Have you a licence? — No"]),
         (True, 0, []),
     ],
@@ -330,7 +338,7 @@ def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
     page.press("hire", start_date="2026-12-01")
     change(app, state=State.SENT, last_status=200, sent_at=conversion(app).due_at)
     page.look().press("unhire")
-    assert "Taken back: Ada Quill is New again." in page.text
+    assert "Undone. Ada Quill is back in New." in page.text
     assert "The hire was reported to Talroo" in page.text
     assert "(200) and can’t be recalled there. Here it was undone." in page.text
     assert "Sent to Talroo" not in page.text
@@ -355,7 +363,7 @@ def test_who_was_faster_in_another_window_of_their_own_is_told_so(page: Page):
     other = Page(page.client, page.address.rpartition("/")[2])
     other.press("stage", stage="interview")
     page.press_in_vain("stage", 409, stage="offer")
-    assert "You were faster in another window, so nothing was changed: you moved it New → Interview." in page.text
+    assert "Not saved: you already changed this in another window (New → Interview)." in page.text
 
 
 def test_taking_back_what_was_no_hire_changes_nothing(page: Page):

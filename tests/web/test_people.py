@@ -105,30 +105,30 @@ def test_each_application_tells_its_stage_rating_and_who_decided(client, applied
 def test_who_is_alone_can_be_parted_from_nobody(client, applied):
     found = page(client, applied("Ada", email="ada@example.com"))
     assert "1 application" in words(found.select_one(".person"))
-    assert "Not this person" not in words(found)
+    assert "Different person" not in words(found)
 
 
 def test_one_that_is_not_theirs_is_parted_and_comes_back_with_undo(client, applied):
     ada, mother = applied("Ada", phone="5125550101"), applied("Mother", title="Cook", phone="5125550101")
-    found = presses(client, page(client, ada), "Not this person: Cook")
-    assert message(found) == "Mother Quill (Cook): not this person. Undo"
+    found = presses(client, page(client, ada), "Different person: Cook")
+    assert message(found) == "Mother Quill (Cook): a different person. Undo"
     assert listed(found) == [ada]
     assert listed(page(client, mother)) == [mother]
     assert "recruiter@example.com" in words(found.select_one(".sayings"))
     found = presses(client, found, "Undo")
-    assert message(found) == "Taken back. Who has which application is worked out anew."
+    assert message(found) == "Undone. The matches are up to date."
     assert set(listed(found)) == {ada, mother}
 
 
 def test_the_application_somebody_came_by_can_be_the_one_that_is_not_theirs(client, applied):
     others = {applied(name, phone="5125550101") for name in ("Ada", "Bea")}
     one = applied("Mother", title="Cook", phone="5125550101")
-    found = presses(client, page(client, one), "Not this person: Cook")
+    found = presses(client, page(client, one), "Different person: Cook")
     assert listed(found) == [one]
-    assert message(found).endswith("none of them is this person. Undo")
+    assert message(found).endswith("different people. Undo")
     assert "Ada Quill" in message(found)
     assert set(listed(page(client, others.copy().pop()))) == others
-    assert set(listed(presses(client, found, "Take back"))) == {one, *others}
+    assert set(listed(presses(client, found, "Undo"))) == {one, *others}
 
 
 def test_who_is_likely_the_same_stands_beside_and_is_linked_with_all_they_have(app, client, applied):
@@ -146,7 +146,7 @@ def test_who_is_likely_the_same_stands_beside_and_is_linked_with_all_they_have(a
     assert message(found).endswith("the same person. Undo")
     assert set(listed(found)) == {jon, john, also}
     assert not found.select(".suggestion")
-    found = presses(client, found, "Take back")
+    found = presses(client, found, "Undo")
     assert listed(found) == [jon]
     assert len(found.select(".suggestion")) == 1
 
@@ -157,8 +157,8 @@ def test_who_is_not_the_same_is_suggested_no_more_until_that_is_taken_back(app, 
         applied("John", "Smyth", title=title, phone="5125550101", city="Austin")
     with app.app_context():
         indexing.catch_up(storing)
-    found = presses(client, page(client, jon), "Not the same")
-    assert message(found).endswith(": not this person. Undo")
+    found = presses(client, page(client, jon), "Different person")
+    assert message(found).endswith(": a different person. Undo")
     assert not found.select(".suggestion"), "nor is the other one of theirs"
     assert len(presses(client, found, "Undo").select(".suggestion")) == 1
 
@@ -176,14 +176,17 @@ def test_any_two_are_linked_by_the_address_of_the_other(client, applied):
     ada, bea = applied("Ada", email="ada@example.com"), applied("Bea", email="bea@example.com")
     pasted = f" https://jobs.example.com/applications/{bea}?q=bea#answers "
     assert set(listed(says(client, ada, "same", other=pasted))) == {ada, bea}
-    assert message(says(client, ada, "same", other=bea)) == "That is known already. Nothing was changed."
+    assert message(says(client, ada, "same", other=bea)) == "This was already marked. Nothing was changed."
 
 
 @pytest.mark.parametrize("verb", ["same", "different"])
 @pytest.mark.parametrize("other", ["", "nonsense", "https://example.com/", "é" * 600])
 def test_what_names_no_application_is_told_and_changes_nothing(client, applied, verb, other):
     found = says(client, applied("Ada"), verb, other=other)
-    assert message(found) == "No application is found by that. Open the application and copy its address."
+    assert (
+        message(found)
+        == "No application found. Open the other application, copy its link from the address bar, and paste it."
+    )
 
 
 def test_somebody_is_not_linked_to_themselves(client, applied):
@@ -200,7 +203,7 @@ def test_pressing_twice_says_it_once(app, client, applied):
             assert db.session.query(PersonLink).count() == 1
     says(client, ada, "take-back", one=ada, other=bea, same="yes")
     again = says(client, ada, "take-back", one=bea, other=ada, same="yes")
-    assert message(again) == "That was taken back before. Nothing was changed."
+    assert message(again) == "This was already undone. Nothing was changed."
 
 
 def test_an_address_with_what_was_never_said_offers_nothing_to_undo(client, applied):
@@ -219,7 +222,7 @@ def test_a_telephone_that_hundreds_share_shows_the_newest_and_says_so(app, clien
     assert len(listed(found)) == 50
     assert f"{traces.MOST}+ applications" in words(found.select_one(".person"))
     notice = found.select_one(".notices")
-    assert "hardly one person’s" in words(notice)
+    assert "probably more than one person" in words(notice)
     assert notice.a["href"] == "/applications?q=5125550101"
 
 

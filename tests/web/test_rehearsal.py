@@ -77,7 +77,7 @@ def test_a_test_application_arrives_and_is_marked_as_one_everywhere(app, sign_in
         assert '"ok":true' in noted
         public_id = one.public_id
     assert page_of(hr, "/applications").select_one("tr[data-application] th .chip").text == "Test"
-    assert "This dashboard sent it to itself" in hr.get(f"/applications/{public_id}").text
+    assert "Sent by this dashboard to itself" in hr.get(f"/applications/{public_id}").text
 
 
 def test_nothing_is_reported_of_it(make_app, database_url):

@@ -82,9 +82,9 @@ def test_an_application_knows_its_place_in_the_list_it_was_opened_from(review):
     ("verb", "fields", "words", "stage"),
     [
         ("stage", {"stage": "reviewed"}, "Reviewed: Bo Quill Undo", "reviewed"),
-        ("stage", {"stage": "rejected", "reason": "withdrew"}, "Rejected (Withdrew): Bo Quill Undo", "rejected"),
+        ("stage", {"stage": "rejected", "reason": "no_answer"}, "Rejected (Unresponsive): Bo Quill Undo", "rejected"),
         ("hire", {}, "Hired: Bo Quill Undo", "hired"),
-        ("hold", {}, "Held for later: Bo Quill Undo", "new"),
+        ("hold", {}, "Held: Bo Quill Undo", "new"),
     ],
 )
 def test_a_decision_opens_the_next_one_with_an_undo_that_opens_the_same_again(review, app, verb, fields, words, stage):
@@ -106,40 +106,40 @@ def test_the_last_decision_can_be_taken_back_from_wherever_one_has_gone_until_th
     """Its name is not in the cookie: it is looked up."""
     review.press(1, "hold")
     for number in (3, 0, 3):
-        assert "Held for later: Bo Quill Undo" in review.open(number).text
-    assert "Held for later" not in review.press(0, "stage", stage="rejected").open(3).text
+        assert "Held: Bo Quill Undo" in review.open(number).text
+    assert "Held: " not in review.press(0, "stage", stage="rejected").open(3).text
     assert "Rejected: Ann Quill Undo" in review.text
-    assert "Undo" not in review.open(0).text.partition("Take the rejection back")[0]  # which is there anyhow
+    assert "Undo" not in review.open(0).text.partition("Undo rejection")[0]  # which is there anyhow
     review.open(3).undo()
-    assert (review.at, "Taken back: Ann Quill is New again." in review.text) == (0, True)
+    assert (review.at, "Undone. Ann Quill is back in New." in review.text) == (0, True)
     assert "last-decision-form" not in review.open(3).source
 
 
 def test_an_undone_hold_says_so_both_ways(review):
-    assert "Taken back: Ann Quill is no longer held." in review.press(0, "hold").undo().text
+    assert "Undone. Ann Quill is no longer held." in review.press(0, "hold").undo().text
     review.press(0, "hold", then="stay").press(0, "unhold", then="stay")
-    assert "Taken back: Ann Quill is held again." in review.undo().text
+    assert "Undone. Ann Quill is held again." in review.undo().text
 
 
 def test_an_undone_hire_is_not_reported(review, app):
     review.press(0, "hire").undo()
     with app.app_context():
         assert set(db.session.scalars(select(Outbound.state))) <= {State.CANCELLED, State.UNSENDABLE}
-    assert "Taken back: Ann Quill is New again." in review.text
+    assert "Undone. Ann Quill is back in New." in review.text
 
 
 def test_an_undo_after_somebody_else_moved_them_on_changes_nothing(review, sign_in):
     review.press(0, "stage", stage="reviewed")
     Review(sign_in("hr_admin"), review.people).press(0, "stage", then="stay", stage="interview")
     review.undo()
-    assert "Somebody was faster, so nothing was changed" in review.text
+    assert "changed this application first" in review.text
     assert 'data-stage="interview"' in review.source
 
 
 def test_after_the_last_one_the_list_shows_whoever_is_left(review):
     review.press(3, "stage", stage="reviewed")
     assert review.address == "/applications?q=picker&tab=new"
-    assert "That was the last one of this list." in review.text
+    assert "That was the last one in this list." in review.text
     assert "Reviewed: Dan Quill Undo" in review.text
     assert review.source.count("<tr data-application=") == 3
 
@@ -159,11 +159,11 @@ def test_without_a_wish_for_the_next_one_stays(review):
 
 def test_who_is_held_can_be_taken_up_again_once(review, app):
     review.press(0, "hold", then="stay")
-    assert "Take up again" in review.text
+    assert "Take off hold" in review.text
     review.press(0, "hold")
-    assert "Held already. Nothing was changed." in review.text
+    assert "Already held. Nothing was changed." in review.text
     review.press(0, "unhold", then="stay")
-    assert "Take up again" not in review.text
+    assert "Take off hold" not in review.text
     with app.app_context():
         assert len(db.session.scalars(select(Activity)).all()) == 2
 
@@ -180,15 +180,15 @@ def test_a_decision_can_be_taken_back_on_others_pages_for_five_minutes(review, m
     monkeypatch.setattr(outcome, "utcnow", lambda: now)
     review.press(0, "hold")
     monkeypatch.setattr(outcome, "utcnow", lambda: now + timedelta(seconds=299))
-    assert "Held for later: Ann Quill Undo" in review.open(2).text
+    assert "Held: Ann Quill Undo" in review.open(2).text
     assert "1" in re.findall(r'data-ends="([0-9]+)"', review.source)
     monkeypatch.setattr(outcome, "utcnow", lambda: now + timedelta(seconds=301))
-    assert "Held for later" not in review.open(2).text
+    assert "Held: " not in review.open(2).text
     address = f"/applications/{review.people[0]}"
     token = field(review.source, "csrf_token")
     review.client.post(f"{address}/unhold", data={"csrf_token": token, "then": "next", "queue": QUEUE})
     monkeypatch.setattr(outcome, "utcnow", lambda: now + timedelta(seconds=700))
-    assert "Taken up again: Ann Quill" in review.open(1).text
+    assert "Taken off hold: Ann Quill" in review.open(1).text
     assert "/undo" not in review.source
 
 
@@ -196,7 +196,7 @@ def test_a_decision_can_be_taken_back_on_others_pages_for_five_minutes(review, m
 def test_the_key_that_takes_back_is_theirs_whose_page_it_is_and_nobody_elses(review, stage):
     if stage != "new":
         review.press(1, "stage", then="stay", stage=stage)
-    told = "Held for later: Ann Quill Undo"
+    told = "Held: Ann Quill Undo"
     assert told in review.press(0, "hold", queue="q=picker").text
     once = review.source.count('data-key="u"')
     assert told in review.open(1, "q=picker").text

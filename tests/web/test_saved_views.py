@@ -89,17 +89,17 @@ def test_a_refused_name_is_told_and_nothing_typed_is_lost(rita):
     assert form.select_one("[name=name]")["value"] == "fit "
     assert form.select_one("[name=query]")["value"] == "q=bob&stage=new"
     assert form.select_one("[name=shared]").has_attr("checked")
-    assert "You have a view with that name already" in form.text
+    assert "You already have a view with that name" in form.text
     assert [chip.text for chip in page.select(".view-asks")[0].select(".chip")] == ["“bob”", "Stage: New"]
     other = rita.save("Other", "q=cy")
     again = BeautifulSoup(rita.post(f"/views/{other}", name="").text, "html.parser")
-    assert "Give the view a name." in again.select_one(f'form[action="/views/{other}"]').text
+    assert "Enter a name for the view." in again.select_one(f'form[action="/views/{other}"]').text
 
 
 def test_a_view_that_is_gone_leads_to_the_whole_inbox_and_says_so(rita):
     answer = rita.client.get("/applications?view=nothing", follow_redirects=True)
     assert answer.request.path == "/applications"
-    assert "That view is not there any more" in answer.text
+    assert "That view was deleted" in answer.text
 
 
 def offers(page: BeautifulSoup) -> bool:
@@ -119,7 +119,7 @@ def test_ones_own_view_is_given_another_list_and_keeps_its_name_and_its_readers(
     assert [(one["value"], one.text) for one in form.select("[name=of] option")] == [(view, "Ours")]
     answer = rita.post("/views", do="replace", of=view, name="", query=form.select_one("[name=query]")["value"])
     assert (answer.status_code, answer.location) == (302, "/applications?q=cy")
-    assert "“Ours” shows this list from now on, for colleagues too." in rita.look("/applications?q=cy").text
+    assert "“Ours” now shows this list, for colleagues too." in rita.look("/applications?q=cy").text
     assert dana.bar() == {"Ours": "/applications?q=cy"}
     assert not dana.look("/applications?q=ann").select("#save-view [name=of]"), "a colleague's is not changed"
     assert dana.post("/views", do="replace", of=view, query="q=ann").status_code == 404
@@ -132,4 +132,4 @@ def test_deleting_asks_first_and_says_who_loses_it_too(rita):
     page = rita.look("/views")
     for view, tells in ((own, False), (shared, True)):
         asked = page.select_one(f'details.confirm > form[action="/views/{view}/delete"]')
-        assert ("Colleagues see it, too" in asked.p.text) is tells
+        assert ("your colleagues’ lists" in asked.p.text) is tells

@@ -121,9 +121,9 @@ def test_a_tag_is_put_on_offered_to_others_and_taken_off(rita: Desk):
     ("verb", "typed", "told"),
     [
         ("rating", {"rating": "9"}, "A rating is a number from 1 to 4."),
-        ("assign", {"assigned": "nobody's id"}, "Choose one of the list."),
+        ("assign", {"assigned": "nobody's id"}, "Choose a colleague from the list"),
         ("tags", {"tag": "x" * 41}, "A tag has at most 40 characters."),
-        ("notes", {"body": " "}, "Write the note first."),
+        ("notes", {"body": " "}, "Enter a note first."),
     ],
 )
 def test_what_cannot_be_is_said_and_what_was_typed_stands_there_still(rita: Desk, verb: str, typed: Any, told: str):
@@ -143,17 +143,17 @@ def test_a_note_that_is_too_long_is_not_lost(rita: Desk):
 
 def test_a_note_tells_whom_it_names_until_they_open_the_page(app: Flask, rita: Desk, dana: Desk):
     rita.show(rita.client.get(rita.send("notes", body="@hr-admin please call").location))
-    assert "Told of it: hr-admin@example.com." in rita.text(".flash-success")
+    assert "Notified: hr-admin@example.com." in rita.text(".flash-success")
     assert "@hr-admin please call" in rita.text("#timeline")
     dana.look()
-    assert "1 note names you" in dana.text(".who-mentions")
+    assert "1 unread" in dana.text(".who-mentions")
     listed = dana.client.get("/mentions").text
     assert "@hr-admin please call" in listed
     assert "Unread" in listed
     # To look at the page is what a prefetching browser does; to say so is what its reader's does.
     dana.client.post(f"{dana.address}/looking", data={"csrf_token": token(dana)})
     dana.look()
-    assert dana.text(".who-mentions") == "Notes that name you"
+    assert dana.text(".who-mentions") == "Mentions"
     again = dana.client.get("/mentions").text
     assert "@hr-admin please call" in again
     assert "Unread" not in again
@@ -187,7 +187,7 @@ def test_who_is_named_and_is_not_there_is_told_to_who_wrote(rita: Desk, dana: De
     rita.press("notes", body="@nobody and @recruiter2, @recruiter says hello")
     headers = {"HX-Request": "true"}
     rita.show(rita.send("notes", headers, body="@hr-admin, @nobody and @recruiter2, @recruiter says hello"))
-    told = "The note is written. Told of it: hr-admin@example.com. Nobody is called @nobody, @recruiter2."
+    told = "Note added. Notified: hr-admin@example.com. No colleague found for @nobody, @recruiter2."
     assert told in " ".join(flash.get_text() for flash in rita.page.select("#team .flash"))
 
 
@@ -201,7 +201,7 @@ def test_whoever_wrote_a_note_changes_it_and_takes_it_away(app: Flask, rita: Des
     rita.press("notes", body="Called")
     at = f"notes/{only_note(app).public_id}"
     rita.press(at, body="Called twice")
-    assert "Note, changed since" in rita.text("#timeline")
+    assert "Note (edited)" in rita.text("#timeline")
     answer = rita.client.post(f"{rita.address}/{at}/remove", data=rita.fields(at))
     assert answer.status_code == 302
     assert "Called twice" not in rita.look().text("#timeline")
@@ -215,7 +215,7 @@ def test_of_two_who_change_a_note_at_once_neither_loses_a_word(app: Flask, rita:
     rita.press(at, body="Called on Monday")
     elsewhere.show(elsewhere.send(at, body="Called, and wants the night shift"))
     assert elsewhere.status == 409
-    assert "nothing was overwritten" in elsewhere.text(".flash-error")
+    assert "Not saved: this note was changed meanwhile." in elsewhere.text(".flash-error")
     assert elsewhere.fields(at)["body"] == "Called, and wants the night shift"
     assert "Called on Monday" in elsewhere.text("#timeline")
     elsewhere.press(at, body="Called on Monday, and wants the night shift")
@@ -263,7 +263,7 @@ def test_to_htmx_only_that_part_and_the_history_are_sent(rita: Desk):
     assert part.select_one('#team [aria-pressed="true"]')["id"] == "rating-4"
     assert "Rating none → 4" in part.select_one('#timeline[hx-swap-oob="true"]').get_text()
     refused = rita.send("notes", headers={"HX-Request": "true"}, body="")
-    assert "Write the note first." in BeautifulSoup(refused.text, "html.parser").select_one("#team .flash").text
+    assert "Enter a note first." in BeautifulSoup(refused.text, "html.parser").select_one("#team .flash").text
 
 
 def test_two_who_have_it_open_see_each_other_and_a_prefetched_page_says_nothing(app: Flask, rita: Desk, dana: Desk):
@@ -281,7 +281,7 @@ def test_two_who_have_it_open_see_each_other_and_a_prefetched_page_says_nothing(
 
 
 def test_nobody_who_was_never_named_has_mentions(rita: Desk):
-    assert "Nobody has named you yet" in rita.client.get("/mentions").text
+    assert "No mentions yet" in rita.client.get("/mentions").text
 
 
 # --- how much a page asks -------------------------------------------------------------------------------------------
