@@ -31,6 +31,7 @@ _PAGES: Final = {
     "privacy": "on the privacy page",
     "person": "on the person’s page",
     "incomplete": "before it was finished",
+    "team": "the Team section and the history",
 }
 _PURPOSES: Final = {"invitation": "for a first password", "reset": "for a new password", "setup": "to set this up"}
 _KINDS: Final = {"legal": "legal hold", "restriction": "restriction"}

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 RETRY_AFTER: Final = 60
 """Seconds after which trying again is worth while when the database or the disk could not do its work."""
 
+TO_BE_NOTED: Final = "shown, to be noted"
+"""Where a request keeps what its answer will show (`web/noting.py`); an error shows nothing of that."""
+
 SIGN_IN: Final = (
     "Please sign in",
     "Your session has ended, and nothing was saved. Copy what you wrote, sign in, then send it again.",
@@ -60,6 +63,7 @@ def init_app(app: Flask) -> None:
 
 def page(code: int, title: str, message: str, written: str = "") -> Response:
     """An error for whoever asked: a page for people, with what they had `written`, JSON for machines."""
+    g.pop(TO_BE_NOTED, None)
     if request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html") == "text/html":
         response = Response(_html(code, title, message, written), mimetype="text/html")
     else:
