@@ -28,6 +28,7 @@ from dashboard.services.reporting import Rules
 from dashboard.services.together import Together
 
 SILENT_AFTER: Final = timedelta(seconds=30)
+_OWN_WISH: Final = ("same-origin", "none")
 
 
 def settings(app: Flask | None = None) -> Config:
@@ -94,6 +95,14 @@ def storing() -> Session:
 def remote_address() -> str:
     """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
     return (request.remote_addr or "unknown")[:64]
+
+
+def another_site_asks() -> bool:
+    """Whether another site's page had the browser ask, and not somebody's own press on our page, or what they typed.
+
+    Browsers that do not say are believed.
+    """
+    return request.headers.get("Sec-Fetch-Site", "same-origin") not in _OWN_WISH
 
 
 def by_user() -> By:

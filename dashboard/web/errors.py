@@ -18,6 +18,7 @@ from dashboard.database import is_storage_failure
 from dashboard.extensions import db, login_manager
 from dashboard.logs import without_contents
 from dashboard.services.throttle import ExportsThrottled
+from dashboard.web.exports import NotWished
 from dashboard.web.formatting import viewer_zone
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(ExportsThrottled, _too_many_exports)
+    app.register_error_handler(NotWished, _not_wished)
     app.register_error_handler(Exception, answer)
 
 
@@ -106,6 +108,16 @@ def _stale_form(_problem: CSRFError) -> Response:
     words = written()
     do = "Copy what you wrote, open the page again" if words else "Go back, reload the page"
     return page(400, "This form is out of date", f"{do} and send it again. Nothing was changed.", words)
+
+
+def _not_wished(_problem: NotWished) -> Response:
+    log.warning("another site asked for %s", request.endpoint)
+    return page(
+        403,
+        "Download it from the dashboard",
+        "Another site’s page asked for this download, so nothing was downloaded. Open the dashboard yourself, go to the"
+        " page with the list or the person, and press the button there.",
+    )
 
 
 def _too_many_exports(throttled: ExportsThrottled) -> Response:
