@@ -286,7 +286,7 @@ class Invitations(_Mails):
         user = notices.user_of(session, row)
         if user is None:
             return NoLonger(GONE_WORDS)
-        told = notices.words(row, self._rules.public_url)
+        told = notices.words(session, row, self._rules.public_url)
         return Letter(id=row.public_id, to=user.email, subject=told.subject, text=told.text, automatic=True)
 
     def _link(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:

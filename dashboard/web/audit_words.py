@@ -25,6 +25,7 @@ _FLAGS: Final = (
     ("ok", True, "it worked"),
     ("ok", False, "it failed"),
     ("way", "asked for", "asked for at the sign-in page"),
+    ("let_in", 1, "sees applicants, unlike whoever did it"),
 )
 _NOT_TOLD: Final = frozenset({*(name for name, *_ in _FLAGS), "before", "after", "digests", "key", "hold"})
 _PAGES: Final = {
