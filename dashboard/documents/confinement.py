@@ -81,10 +81,11 @@ def confine(readable: Iterable[str | Path]) -> None:
 
 def libraries() -> list[str]:
     """Where Python finds its modules and what they link to, and PDFium the fonts that a file does not bring."""
-    fonts = ("/usr/share/fonts", "/usr/local/share/fonts", "/usr/share/X11/fonts")
+    # Not sys.path, to which a package in development adds folders that hold more than code.
+    python = (f"{place}/{lib}" for place in {sys.prefix, sys.base_prefix} for lib in ("lib", "lib64"))
     shared = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
-    ours = str(Path(__file__).resolve().parents[1])
-    return [ours, *filter(None, sys.path), f"{sys.base_prefix}/lib", *shared, *fonts]
+    fonts = ("/usr/share/fonts", "/usr/local/share/fonts", "/usr/share/X11/fonts")
+    return [str(Path(__file__).resolve().parents[1]), *python, *shared, *fonts]
 
 
 def _shut_files(libc: ctypes.CDLL, version: int, readable: Iterable[str | Path]) -> None:
