@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 ROOT: Final = Path(__file__).resolve().parent
 VAR: Final = ROOT / "var"
 ROLES: Final = ("recruiter", "hr_admin", "it_admin")
+LOG_FORMS: Final = ("json", "text")
 STAGES: Final = ("new", "reviewed", "contacted", "interview", "offer", "hired", "rejected")
 
 
@@ -247,7 +248,7 @@ class Config:
     click_api_token: str | None = _setting(_text, None)
     metrics_token: str | None = _setting(_text, None)
     metrics_dir: str = _computed(_absolute, lambda: str(VAR / "metrics"))
-    log_format: str | None = _setting(_one_of("json", "text"), None)
+    log_format: str | None = _setting(_one_of(*LOG_FORMS), None)
     log_level: str = _setting(_one_of("debug", "info", "warning", "error"), "info")
     log_file: str | None = _setting(_absolute, None)
     exports_per_hour: int = _setting(_whole(0, 100_000), 60)

@@ -34,9 +34,8 @@ def create_app(config: Config) -> Flask:
     with app.app_context():
         engine = db.engine
     keep_promises(engine)
-    secrets = (config.secret_key, *config.secret_key_retired)
-    audit.keep_chain(engine, secrets)
-    tombstones.keep_keys(engine, secrets)
+    audit.keep_chain(engine, config.secrets)
+    tombstones.keep_keys(engine, config.secrets)
     app.extensions["deliveries"] = Together(lambda: Session(engine), shared=engine.dialect.name == "sqlite")
     app.extensions["notebook"] = Notebook(lambda: Session(engine), config.secret_key)
 

@@ -19,19 +19,19 @@ REFUSED: Final = "refused"
 """No status of a delivery: what was refused is only counted (`services/refusals.py`)."""
 STATUSES: Final[Mapping[str, str]] = {
     "accepted": "Accepted",
-    "kept": "Kept for a look",
+    "kept": "Needs review",
     "quarantined": "Quarantined",
     "dismissed": "Dismissed",
     REFUSED: "Refused",
 }
 SOURCES: Final[Mapping[str, str]] = {
     "pushed": "Sent by Talroo",
-    "pulled": "Fetched from Talroo",
-    "test": "Test of ours",
-    "seeded": "Made by flask seed",
+    "pulled": "Imported from Talroo",
+    "test": "Test from this dashboard",
+    "seeded": "Sample data (flask seed)",
 }
 VERDICTS: Final[Mapping[str, str]] = {
-    "fresh": "Signed in time",
+    "fresh": "Signed on time",
     "late": "Signed late",
     "clock": "Signed in the future",
     "expired": "Signature too old",

@@ -49,7 +49,7 @@ def words(args: Mapping[str, str], name: str, limit: int) -> str:
 def one_of(args: Mapping[str, str], name: str, allowed: set[Any], problems: list[str]) -> str:
     value = args.get(name, "").strip()
     if value and value not in allowed:
-        problems.append(f"There is no such {name}; that filter was left out.")
+        problems.append(f"The filter “{name}” has an unknown value, so it was ignored.")
         return ""
     return value
 
@@ -65,7 +65,7 @@ def day(args: Mapping[str, str], name: str, problems: list[str]) -> date | None:
         if not 1990 <= found.year <= 2200:
             raise ValueError
     except ValueError:
-        problems.append(f"“{value[:20]}” is no date; write {name} as 2026-01-31.")
+        problems.append(f"“{value[:20]}” isn’t a valid date, so the filter “{name}” was ignored.")
         return None
     return found
 

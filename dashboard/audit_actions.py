@@ -42,7 +42,6 @@ class Action(StrEnum):
     HOLD_ENDED = "hold_ended"
     SETTINGS_CHANGED = "settings_changed"
     TEST_SENT = "test_sent"
-    TESTS_REMOVED = "tests_removed"
     BACKED_UP = "backed_up"
     RESTORED = "restored"
 
@@ -54,18 +53,18 @@ class Action(StrEnum):
 LABELS: Final = {
     Action.SIGNED_IN: "Signed in",
     Action.SIGN_IN_FAILED: "Sign-in failed",
-    Action.PASSWORD_ACCEPTED: "Half signed in, code asked for",
+    Action.PASSWORD_ACCEPTED: "Password accepted, code requested",
     Action.SIGNED_OUT: "Signed out",
-    Action.SESSION_REVOKED: "Session ended from elsewhere",
+    Action.SESSION_REVOKED: "Signed out from elsewhere",
     Action.PASSWORD_CHANGED: "Password changed",
-    Action.SECOND_FACTOR_ON: "Second factor turned on",
-    Action.SECOND_FACTOR_OFF: "Second factor turned off",
-    Action.RECOVERY_CODES_MADE: "Recovery codes made",
+    Action.SECOND_FACTOR_ON: "Two-step verification turned on",
+    Action.SECOND_FACTOR_OFF: "Two-step verification turned off",
+    Action.RECOVERY_CODES_MADE: "Recovery codes created",
     Action.USER_ADDED: "User added",
     Action.USER_INVITED: "User invited",
-    Action.ACCESS_LINK_MADE: "Link to choose a password made",
+    Action.ACCESS_LINK_MADE: "Password link created",
     Action.ROLE_CHANGED: "Role changed",
-    Action.SCOPE_CHANGED: "What a user may see changed",
+    Action.SCOPE_CHANGED: "Job access changed",
     Action.USER_DEACTIVATED: "User deactivated",
     Action.USER_REACTIVATED: "User reactivated",
     Action.APPLICATION_VIEWED: "Application viewed",
@@ -73,22 +72,21 @@ LABELS: Final = {
     Action.FILE_DOWNLOADED: "File downloaded",
     Action.DELIVERY_VIEWED: "Contents of a delivery viewed",
     Action.EXPORTED: "Exported",
-    Action.EXPORT_ENDED: "Export came to its end",
-    Action.EXPORTS_STOPPED: "Limit of exports reached",
+    Action.EXPORT_ENDED: "Export ended",
+    Action.EXPORTS_STOPPED: "Export limit reached",
     Action.STAGE_CHANGED: "Stage changed",
     Action.HIRED: "Hired",
-    Action.HIRE_TAKEN_BACK: "Hire taken back",
-    Action.DELIVERY_REPLAYED: "Delivery read again",
+    Action.HIRE_TAKEN_BACK: "Hire undone",
+    Action.DELIVERY_REPLAYED: "Delivery reprocessed",
     Action.DELIVERY_ACCEPTED: "Quarantined delivery accepted",
     Action.DELIVERY_DISMISSED: "Delivery dismissed",
-    Action.DELIVERY_TAKEN_BACK: "Dismissal of a delivery taken back",
-    Action.ERASED: "Person erased",
+    Action.DELIVERY_TAKEN_BACK: "Dismissal of a delivery undone",
+    Action.ERASED: "Applications erased",
     Action.HELD: "Legal hold or restriction placed",
     Action.HOLD_ENDED: "Legal hold or restriction ended",
     Action.SETTINGS_CHANGED: "Settings changed",
     Action.TEST_SENT: "Test sent",
-    Action.TESTS_REMOVED: "Test applications removed",
-    Action.BACKED_UP: "Backup made",
+    Action.BACKED_UP: "Backup created",
     Action.RESTORED: "Backup restored",
 }
 """A line for every action (`tests/services/test_audit.py`)."""

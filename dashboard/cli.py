@@ -182,11 +182,11 @@ def reset_second_factor(email: str) -> None:
     start_writing(db.session())
     user = db.session().get_one(User, _user_called(email))
     if not user_verbs.reset_second_factor(db.session(), user.id, _by_command()):
-        fail(f"{user.email} has no second factor.")
+        fail(f"Two-step verification is not on for {user.email}.")
     if Rules.of(current_app.config["SETTINGS"]).no_mail is None:
         notices.queue(db.session(), Notice.SECOND_FACTOR, user, _by_command())
     db.session.commit()
-    click.echo(f"The second factor of {user.email} is reset.")
+    click.echo(f"Two-step verification of {user.email} is reset.")
 
 
 @users.command("setup-link")
@@ -210,7 +210,7 @@ def _print_link(link: AccessLink) -> None:
 def _user_called(email: str) -> int:
     user = accounts.find_by_email(db.session(), email)
     if user is None:
-        fail(f"There is no user {accounts.fold(email)}.")
+        fail(f"{accounts.fold(email)} is not a user.")
     return user.id
 
 

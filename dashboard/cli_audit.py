@@ -50,7 +50,7 @@ def verify(expect: Head | None) -> None:
     session = db.session()
     end = chain.head(session)
     with _shown(end.number if end else 0) as told:
-        found = chain.verify(session, (config.secret_key, *config.secret_key_retired), expected=expect, told=told)
+        found = chain.verify(session, config.secrets, expected=expect, told=told)
     if found.broken:
         fail(f"The chain is broken at entry {found.broken.number}: {found.broken.why}.")
     click.echo(f"The chain holds: {found.entries} entries, head {found.head or 'none'}")

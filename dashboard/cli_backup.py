@@ -69,7 +69,7 @@ def restore(path: Path, *, only_check: bool) -> None:
 
     if not path.exists():
         fail(f"There is no file {path}.")
-    secrets = (_settings().secret_key, *_settings().secret_key_retired)
+    secrets = _settings().secrets
     try:
         with _shown("check" if only_check else "restore", None) as told:
             if only_check:

@@ -28,14 +28,14 @@ class ProviderUnavailable(SignInFailed):
     status = 503
 
     def __init__(self, why: str) -> None:
-        super().__init__("The sign-in service does not answer. Try again in a minute.", why)
+        super().__init__("The sign-in service is not responding. Try again in a minute.", why)
 
 
 class Cancelled(SignInFailed):
     """They said no there."""
 
     def __init__(self) -> None:
-        super().__init__("You cancelled signing in. Nothing was changed.", "cancelled")
+        super().__init__("Sign-in was canceled. Nothing was changed.", "cancelled")
 
 
 class NotProven(SignInFailed):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, tzinfo
 from typing import Any, Final
 
-from dashboard import tokens
+from dashboard import date_words, tokens
 from dashboard.asking import day, moments, one_of, words
 from dashboard.reach import EVERYTHING, NOBODY, Reach
 from dashboard.search import Query, sought
@@ -137,9 +137,9 @@ class Inbox:
             rest = tuple(one for one in self.answers if one != answer)
             yield labels.get(_answer_term(answer), "An answer nobody gave"), replace(self, answers=rest)
         if self.applied_from:
-            yield f"Applied from {_day(self.applied_from)}", replace(self, applied_from=None)
+            yield f"Applied from {date_words.day(self.applied_from)}", replace(self, applied_from=None)
         if self.applied_to:
-            yield f"Applied until {_day(self.applied_to)}", replace(self, applied_to=None)
+            yield f"Applied until {date_words.day(self.applied_to)}", replace(self, applied_to=None)
 
     def _without(self, name: str) -> Inbox:
         changes: dict[str, Any] = {name: ""}
@@ -190,10 +190,6 @@ _YES_OR_NO: Final = {
     ("held", "no"): "Not held",
 }
 _VALUES: Final = {stage.value: stage.label for stage in Stage}
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
 
 
 def _answers(args: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:

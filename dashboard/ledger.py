@@ -40,14 +40,14 @@ STATES: Final = ("held", "pending", "sending", "sent", "retrying", "parked", "ca
 
 PARITY_WORDS: Final = {
     "sent": "sent",
-    "held": "held",
+    "held": "waiting",
     "pending": "about to be sent",
-    "sending": "being sent",
+    "sending": "sending",
     "retrying": "retrying",
-    "parked": "parked",
-    "unsendable": "without click id",
-    "shared": "reported for the same click before",
-    "missing": "never queued",
+    "parked": "failed",
+    "unsendable": "can't be sent",
+    "shared": "already reported for the same click",
+    "missing": "missing",
 }
 """In the order of the sentence. Of one person's several rows, the one whose state stands first here counts."""
 NOUNS: Final = {Stage.HIRED: ("hire", "hires"), Stage.REJECTED: ("rejection", "rejections")}
@@ -133,12 +133,12 @@ class Parity:
 
     @property
     def sentence(self) -> str:
-        """ "14 hires = 12 sent + 1 held + 1 without click id"."""
+        """ "14 hires: 12 sent, 1 waiting, 1 can't be sent (no click ID)"."""
         one, many = NOUNS.get(self.stage, (f"in {self.stage.label}",) * 2)
-        named = PARITY_WORDS | {"unsendable": WORDS[self.channel].unsendable}
+        named = {**PARITY_WORDS, "unsendable": f"{PARITY_WORDS['unsendable']} ({WORDS[self.channel].unsendable})"}
         counted = [f"{self.parts[name]:,} {named[name]}" for name in PARITY_WORDS if self.parts.get(name)]
-        equation = f"{self.people:,} {one if self.people == 1 else many} = {' + '.join(counted) or '0 sent'}"
-        return f"{equation} (and {self.taken_back:,} sent, then taken back)" if self.taken_back else equation
+        told = f"{self.people:,} {one if self.people == 1 else many}: {', '.join(counted) or '0 sent'}"
+        return f"{told} (plus {self.taken_back:,} sent and undone since)" if self.taken_back else told
 
 
 def concerns(reach: Reach) -> ColumnElement[bool]:
@@ -210,17 +210,6 @@ def parked(session: Session, channel: Channel, reach: Reach) -> int:
     return _counted(session, and_(Outbound.channel == channel, Outbound.state == State.PARKED, concerns(reach)))
 
 
-def last_sent(session: Session, channel: Channel) -> datetime | None:
-    """When the newest of a channel's rows that were sent was taken."""
-    sent = select(Outbound.sent_at).where(Outbound.channel == channel, Outbound.state == State.SENT)
-    return session.scalar(sent.order_by(Outbound.id.desc()).limit(1))
-
-
-def backlog(session: Session) -> dict[Channel, tuple[int, int]]:
-    """By channel: how many wait to be sent or are being sent, and how many stopped; each counted to the limit."""
-    return {channel: (_on_the_way(session, channel), parked(session, channel, EVERYTHING)) for channel in Channel}
-
-
 def parities(
     session: Session, channel: Channel, events: Mapping[str, int] | Mapping[str, str], reach: Reach, *, now: datetime
 ) -> list[Parity]:
@@ -252,10 +241,6 @@ def _with_people(asked: Ledger, now: datetime) -> Select[Any]:
 def _counted(session: Session, condition: ColumnElement[bool]) -> int:
     found = count(session, select(literal(1)).where(condition))
     return COUNT_LIMIT if found is None else found
-
-
-def _on_the_way(session: Session, channel: Channel) -> int:
-    return _counted(session, and_(Outbound.channel == channel, Outbound.state.in_([State.WAITING, State.SENDING])))
 
 
 _TAKEN_BACK: Final = -1

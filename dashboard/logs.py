@@ -24,8 +24,6 @@ from structlog.stdlib import BoundLogger, ProcessorFormatter
 from dashboard import request_id
 
 OURS: Final = "dashboard"
-FORMS: Final = ("json", "text")
-LEVELS: Final = ("debug", "info", "warning", "error")
 
 Line = MutableMapping[str, Any]
 
@@ -50,7 +48,7 @@ def lines(name: str) -> BoundLogger:
 
 
 def configure(form: str | None = None, level: str = "info", file: str | None = None) -> None:
-    """Have everything of this process logged: on standard error, `form` as in `FORMS` or as suits who reads there.
+    """Have everything of this process logged: on standard error, as `json` or `text`, or as suits who reads there.
 
     With a `file` it goes there, and standard error has warnings alone, in words. Begins the work that commands do.
     """

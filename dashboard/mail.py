@@ -20,7 +20,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.header import Header
 from email.parser import BytesHeaderParser
 from email.utils import format_datetime, formataddr, parseaddr
@@ -28,6 +28,7 @@ from typing import Any, BinaryIO, Final, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from dashboard.calls import CallFailed, Outcome, Proof
+from dashboard.clock import utcnow
 from dashboard.mail_address import ascii_host, is_address, is_one_line
 from dashboard.talroo.deadline import Cut, Watch
 from dashboard.talroo.wire import clean
@@ -120,7 +121,7 @@ class Mailer:
         deadline: float = DEADLINE,
         abort_after: float = ABORT_AFTER,
         authorities: str | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._server = MailServer.of(url)
         self._sender = sender

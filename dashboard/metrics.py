@@ -1,4 +1,7 @@
-"""Figures about the running site, from the database alone: every process tells the same. Never a name, only counts."""
+"""Figures about the running site, from the database alone: every process tells the same. Never a name, only counts.
+
+Beside them `together`: what `traffic` counted, added up over labels that are not told.
+"""
 
 from __future__ import annotations
 

@@ -27,18 +27,22 @@ def alone(engine: Engine, what: str, patience: float) -> Iterator[bool]:
         return
     file = os.open(f"{database}.{what}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        yield _locked(file, time.monotonic() + patience)
+        yield locked(file, time.monotonic() + patience, _LOOK_AGAIN)
     finally:
         os.close(file)
 
 
-def _locked(file: int, deadline: float) -> bool:
+def locked(file: int, deadline: float, look_again: float) -> bool:
+    """Lock an open file, looking every so many seconds. False where it is somebody else's until the deadline.
+
+    (A waiting flock knows no time-out.)
+    """
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 return False
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(look_again)
         else:
             return True

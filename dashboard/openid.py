@@ -78,7 +78,7 @@ def finish(provider: Provider, attempt: Attempt, answer: Mapping[str, str], *, n
     Raises `Cancelled`, `NotProven` or `ProviderUnavailable`.
     """
     if not hmac.compare_digest(answer.get("state", "").encode(), attempt.state.encode()):
-        raise NotProven("This sign-in was begun somewhere else, or too long ago. Please begin again.", "state")
+        raise NotProven("This sign-in was started in another browser, or too long ago. Please start again.", "state")
     if "error" in answer:
         raise Cancelled if answer["error"] == "access_denied" else _refused(f"answered {answer['error'][:40]!r}")
     with _session(provider) as session:
@@ -229,7 +229,6 @@ def _claims(
     token: Mapping[str, Any], keys: Mapping[str, Any], provider: Provider, attempt: Attempt, now: datetime
 ) -> dict[str, Any]:
     """What the ID token says, once it is sure that the provider says it, to us, now, and about this attempt."""
-    usable = [key for key in keys.get("keys", ()) if key.get("kty") in KEY_TYPES and key.get("use", "sig") == "sig"]
     wanted = {
         "iss": {"essential": True, "value": provider.issuer},
         "aud": {"essential": True, "value": provider.client_id},
@@ -237,6 +236,7 @@ def _claims(
     known = {"nonce": attempt.nonce, "client_id": provider.client_id, "access_token": token.get("access_token")}
     registry = JWSRegistry(algorithms=[*ALGORITHMS], strict_check_header=False)
     try:
+        usable = [one for one in keys["keys"] if one.get("kty") in KEY_TYPES and one.get("use", "sig") == "sig"]
         read = jwt.decode(token["id_token"], KeySet.import_key_set({"keys": usable}), registry=registry)
         claims = CodeIDToken(read.claims, read.header, wanted, known)
         claims.validate(now=int(now.timestamp()), leeway=LEEWAY)
@@ -274,12 +274,12 @@ def _at(claims: Mapping[str, Any], name: str) -> Any:
 
 
 def _unproven(problem: Exception) -> NotProven:
-    words = "The sign-in service’s answer could not be verified. Begin again; if it stays, tell whoever runs this."
+    words = "The sign-in service’s answer could not be verified. Start again. If that fails too, tell an administrator."
     claim = getattr(problem, "claim", "")
     if isinstance(problem, ExpiredTokenError) or claim in ("iat", "nbf"):
-        words = "The sign-in service’s answer is of another time than ours: a clock is off. Tell whoever runs this."
+        words = "The sign-in service’s clock and ours don’t match. Tell an administrator."
     return NotProven(words, f"the ID token: {type(problem).__name__} {claim}".rstrip())
 
 
 def _refused(why: str) -> NotProven:
-    return NotProven("The sign-in service did not confirm who you are. Please begin again.", why)
+    return NotProven("The sign-in service did not confirm who you are. Please start again.", why)

@@ -12,7 +12,7 @@ from dashboard.permissions import Permission
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`label`: the whole channel. `nouns`: one and several of its rows. `unsendable`: what such a row is without.
+    """`label`: the whole channel. `nouns`: one and several of its rows. `unsendable`: what such a row lacks.
 
     `sent` and `unsent`: a row in the timeline; `{event}`, `{status}` and `{state}` stand for the row's. `sent_by`: who
     said so. `badge`: the entry of the navigation where its failing rows count.
@@ -31,52 +31,52 @@ WORDS: Final[Mapping[Channel, Words]] = {
     Channel.CONVERSION: Words(
         label="Conversions",
         nouns=("report", "reports"),
-        unsendable="without click id",
-        sent="Talroo told: conversion event {event}",
-        unsent="Talroo not told: conversion event {event} ({state})",
+        unsendable="no click ID",
+        sent="Conversion event {event}: sent to Talroo",
+        unsent="Conversion event {event} to Talroo: {state}",
         sent_by="status {status}",
         badge=Permission.LEDGER,
     ),
     Channel.DISPOSITION: Words(
         label="Dispositions",
         nouns=("report", "reports"),
-        unsendable="without application or click id",
-        sent="Talroo told: disposition “{event}”",
-        unsent="Talroo not told: disposition “{event}” ({state})",
+        unsendable="no application ID or click ID",
+        sent="Disposition “{event}”: sent to Talroo",
+        unsent="Disposition “{event}” to Talroo: {state}",
         sent_by="status {status}",
         badge=Permission.LEDGER,
     ),
     Channel.REMINDER: Words(
         label="Messages to applicants",
         nouns=("message", "messages"),
-        unsendable="without email address",
+        unsendable="no email address",
         sent="Reminder {event}: sent",
         unsent="Reminder {event}: {state}",
         sent_by="",
         badge=Permission.INCOMPLETE,
     ),
     Channel.MORNING: Words(
-        label="Morning mails",
-        nouns=("morning mail", "morning mails"),
-        unsendable="without email address",
-        sent="Morning mail of {event}: sent",
-        unsent="Morning mail of {event}: {state}",
+        label="Morning emails",
+        nouns=("morning email", "morning emails"),
+        unsendable="no email address",
+        sent="Morning email of {event}: sent",
+        unsent="Morning email of {event}: {state}",
         sent_by="",
         badge=Permission.INTEGRATION,
     ),
     Channel.ACCESS: Words(
-        label="Invitations and links for a new password",
+        label="Invitations and password reset links",
         nouns=("invitation", "invitations"),
-        unsendable="without email address",
+        unsendable="no email address",
         sent="Link {event}: sent",
         unsent="Link {event}: {state}",
         sent_by="",
         badge=Permission.INTEGRATION,
     ),
     Channel.ALERT: Words(
-        label="Alert mails",
-        nouns=("alert mail", "alert mails"),
-        unsendable="without email address",
+        label="Alert emails",
+        nouns=("alert email", "alert emails"),
+        unsendable="no email address",
         sent="Alert {event}: sent",
         unsent="Alert {event}: {state}",
         sent_by="",

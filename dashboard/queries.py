@@ -1,4 +1,4 @@
-"""What somebody asked to see, as values that become SELECTs. Building one never touches the database."""
+"""Single things and jobs that somebody asked to see, as far as they may: read here, or a SELECT to go on from."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from dashboard.one_at_a_time import locked
+
 BUSY_TIMEOUT_MS: Final = 5_000
 WAL_PAGES_BEFORE_A_WRITER_CHECKPOINTS: Final = 16_384
 """64 MB. The worker checkpoints every few seconds, so that no acknowledgement waits for it; this is the safety net."""
@@ -87,8 +89,9 @@ class WritersTurn:
         if self._files:
             # Who waits for the turn holds the place next in line, so that a busy process cannot overtake a patient one.
             following, turn = self._files
-            _lock(following, deadline)
-            _lock(turn, deadline)
+            # At most one thread of each process stands here.
+            locked(following, deadline, _LOOK_AGAIN)
+            locked(turn, deadline, _LOOK_AGAIN)
             fcntl.flock(following, fcntl.LOCK_UN)
 
 
@@ -110,18 +113,6 @@ def _begin_immediate(connection: Connection, seconds: float) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-
-
-def _lock(file: int, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            # A waiting flock knows no time-out, and at most one thread of each process stands here.
-            if time.monotonic() > deadline:
-                return
-            time.sleep(_LOOK_AGAIN)
 
 
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

@@ -31,7 +31,7 @@ _KEY: Final = 128
 _NUMBERS: Final = 1 + len(BOUNDS) + 1
 _ROW: Final = _KEY + 8 * _NUMBERS
 _ROWS: Final = 2_000
-"""Rows of a file; there are a few hundred different ones. A file takes the room of those that are used."""
+"""Rows of a file, which takes 460 kB; there are a few hundred different ones."""
 _ENDED: Final = "ended"
 
 Key = tuple[str, tuple[str, ...]]
@@ -112,7 +112,7 @@ class _Table:
 
     def __init__(self, path: Path | None, process: str = "") -> None:
         self.path = path
-        self._memory = _mapped(path)
+        self._memory = _mapped(path, grows=bool(process))
         self._numbers = memoryview(self._memory).cast("d")
         self._places: dict[Key, int] = {}
         self._used = 1
@@ -162,11 +162,15 @@ class _Table:
         return self._places[key]
 
 
-def _mapped(path: Path | None) -> mmap.mmap:
+def _mapped(path: Path | None, *, grows: bool = False) -> mmap.mmap:
+    """A file's bytes, or nobody's. `grows`: something will be written. Raises `OSError`."""
     if path is None:
         return mmap.mmap(-1, _ROWS * _ROW)
     with path.open("a+b") as file:
         file.truncate(_ROWS * _ROW)
+        if grows:
+            # What has no room on the disk is refused here. A store into the map would meet a signal that ends us.
+            os.posix_fallocate(file.fileno(), 0, _ROWS * _ROW)
         return mmap.mmap(file.fileno(), _ROWS * _ROW)
 
 

@@ -37,7 +37,7 @@ def one(session: Session, public_id: str) -> Row | None:
 
 
 def _rows(session: Session, public_id: str | None) -> list[Row]:
-    # Sessions are forgotten a day after they end; the audit log remembers. Read from its end, one entry a user.
+    # Sessions are forgotten (`accounts.REMEMBERED`); the audit log remembers. Read from its end, one entry a user.
     noted = (
         select(AuditEntry.at)
         .where(AuditEntry.actor_id == User.id, AuditEntry.action == Action.SIGNED_IN)

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Final
 
 from flask import Flask
-from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -24,22 +23,21 @@ from sqlalchemy.orm import Session
 from config import Config
 from dashboard import request_id
 from dashboard.clock import utcnow
-from dashboard.database import insert_or_ignore, start_writing
+from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import WorkerBeat
 from dashboard.models.outbound import Channel
 from dashboard.services import (
     alerts,
     audit,
     cadence,
     cleaning,
+    heartbeat,
     indexing,
     measuring,
     mornings,
     outbox,
     problems,
     pull,
-    refusals,
     reminders,
     retiring,
     secret_uses,
@@ -47,6 +45,7 @@ from dashboard.services import (
     sorting_out,
     standing,
     sync,
+    tombstones,
 )
 from dashboard.services.channels import Way, ways
 from dashboard.services.filereading import FileReader
@@ -77,7 +76,6 @@ FINISH_WITHIN: Final = 7.0
 """Seconds a call may still take once the worker is told to stop; it must be gone within 10."""
 GONE_WITHIN: Final = 9.0
 """Seconds after which a worker that was told to stop leaves, whatever still holds it: a row can wait, a restart not."""
-FORGET_AFTER: Final = timedelta(days=1)
 
 Step = Callable[[], bool]
 """Does one piece of work if one is due, and says whether it did."""
@@ -97,8 +95,8 @@ class Worker:
         lease: timedelta | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
-        audit.keep_chain(engine, (config.secret_key, *config.secret_key_retired))
-        self._config = config
+        audit.keep_chain(engine, config.secrets)
+        tombstones.keep_keys(engine, config.secrets)
         self._traffic = Traffic(config.metrics_dir)
         self._engine = engine
         self._clock = clock
@@ -241,21 +239,19 @@ class Worker:
         return looked_at > 0
 
     def _watch(self) -> bool:
-        """Have those who run the dashboard told of what is wrong, and forget what was refused long ago."""
+        """Have those who run the dashboard told of what is wrong."""
         now, can_mail = self._clock(), Channel.ALERT in self._ways
         with self._session() as session:
             stands = standing.read(session, now)
             pulls = sync.statuses(session, now=now, interval=self._pull_interval)
             machine = standing.machine(session, self._config, self._store)
             verdict = problems.find(stands, pulls, machine, self._config, now)
-            forgets = refusals.is_any_old(session, now)
             # Asked first, because writing takes a turn that deliveries are waiting for too.
-            if not forgets and not alerts.changes(session, verdict.problems, now, can_mail=can_mail):
+            if not alerts.changes(session, verdict.problems, now, can_mail=can_mail):
                 return False
             session.rollback()
             start_writing(session)
             alerts.keep(session, verdict.problems, now, can_mail=can_mail)
-            refusals.forget_old(session, now)
             session.commit()
         return False
 
@@ -307,7 +303,7 @@ class Worker:
 
     def _housekeep(self) -> bool:
         """Say that this worker is alive, and keep SQLite's log short so that no delivery has to."""
-        beat(self._session, self.name, now=self._clock())
+        heartbeat.beat(self._session, self.name, now=self._clock())
         if self._engine.dialect.name == "sqlite":
             # A checkpoint cannot run inside a transaction, and SQLAlchemy would begin one.
             connection = self._engine.raw_connection()
@@ -319,10 +315,7 @@ class Worker:
 
     def _forget(self) -> None:
         try:
-            with self._session() as session:
-                start_writing(session)
-                session.execute(delete(WorkerBeat).where(WorkerBeat.name == self.name))
-                session.commit()
+            heartbeat.leave(self._session, self.name)
         except SQLAlchemyError as problem:
             log.warning("worker %s could not say goodbye: %s", self.name, type(problem).__name__)
 
@@ -336,23 +329,6 @@ def _lease(known: Iterable[Way], seconds: int | None) -> timedelta:
     if seconds is None:
         return deadline + outbox.LEASE_BEYOND_DEADLINE
     return max(timedelta(seconds=seconds), deadline + outbox.LEAST_BEYOND_DEADLINE)
-
-
-def beat(sessions: Callable[[], Session], name: str, *, now: datetime) -> None:
-    """Note that the worker `name` is alive."""
-    with sessions() as session:
-        start_writing(session)
-        session.execute(
-            insert_or_ignore(session, WorkerBeat, "name"), {"name": name, "started_at": now, "beat_at": now}
-        )
-        session.execute(update(WorkerBeat).where(WorkerBeat.name == name).values(beat_at=now))
-        session.execute(delete(WorkerBeat).where(WorkerBeat.beat_at < now - FORGET_AFTER))
-        session.commit()
-
-
-def last_beat(session: Session) -> datetime | None:
-    """When any worker was last known to be alive."""
-    return session.scalar(select(WorkerBeat.beat_at).order_by(WorkerBeat.beat_at.desc()).limit(1))
 
 
 def run_until_signalled(worker: Worker) -> None:

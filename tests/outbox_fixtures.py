@@ -20,7 +20,7 @@ from dashboard.database import keep_promises, start_writing
 from dashboard.models import Application, Attempt, Hold, Job, Outbound, User
 from dashboard.models.outbound import Channel
 from dashboard.models.privacy import HoldKind
-from dashboard.services import audit, holding, review
+from dashboard.services import audit, holding, review, tombstones
 from dashboard.services.files import LocalFiles
 from dashboard.services.holding import Keeping
 from dashboard.services.reporting import Rules
@@ -94,6 +94,7 @@ def open_engine(url: str) -> Engine:
     keep_promises(made)
     share_statements(made)
     audit.keep_chain(made, (KEY,))
+    tombstones.keep_keys(made, (KEY,))
     return made
 
 

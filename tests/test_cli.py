@@ -71,7 +71,7 @@ def test_a_password_that_somebody_would_guess_is_said_to_be_one(flask):
 def test_nobody_is_added_twice(flask):
     add_user(flask)
     result = add_user(flask, "ADA@example.com")
-    assert (result.exit_code, result.stderr) == (1, "There is a user ada@example.com already.\n")
+    assert (result.exit_code, result.stderr) == (1, "ada@example.com is already a user.\n")
 
 
 def test_whoever_is_added_by_a_command_is_noted(flask, app):
@@ -94,14 +94,14 @@ def test_the_last_administrator_is_not_deactivated_by_a_command(flask):
     result = flask("users", "deactivate", "hr@example.com")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "hr@example.com is the last HR administrator who can sign in. Make somebody else one first.\n"
+        "hr@example.com is the last HR administrator who can sign in. Make another user one first.\n"
     )
 
 
 @pytest.mark.parametrize("command", ["deactivate", "reset-link"])
 def test_a_command_about_nobody_says_so_in_one_line(flask, command):
     result = flask("users", command, "Nobody@example.com")
-    assert (result.exit_code, result.stderr) == (1, "There is no user nobody@example.com.\n")
+    assert (result.exit_code, result.stderr) == (1, "nobody@example.com is not a user.\n")
 
 
 def test_whoever_is_locked_out_gets_a_link_that_lets_them_in(flask, app):

@@ -330,7 +330,7 @@ def test_chips_name_what_is_asked_and_lead_to_the_rest(session, people):
         "“ann”",
         "Stage: New",
         "Do you hold an RN license?: Yes",
-        "Applied from 31 Jan 2026",
+        "Applied from Jan 31, 2026",
     ]
     assert chips[2].without == {"q": "ann", "stage": "new", "from": "2026-01-31", "sort": "oldest"}
     assert Inbox.read(MultiDict(wanted.args)) == wanted

@@ -116,21 +116,21 @@ def test_the_sentence_of_the_contract(session: Session):
     for state in ["sent"] * 12 + ["held", "unsendable"]:
         hire_in(session, state)
     add_applicant(session)
-    assert parity(session).sentence == "14 hires = 12 sent + 1 held + 1 without click id"
+    assert parity(session).sentence == "14 hires: 12 sent, 1 waiting, 1 can't be sent (no click ID)"
     assert parity(session).holds
 
 
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("held", "1 hire = 1 held"),
-        ("pending", "1 hire = 1 about to be sent"),
-        ("sending", "1 hire = 1 being sent"),
-        ("sent", "1 hire = 1 sent"),
-        ("retrying", "1 hire = 1 retrying"),
-        ("parked", "1 hire = 1 parked"),
-        ("cancelled", "1 hire = 1 never queued"),
-        ("unsendable", "1 hire = 1 without click id"),
+        ("held", "1 hire: 1 waiting"),
+        ("pending", "1 hire: 1 about to be sent"),
+        ("sending", "1 hire: 1 sending"),
+        ("sent", "1 hire: 1 sent"),
+        ("retrying", "1 hire: 1 retrying"),
+        ("parked", "1 hire: 1 failed"),
+        ("cancelled", "1 hire: 1 missing"),
+        ("unsendable", "1 hire: 1 can't be sent (no click ID)"),
     ],
 )
 def test_every_state_has_its_words_in_the_sentence(session: Session, state: str, words: str):
@@ -140,13 +140,13 @@ def test_every_state_has_its_words_in_the_sentence(session: Session, state: str,
 
 
 def test_without_a_hire_the_sum_is_nought(session: Session):
-    assert parity(session).sentence == "0 hires = 0 sent"
+    assert parity(session).sentence == "0 hires: 0 sent"
 
 
 def test_a_shared_click_counts_once_as_sent_and_once_as_shared(session: Session):
     hire_in(session, "sent", tlr_sid=CLICK)
     move(session, add_applicant(session, tlr_sid=CLICK), "hired")
-    assert parity(session).sentence == "2 hires = 1 sent + 1 reported for the same click before"
+    assert parity(session).sentence == "2 hires: 1 sent, 1 already reported for the same click"
     assert parity(session).holds
 
 
@@ -154,14 +154,14 @@ def test_a_hire_taken_back_after_sending_is_no_hire_and_is_told_apart(session: S
     hire_in(session, "sent")
     gone = hire_in(session, "sent")
     move(session, gone, "rejected")
-    assert parity(session).sentence == "1 hire = 1 sent (and 1 sent, then taken back)"
+    assert parity(session).sentence == "1 hire: 1 sent (plus 1 sent and undone since)"
     assert parity(session).holds
 
 
 def test_a_hire_from_before_the_configuration_is_missed_loudly(session: Session):
     move(session, add_applicant(session), "hired", rules=rules({}))
     hire_in(session, "sent")
-    assert parity(session).sentence == "2 hires = 1 sent + 1 never queued"
+    assert parity(session).sentence == "2 hires: 1 sent, 1 missing"
     assert not parity(session).holds
 
 
@@ -171,16 +171,16 @@ def test_somebody_with_two_rows_is_one_hire(session: Session):
     session.execute(insert(Outbound), {**row, "id": 99, "public_id": "other", "business_key": "other", "state": "sent"})
     session.commit()
     assert application.id == 1
-    assert parity(session).sentence == "1 hire = 1 sent"
+    assert parity(session).sentence == "1 hire: 1 sent"
 
 
 def test_other_stages_and_dispositions_have_their_sums(session: Session):
     chosen = rules({"interview": 1}, {"rejected": "rejected"})
     move(session, add_applicant(session), "interview", rules=chosen)
     move(session, add_applicant(session, tlr_sid=None, tlr_application_id=None), "rejected", rules=chosen)
-    assert parity(session, {"interview": 1}).sentence == "1 in Interview = 1 about to be sent"
+    assert parity(session, {"interview": 1}).sentence == "1 in Interview: 1 about to be sent"
     (sums,) = ledger.parities(session, Channel.DISPOSITION, {"rejected": "rejected"}, EVERYTHING, now=SOON)
-    assert sums.sentence == "1 rejection = 1 without application or click id"
+    assert sums.sentence == "1 rejection: 1 can't be sent (no application ID or click ID)"
 
 
 def test_what_fails_is_counted_for_the_navigation_and_the_count_stops_in_time(session: Session):
@@ -237,7 +237,7 @@ def test_the_sum_of_100_000_hires_is_made_by_the_database(engine: Engine, sessio
     began = time.monotonic()
     sentence = parity(session).sentence
     seconds = time.monotonic() - began
-    assert sentence == "100,000 hires = 99,000 sent + 1,000 never queued"
+    assert sentence == "100,000 hires: 99,000 sent, 1,000 missing"
     assert len([one for one in statements if one.startswith("SELECT")]) == 1
     assert seconds < 60
     with capsys.disabled():

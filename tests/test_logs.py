@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from config import ROOT
+from config import LOG_FORMS, ROOT
 from dashboard import logs, request_id
 from dashboard.models import Attachment
 from dashboard.services.files import FileMissing
@@ -124,7 +124,7 @@ def test_a_form_without_its_token_is_told_in_the_log(app: Flask, logged: Any):
     assert (line["level"], line["event"]) == ("warning", "a form without its token at session.sign_in")
 
 
-@pytest.mark.parametrize("form", logs.FORMS)
+@pytest.mark.parametrize("form", LOG_FORMS)
 def test_nobody_writes_a_line_of_their_own_into_the_log(form: str):
     forged = "x\r\n12:00:00 info    web.session: signed in\u2028"
     handler = logs._on_stderr(sys.stderr, form)

@@ -33,4 +33,7 @@ def test_every_channel_can_stand_in_the_timeline_in_every_state(channel: Channel
 @pytest.mark.parametrize("channel", Channel)
 def test_every_channel_can_be_summed_up(channel: Channel):
     everything = dict.fromkeys(PARITY_WORDS, 1)
-    assert f"1 {WORDS[channel].unsendable}" in Parity(channel, Stage.HIRED, len(everything), everything).sentence
+    assert (
+        f"1 can't be sent ({WORDS[channel].unsendable})"
+        in Parity(channel, Stage.HIRED, len(everything), everything).sentence
+    )

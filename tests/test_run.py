@@ -253,7 +253,7 @@ def figures(site: str, issued: Issued) -> str:
 def test_a_public_address_without_https_is_warned_of_where_the_start_is_watched_and_in_the_log(launch, checkout):
     running = launch(TALROO_WEBHOOK_SECRETS="the real one", PUBLIC_URL="http://jobs.example.com")
     running.wait_for("Ctrl-C")
-    words = "PUBLIC_URL is not https, and Talroo delivers to nothing else."
+    words = "PUBLIC_URL is not https, and Talroo delivers only to https."
     assert f"  WARNING      {words}\n" in running.text
     (line, *_) = [one for one in (checkout / "var/logs/web.log").read_text().splitlines() if words in one]
     assert '"level":"warning"' in line

@@ -231,7 +231,7 @@ def test_the_site_alone_warns_at_the_start_on_the_terminal_and_in_its_log(start_
     finally:
         started.terminate()
         started.wait(timeout=60)
-    words = ("The certificate in TLS_CERT ends in 2 days.", "is for other names than PUBLIC_URL’s.")
+    words = ("The certificate in TLS_CERT ends in 2 days.", "is not for the name in PUBLIC_URL.")
     logged = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     warned = "\n".join(line["event"] for line in logged if line["level"] == "warning")
     for told in ((tmp_path / "said").read_text(), warned):

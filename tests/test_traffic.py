@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -97,6 +98,20 @@ def test_without_a_folder_a_process_counts_for_itself(folder: str | None):
     assert traffic.read() == {}
     traffic.observe(*KEY, 0.1)
     assert traffic.read()[KEY].count == 1
+
+
+def test_the_room_of_a_file_is_taken_before_it_is_written_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    Traffic(str(tmp_path)).observe(*KEY, 0.1)
+    (file,) = (path.stat() for path in tmp_path.glob("*.figures"))
+    assert file.st_blocks * 512 >= file.st_size > 400_000
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    crowded = Traffic(str(tmp_path))
+    crowded.observe(*KEY, 0.1)
+    assert crowded.read()[KEY].count == 1, "it counts for itself"
 
 
 def test_what_finds_no_room_is_left_out(tmp_path: Path):

@@ -21,10 +21,11 @@ from dashboard.models import AuditEntry, SyncKind, SyncRun, WorkerBeat
 from dashboard.models.outbound import Channel, State
 from dashboard.services import audit, outbox, sync
 from dashboard.services.channels import Conversions, Dispositions, Mornings, Reminders, ways
+from dashboard.services.heartbeat import beat, last_beat
 from dashboard.services.outbox import Item
 from dashboard.talroo.http import Proof, TalrooUnavailable
 from dashboard.traffic import Traffic
-from dashboard.worker import MAILS, SPARED, Worker, beat, last_beat
+from dashboard.worker import MAILS, SPARED, Worker
 from tests.infrastructure.postgres import Cluster
 from tests.outbox_fixtures import (
     NOON,

@@ -23,6 +23,8 @@ from typing import IO, Any, Final, Self
 
 from sqlalchemy import JSON, Column, DateTime, LargeBinary
 
+from dashboard.services.files import sync_directory
+
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 _ROWS: Final = "rows"
@@ -179,15 +181,7 @@ def written(path: Path, made_at: datetime) -> Iterator[Writer]:
             draft.unlink(missing_ok=True)
             raise
     draft.rename(path)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(path.parent)
 
 
 def _names(files: Iterable[str]) -> str:

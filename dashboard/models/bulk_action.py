@@ -25,9 +25,9 @@ class BulkAction(Base):
     at: Mapped[datetime] = mapped_column(UTCDateTime)
     verb: Mapped[str] = mapped_column(String(20))
     arguments: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    """What the verb was given, to take it back by: a stage, a user's id, a tag's id."""
+    """What the verb was given, to take it back by: a stage, a user's id, a tag's name."""
     words: Mapped[str] = mapped_column(String(400))
-    """What was done, for people: "Moved to Rejected: Withdrew"."""
+    """What was done, for people: "Move to Rejected: Withdrew"."""
     missing: Mapped[int] = mapped_column(default=0)
     """How many were asked for and are not there."""
     undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -22,7 +22,7 @@ class LinkKey(StrEnum):
     def label(self) -> str:
         return {
             LinkKey.ID: "the same application",
-            LinkKey.APPLICATION: "the same Talroo application id",
+            LinkKey.APPLICATION: "the same Talroo application ID",
             LinkKey.CLICK: "the same click",
             LinkKey.EMAIL: "the same email address and job",
         }[self]
@@ -85,14 +85,14 @@ class FollowUp(Base):
 
     @property
     def link_words(self) -> str:
-        """How it ended: "Recovered after message 2, recognised by the same click"; empty while it is open."""
+        """How it ended: "Finished after email 2, recognized by the same click"; empty while it is open."""
         if self.completed_at is None or self.completed_key is None:
             return ""
-        return f"{self._how}, recognised by {LinkKey(self.completed_key).label}"
+        return f"{self._how}, recognized by {LinkKey(self.completed_key).label}"
 
     @property
     def _how(self) -> str:
         if self.messages_before:
-            return f"Recovered after message {self.messages_before}"
+            return f"Finished after email {self.messages_before}"
         had_applied = self.completed_at is not None and self.completed_at < self.since
-        return "Had already applied" if had_applied else "Finished by themselves"
+        return "Had already applied" if had_applied else "Finished on their own"

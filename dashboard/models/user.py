@@ -15,7 +15,7 @@ WAYS_IN: Final = {
     "totp": "by password and code",
     "recovery": "by password and recovery code",
     "oidc": "through the identity provider",
-    "oidc_factor": "through the identity provider, with a second factor there",
+    "oidc_factor": "through the identity provider, with two-step verification there",
     "oidc_code": "through the identity provider, and code",
     "link": "by a link to choose a password",
 }

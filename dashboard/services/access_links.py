@@ -27,7 +27,7 @@ LIVES: Final = {
     Purpose.INVITATION: timedelta(days=7),
     Purpose.RESET: timedelta(hours=24),
 }
-REPLACED_WORDS: Final = "The link in it does not work any more."
+REPLACED_WORDS: Final = "The link in it no longer works."
 
 _PATHS: Final = {Purpose.SETUP: "setup", Purpose.INVITATION: "access", Purpose.RESET: "access"}
 _TOKEN_PURPOSE: Final = b"access link"

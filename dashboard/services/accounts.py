@@ -94,7 +94,7 @@ def add_user(session: Session, email: str, password: str, role: str, *, now: dat
     check_role(role)
     check_length(password)
     if find_by_email(session, email) is not None:  # asked first: a password takes its time
-        raise AccountError(f"There is a user {fold(email)} already.")
+        raise AccountError(f"{fold(email)} is already a user.")
     return new_user(session, email, role, hashed(password), now=now)
 
 
@@ -106,7 +106,7 @@ def new_user(session: Session, email: str, role: str, password_hash: str, *, now
     row = {"email": fold(email), "password_hash": password_hash, "role": role, "created_at": now}
     made = session.execute(insert_or_ignore(session, User, "email"), row).scalar()
     if made is None:
-        raise AccountError(f"There is a user {fold(email)} already.")
+        raise AccountError(f"{fold(email)} is already a user.")
     return session.get_one(User, made)
 
 
@@ -258,8 +258,7 @@ def subject_of(user: User | None) -> Subject | None:
 
 def note(session: Session, action: Action, user: User | None, by: By, **details: Any) -> None:
     """Have the audit log say what was done to `user`, or to nobody yet. `details`: as `audit.note` takes them."""
-    told = {**details, "subject": subject_of(user)}
-    audit.note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, **told)
+    audit.note_by(session, action, by, subject_of(user), **details)
 
 
 def use_single_keys(session: Session, user_id: int, *, wanted: bool) -> None:

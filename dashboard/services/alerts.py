@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_into
+from dashboard.date_words import moment
 from dashboard.mail_address import is_address
 from dashboard.models import Alert, Outbound, User
 from dashboard.models.outbound import Channel
@@ -30,10 +31,11 @@ BEGUN: Final = "begun"
 STILL: Final = "still"
 OVER: Final = "over"
 
-OVER_WORDS: Final = "It was over before the mail could be sent."
-UNWANTED_WORDS: Final = "They want no such mail, or may not see how the dashboard stands."
-NO_ADDRESS_WORDS: Final = "Their address is none that mail can be sent to."
+OVER_WORDS: Final = "It was over before the email could be sent."
+UNWANTED_WORDS: Final = "They turned alerts off, or can’t see the integration page."
+NO_ADDRESS_WORDS: Final = "No email can be sent to their address."
 
+_PRODUCT: Final = "Talroo dashboard"
 _CALM_SINCE: Final = "calm since"
 _BY_OTHERS: Final = frozenset({"refused"})
 """Problems that come and go as somebody outside likes (who shares an address with Talroo, or a proxy that was not told
@@ -98,18 +100,18 @@ def mail(session: Session, row: Outbound, public_url: str) -> Mail | str:
 
 def _written(alert: Alert, occasion: str, public_url: str) -> Mail:
     problem = Problem(alert.kind, alert.figures)
-    since = f"{alert.began_at:%Y-%m-%d %H:%M} UTC"
+    since = moment(alert.began_at)
     closing = (
-        f"How everything stands: {public_url}/admin\n"
-        f"You get this mail because you run this dashboard. To get it no more: {public_url}/me\n"
+        f"All connections: {public_url}/admin\n"
+        f"You get this email as an administrator of this dashboard. To stop these emails: {public_url}/me\n"
     )
-    if occasion == OVER:
-        until = f"{alert.ended_at:%Y-%m-%d %H:%M} UTC"
-        text = f"This is over:\n\n  {problem.words}\n\nIt began {since} and ended {until}.\n\n{closing}"
-        return Mail(f"Over: {problem.words}", text)
+    if occasion == OVER and alert.ended_at:
+        until = moment(alert.ended_at)
+        text = f"This is over:\n\n  {problem.words}\n\nIt started {since} and ended {until}.\n\n{closing}"
+        return Mail(f"{_PRODUCT}: Over: {problem.words}", text)
     page = f"{public_url}{problem.of.page}"
-    text = f"{problem.words}\n\n{problem.advice}\n\nSince {since}. Look: {page}\n\n{closing}"
-    return Mail(f"{'Still: ' if occasion == STILL else ''}{problem.words}", text)
+    text = f"{problem.words}\n\n{problem.advice}\n\nSince {since}. Open: {page}\n\n{closing}"
+    return Mail(f"{_PRODUCT}: {'Still: ' if occasion == STILL else ''}{problem.words}", text)
 
 
 def _open(session: Session, *, lock: bool = False) -> Sequence[Alert]:

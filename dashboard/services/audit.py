@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 from dashboard import request_id
 from dashboard.audit_actions import Action
 from dashboard.models import AuditEntry, AuditHead, User
+from dashboard.services.activity import By
 
 _KEYS: Final[WeakKeyDictionary[Engine, tuple[bytes, ...]]] = WeakKeyDictionary()
 _NOTED: Final = "noted for the audit log"
@@ -104,6 +105,11 @@ def note(
         "request_id": request_id.current(),
     }
     noted.append((session.get_nested_transaction(), row))
+
+
+def note_by(session: Session, action: Action, by: By, subject: Subject | None = None, **details: Any) -> None:
+    """`note` of what somebody does."""
+    note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, subject=subject, **details)
 
 
 def head(session: Session) -> Head | None:

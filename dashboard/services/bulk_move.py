@@ -94,7 +94,7 @@ class Move:
             back = (was["stage"], was["reason"], was["start_date"], was.get("held", False))
             ready.setdefault(back, []).append(Wanted(application.id, application.stage_version))
         for (stage, reason, start_date, held), wanted in ready.items():
-            told = {"reason": reason, "start_date": start_date, "holds": held}
+            told = {"reason": reason, "start_date": start_date or "", "holds": held}
             review.move(session, wanted, Change(Stage(stage), by.user_id, by.remote_addr, by.at, **told), rules)
         return kept
 

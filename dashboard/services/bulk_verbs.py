@@ -185,6 +185,9 @@ class SetTag(_TellsNobody):
     def undo(
         self, session: Session, applications: Sequence[Application], before: Mapping[int, Before], by: By, rules: Rules
     ) -> dict[int, str]:
+        if self.on and tagging.find(session, self.tag) is None:
+            # The last who wore it lost it by hand, and was erased: a tag that nobody wears goes with them.
+            return _left_out(applications, set())
         return dict(self._put(session, [application.id for application in applications], by, on=not self.on).skipped)
 
     def _put(self, session: Session, ids: Iterable[int], by: By, *, on: bool) -> Done:

@@ -1,4 +1,4 @@
-"""Writing one message to chosen people: each one's own copy before it is sent, and taking all of them back after."""
+"""Writing one message to chosen people: each one's own copy before it is sent, and undoing all of them after."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from dashboard import daytime
+from dashboard.date_words import clock
 from dashboard.models import Application, FollowUp, JobFollowUp, Outbound
 from dashboard.models.outbound import Channel, State
 from dashboard.services import opt_outs, reminders
@@ -46,13 +47,13 @@ class Copy:
 
     @property
     def lacks_apply_url(self) -> bool:
-        """Whether nothing but the job's apply address is in the way, which an HR administrator can add."""
+        """Whether nothing but the job's apply link is in the way, which an HR administrator can add."""
         lacks = self.blocked is None and self.draft.missing == (FIELDS["apply_link"],)
         return lacks and self.application.job is not None
 
     def clocks(self, now: datetime) -> list[str]:
-        """What the clocks show where the person lives: "22:40", or two where their state has two zones."""
-        return list(dict.fromkeys(f"{now.astimezone(zone):%H:%M}" for zone in daytime.zones(*self.application.states)))
+        """What the clocks show where the person lives: "10:40 PM", or two where their state has two zones."""
+        return list(dict.fromkeys(clock(now.astimezone(zone)) for zone in daytime.zones(*self.application.states)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,9 @@ class Cause(StrEnum):
 REASONS: Final = {
     "asked": "They asked to be erased",
     "withdrew": "They withdrew their consent",
-    "mistake": "It should not have come here",
-    "no-need": "It is not needed any more",
-    "test": "It was only a test",
+    "mistake": "It was received by mistake",
+    "no-need": "It is no longer needed",
+    "test": "It was a test",
 }
 """Why a person erases somebody. No free words: they could name the person."""
 
@@ -107,11 +107,11 @@ def erase(session: Session, public_ids: Iterable[str], warrant: Warrant, also: C
     locked = wanted.with_for_update(of=Application).execution_options(populate_existing=True)
     applications = session.scalars(locked).all()
     if not applications:
-        raise CannotErase("Nothing of them is here any more.")
+        raise CannotErase("These applications no longer exist.")
     _refuse_if_kept(session, applications, warrant)
     found = gather(session, applications, lock=True, thorough=warrant.cause != Cause.RETENTION, also=also)
     if any(row.state == State.SENDING for row in found.outbounds):
-        raise CannotErase("Something about them is being sent at this moment. Try again in a minute.")
+        raise CannotErase("A message or report about them is being sent right now. Try again in a minute.")
     tombstones.bury(session, _known_by(session, found, warrant), at=warrant.at)
     _take(session, found)
     return _noted(session, found, warrant)

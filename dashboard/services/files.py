@@ -70,7 +70,7 @@ class LocalFiles:
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
-        _sync_directory(directory)
+        sync_directory(directory)
 
     def get(self, sha256: str) -> bytes:
         try:
@@ -81,7 +81,7 @@ class LocalFiles:
     def delete(self, sha256: str) -> None:
         path = self._path(sha256)
         path.unlink(missing_ok=True)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
     def check(self) -> None:
         if not os.access(self._root, os.W_OK | os.X_OK):
@@ -95,7 +95,7 @@ class LocalFiles:
             (self._root / f"{number:02x}").mkdir(exist_ok=True, mode=0o700)
         # Also where all are there: whoever made them may not have got as far as this, and a file is only as durable as
         # its directory. For the same reason this is noted last, and two threads at once both do it.
-        _sync_directory(self._root)
+        sync_directory(self._root)
         self._prepared = True
 
     def _path(self, sha256: str) -> Path:
@@ -128,7 +128,8 @@ def _remove_left_behind(incoming: Path) -> None:
                 path.unlink()
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """What was renamed into a directory, or out of it, survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from dashboard import search
 from dashboard.audit_actions import Action
+from dashboard.date_words import day
 from dashboard.models import Application, FollowUp, Hold
 from dashboard.models.privacy import HoldKind
 from dashboard.services import audit, cadence, filing, opt_outs
 from dashboard.services.audit import Subject
 
 MAX_REASON: Final = 300
-RESTRICTED_WORDS: Final = "Their data may not be worked with at present."
+RESTRICTED_WORDS: Final = "The application is restricted."
 
 
 class BadHold(Exception):
@@ -41,11 +42,11 @@ class Keeping:
     def checked(self) -> Keeping:
         """Raises `BadHold`."""
         if not self.reason.strip():
-            raise BadHold("Say why: whoever wants to erase them later reads it.")
+            raise BadHold("Enter a reason. Anybody who wants to erase the application later will see it.")
         if len(self.reason) > MAX_REASON:
-            raise BadHold(f"The reason can have {MAX_REASON} characters; this one has {len(self.reason)}.")
+            raise BadHold(f"The reason is too long ({len(self.reason)} characters). Use at most {MAX_REASON}.")
         if self.until is not None and self.until <= self.at:
-            raise BadHold("The day until which it is kept has to lie ahead.")
+            raise BadHold("The date must be in the future.")
         return self
 
 
@@ -189,15 +190,9 @@ def _open_ones() -> Select[Hold]:
 
 def _words(hold: Hold) -> str:
     who = hold.user.email if hold.user else "somebody"
-    until = f" until {_day(hold.until)}" if hold.until else ""
+    until = f" until {day(hold.until)}" if hold.until else ""
     what = "Restricted" if hold.kind == HoldKind.RESTRICTION else "Under legal hold"
-    return (
-        f"{what} since {_day(hold.at)}{until} by {who}: {hold.reason}. End that first, or leave that application out."
-    )
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y}"
+    return f"{what} since {day(hold.at)}{until} by {who}: {hold.reason}. End that first, or deselect the application."
 
 
 def _hold(session: Session, application: Application, keeping: Keeping) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, true, update
 from sqlalchemy.orm import Session
 
 from dashboard.database import is_storage_failure, public_id, start_writing
@@ -31,9 +32,10 @@ from dashboard.talroo.cutting import CutBody
 log = logging.getLogger(__name__)
 
 MAX_REASON: Final = 500
-ERASED_WORDS: Final = "The person it is about was erased, so it is not read again."
+ERASED_WORDS: Final = "The applicant was erased, so it is not reprocessed."
 
 _INSERT_DELIVERY: Final = Prepared.insert(Delivery, "key")
+_ANY: Final = true()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,15 @@ class Understood:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A stored delivery, by its id, as it is understood now."""
+
+    delivery_id: int
+    arrival: Arrival
+    understood: Understood
+
+
 def store_or_keep(session: Session, arrival: Arrival, understood: Understood) -> Outcome:
     """Begin to write and `store`; where that fails for the content's sake, keep the arrival whole instead.
 
@@ -134,7 +145,7 @@ def pulled_key(raw: bytes) -> str:
 
 def quarantine(session: Session, arrival: Arrival) -> None:
     """Keep what Talroo signed too long ago to be taken. It blocks no later delivery of the same event."""
-    reason = "The signature was right but too old, or too far in the future."
+    reason = "The signature was correct but too old, or too far in the future."
     understood = _whole(arrival, reason, _outside_of(arrival))
     start_writing(session)
     key = _digest_key(arrival.raw, "quarantine")
@@ -158,30 +169,45 @@ def exact_body(delivery: Delivery, files: FileStore) -> bytes:
     return cutting.rebuild(delivery.body, cuts, files.get)
 
 
-def replay(
-    session: Session, delivery: Delivery, *, files: FileStore, now: datetime, timing: str | None = None
-) -> Outcome:
-    """Read a stored delivery again, as this version understands it. The caller has begun to write, and commits.
+def understand_again(delivery: Delivery, files: FileStore, *, timing: str | None = None) -> Again:
+    """What this version makes of a stored delivery, as it was read; nothing of the database is held meanwhile.
 
     `timing`: what its signature's time counts as, if not as what it did. Raises `FileMissing` where a content it refers
     to is gone, `OSError`.
     """
-    if delivery.status == BLANK["status"]:
-        return Outcome("erased", reason=ERASED_WORDS)
     raw = exact_body(delivery, files)
     arrival = Arrival(raw, delivery.source, delivery.received_at, timing or delivery.timing)
-    if tombstones.is_buried(session, _glance(arrival)):
-        blank(session, delivery)
-        return Outcome("erased", reason=ERASED_WORDS)
+    return Again(delivery.id, arrival, understand(arrival, files))
+
+
+def replay(session: Session, again: Again, *, now: datetime, where: ColumnElement[bool] = _ANY) -> Outcome | None:
+    """File a stored delivery as it is understood now; None, having done nothing, where `where` is not so any more.
+
+    The caller has begun to write, and commits.
+    """
+    # Before its row is locked: an erasure locks the tombstones first, and then empties deliveries.
+    buried = tombstones.is_buried(session, _known_by(again.arrival, again.understood))
+    found = select(Delivery).where(Delivery.id == again.delivery_id, where).with_for_update(of=Delivery)
+    delivery = session.scalar(found.execution_options(populate_existing=True))
+    if delivery is None or buried or delivery.status == BLANK["status"]:
+        _leave_to_cleaning(session, again.understood.attached, at=now)
+        return _erased(session, delivery) if delivery else None
     delivery.replayed_at, delivery.again_at = now, None
     try:
         with session.begin_nested():
-            return _file_again(session, delivery, arrival, _read(arrival, files))
+            return _file_again(session, delivery, again.arrival, again.understood)
     except Exception as problem:
         if is_storage_failure(problem):
             raise
-        delivery.reason = _not_filed(arrival, problem).reason
+        delivery.reason = _not_filed(again.arrival, problem).reason
         return Outcome("kept", reason=delivery.reason)
+
+
+def _erased(session: Session, delivery: Delivery) -> Outcome:
+    delivery.again_at = None
+    if delivery.status != BLANK["status"]:
+        blank(session, delivery)
+    return Outcome("erased", reason=ERASED_WORDS)
 
 
 def blank(session: Session, delivery: Delivery) -> None:
@@ -273,7 +299,7 @@ def store(session: Session, arrival: Arrival, understood: Understood) -> Outcome
     After an exception the transaction is of no use to anybody: roll it back.
     """
     key = _key(arrival, understood.envelope.event_id)
-    if tombstones.is_buried(session, _signs(understood, key) if understood.submission else _glance(arrival)):
+    if tombstones.is_buried(session, _known_by(arrival, understood)):
         return _turn_away(session, arrival, understood.attached, key=key)
     status = "accepted" if understood.submission else "kept"
     delivery_id = _insert_delivery(session, arrival, understood, key=key, status=status)
@@ -291,16 +317,26 @@ def _turn_away(session: Session, arrival: Arrival, attached: tuple[Attached, ...
     row = _delivery_row(arrival, understood, key=name, status="accepted") | dict(BLANK)
     if _INSERT_DELIVERY.first(session, row) is None:
         _count_again(session, name, arrival.received_at)
-    if contents := sorted({file.sha256 for file in attached if file.sha256}):
-        # Its files were put into the store before anybody could know whose they are.
-        session.add(Erasure(at=arrival.received_at, cause="arrival", reason="erased", counts={}, files=contents))
-        session.flush()
+    _leave_to_cleaning(session, attached, at=arrival.received_at)
     return Outcome("duplicate")
+
+
+def _leave_to_cleaning(session: Session, attached: Iterable[Attached], *, at: datetime) -> None:
+    """Files are put into the store before anybody can know that they are not to be kept there."""
+    if contents := sorted({file.sha256 for file in attached if file.sha256}):
+        session.add(Erasure(at=at, cause="arrival", reason="erased", counts={}, files=contents))
+        session.flush()
 
 
 def _count_again(session: Session, key: str, at: datetime) -> None:
     again = {"duplicate_count": Delivery.duplicate_count + 1, "last_duplicate_at": at}
     session.execute(update(Delivery).where(Delivery.key == key).values(again))
+
+
+def _known_by(arrival: Arrival, understood: Understood) -> Signs:
+    if understood.submission is None:
+        return _glance(arrival)
+    return _signs(understood, _key(arrival, understood.envelope.event_id))
 
 
 def _signs(understood: Understood, key: str) -> Signs:

@@ -5,19 +5,20 @@ Only then is the link's token made anew: nothing that waits opens anything.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
+from dashboard.date_words import moment
 from dashboard.mail_address import is_address
 from dashboard.models import AccessLink, Outbound, Purpose, User
 from dashboard.models.outbound import Channel
 from dashboard.services import access_links, queueing
 from dashboard.services.activity import By
 
-NO_ADDRESS_WORDS: Final = "Their address is none that mail can be sent to."
+NO_ADDRESS_WORDS: Final = "No email can be sent to their address."
 _KEY: Final = "access:"
 """Before a link's public id, the business key of the mail with it."""
 
@@ -70,13 +71,14 @@ def no_longer_wanted(session: Session, link: AccessLink | None, now: datetime) -
 def words(link: AccessLink, address: str, public_url: str, by: str | None) -> Told:
     """What the mail says. `address`: the link's, with its token. `by`: the address of who had it sent, if anybody."""
     who = by or "Somebody"
-    until = f"{link.expires_at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+    until = moment(link.expires_at)
     role = link.user.role_label if link.user else ""
     if link.purpose == Purpose.INVITATION:
-        subject = "Your access to the recruiter dashboard"
-        begin = f"{who} added you to the recruiter dashboard at {public_url} as {role}. Choose a password here:"
+        subject = "Your access to the Talroo dashboard"
+        begin = f"{who} added you to the Talroo dashboard at {public_url} as {role}. Choose a password here:"
     else:
-        subject = "A new password for the recruiter dashboard"
-        begin = f"{who} asked for a new password for you at {public_url}. Choose one here:"
-    end = f"The link works once, until {until}. If you did not expect this mail, leave it: nothing changes."
+        subject = "Reset your password for the Talroo dashboard"
+        asked = f"{by} requested a password reset" if by else "A password reset was requested"
+        begin = f"{asked} for your account at {public_url}. Choose a new password here:"
+    end = f"The link works once, until {until}. If you did not expect it, you can ignore this email."
     return Told(subject, f"{begin}\n\n{address}\n\n{end}\n")

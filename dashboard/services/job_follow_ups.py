@@ -1,4 +1,4 @@
-"""How unfinished applications for a job are followed up: its apply address, and the cadence that writes by itself."""
+"""How incomplete applications for a job are followed up: its apply link, and the cadence that writes by itself."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Wanted:
         has_link = bool(address or usual_apply_url) or not active
         plan = _plan(steps, {template.public_id: template for template in templates}, has_link, problems)
         if active and not any(not step.is_blank for step in steps):
-            problems["days_1"] = "Say after how many days the first message goes out, and which template it is."
+            problems["days_1"] = "Enter after how many days the first email goes out, and choose its template."
         return cls(address, active, steps, problems, plan)
 
     @classmethod
@@ -209,8 +209,8 @@ def _days(typed: str, plan: Sequence[Mapping[str, Any]], number: int, problems: 
     least = plan[-1]["days"] + 1 if plan else 1
     if _DAYS.fullmatch(typed) and least <= int(typed) <= MAX_DAYS:
         return int(typed)
-    later = f"more than message {number - 1}, " if plan else ""
-    problems[f"days_{number}"] = f"Write a number of days: {later}at most {MAX_DAYS}."
+    later = f"more than for email {number - 1}, " if plan else ""
+    problems[f"days_{number}"] = f"Enter a number of days: {later}at most {MAX_DAYS}."
     return None
 
 
@@ -221,7 +221,7 @@ def _chosen(
     if template is None:
         problems[f"template_{number}"] = "Choose a template."
     elif not has_link and _uses_link(template):
-        problems[f"template_{number}"] = "Its words have the apply link: give the apply address above."
+        problems[f"template_{number}"] = "This template has the apply link. Enter the apply link above."
     return template
 
 

@@ -1,4 +1,4 @@
-"""What the morning mail says: what is new, and what waits for the reader. Numbers, jobs and links; no applicant's name.
+"""What the morning email says: what is new, and what waits for the reader. Numbers, jobs, links; nobody's name.
 
 When it goes is said in `mornings`; sending it is the outbox's, as with every other mail.
 """
@@ -54,14 +54,14 @@ def mail(session: Session, user: User, *, since: datetime, public_url: str) -> M
     waiting = _waiting(session, user, seen)
     mentions = notes.unread_mentions(session, user.id, seen, limit=LISTED + 1)
     told = [news.words]
-    told.append(f"{_at_most(len(waiting))} waiting on you" if waiting else "")
-    told.append(f"{_at_most(len(mentions))} unread with your name" if mentions else "")
+    told.append(f"{_at_most(len(waiting))} assigned to you" if waiting else "")
+    told.append(f"{_at_most(len(mentions))} mention{'s' if len(mentions) > 1 else ''}" if mentions else "")
     subject = ", ".join(part for part in told if part)
     if not subject:
         return None
     parts = [_news_text(news), _waiting_text(waiting, public_url), _mentions_text(mentions, public_url)]
-    closing = f"Everything: {public_url}/applications\nYou asked for this mail. To get it no more: {public_url}/me"
-    return Mail(subject[0].upper() + subject[1:], "\n\n".join([*filter(None, parts), closing]) + "\n")
+    closing = f"Open your applications: {public_url}/applications\nTo stop these emails: {public_url}/me"
+    return Mail(f"Talroo dashboard: {subject}", "\n\n".join([*filter(None, parts), closing]) + "\n")
 
 
 def _newest() -> Any:
@@ -94,7 +94,7 @@ def _news(session: Session, since: datetime, seen: Reach) -> _News:
     most_first = sorted(rows, key=lambda row: (-row.number, row.job_id or 0))
     jobs = session.scalars(select(Job).where(Job.id.in_([row.job_id for row in most_first[:JOBS]])))
     labels = {job.id: " · ".join(part for part in (job.label, job.place) if part) for job in jobs}
-    by_job = tuple((labels.get(row.job_id, "No job named"), row.number) for row in most_first)
+    by_job = tuple((labels.get(row.job_id, "No job title"), row.number) for row in most_first)
     return _News(by_job, total if total <= COUNTED else None)
 
 
@@ -123,7 +123,7 @@ def _news_text(news: _News) -> str:
 
 
 def _waiting_text(waiting: Sequence[Application], public_url: str) -> str:
-    lines = (f"  {one.job_title or 'No job named'}: {_address(public_url, one)}" for one in waiting[:LISTED])
+    lines = (f"  {one.job_title or 'No job title'}: {_address(public_url, one)}" for one in waiting[:LISTED])
     return (
         "\n".join(["Assigned to you and still new, the longest waiting first", *lines, *_and_more(waiting)])
         if waiting
@@ -133,7 +133,7 @@ def _waiting_text(waiting: Sequence[Application], public_url: str) -> str:
 
 def _mentions_text(mentions: Sequence[Note], public_url: str) -> str:
     lines = (f"  {note.actor}: {_address(public_url, note.application)}" for note in mentions[:LISTED])
-    return "\n".join(["Notes that name you", *lines, *_and_more(mentions)]) if mentions else ""
+    return "\n".join(["Notes that mention you", *lines, *_and_more(mentions)]) if mentions else ""
 
 
 def _and_more(found: Sequence[object]) -> Iterator[str]:

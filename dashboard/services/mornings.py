@@ -21,10 +21,10 @@ ENDS: Final = time(12)
 BATCH: Final = 50
 """At most so many in one transaction."""
 
-NOTHING_WORDS: Final = "There was nothing to tell."
+NOTHING_WORDS: Final = "There was nothing new."
 OVER_WORDS: Final = "The morning was over before it could be sent."
-TURNED_OFF_WORDS: Final = "The morning mail was turned off."
-NO_ADDRESS_WORDS: Final = "Their address is none that mail can be sent to."
+TURNED_OFF_WORDS: Final = "The morning email was turned off."
+NO_ADDRESS_WORDS: Final = "No email can be sent to their address."
 
 
 def want(session: Session, user_id: int, *, zone: str, now: datetime) -> None:

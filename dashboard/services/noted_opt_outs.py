@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete, select
@@ -12,22 +10,14 @@ from sqlalchemy.orm import Session
 
 from dashboard.models import Application, FollowUp, OptOut, StageChange
 from dashboard.services import cadence
+from dashboard.services.activity import By
 from dashboard.services.opt_outs import BY_PERSON, hashed, is_opted_out, noted, opt_out
 
-NOTED_WORDS: Final = "Wants no messages."
-TAKEN_BACK_WORDS: Final = "“Wants no messages” was noted by mistake and is taken back."
+NOTED_WORDS: Final = "The applicant opted out of messages."
+TAKEN_BACK_WORDS: Final = "Opt-out undone: it was noted by mistake."
 
 
-@dataclass(frozen=True, slots=True)
-class Noting:
-    """Who notes it, from which network address, and when."""
-
-    user_id: int
-    remote_addr: str
-    at: datetime
-
-
-def note(session: Session, application: Application, by: Noting, secrets: Sequence[str]) -> bool:
+def note(session: Session, application: Application, by: By, secrets: Sequence[str]) -> bool:
     """Note that this applicant wants no reminders. False where that was known, or they gave no email address.
 
     The caller has begun to write, and commits.
@@ -45,7 +35,7 @@ def may_take_back(ways: Collection[str]) -> bool:
     return set(ways) == {BY_PERSON}
 
 
-def take_back(session: Session, application: Application, by: Noting, secrets: Sequence[str]) -> bool:
+def take_back(session: Session, application: Application, by: By, secrets: Sequence[str]) -> bool:
     """Take back what a person noted by mistake. False where `may_take_back` is. The caller begins and commits as above.
 
     The cadences are planned anew; reminders that were cancelled stay so.
@@ -81,7 +71,7 @@ def _follow_ups(session: Session, application: Application) -> Sequence[FollowUp
     ).all()
 
 
-def _write_down(session: Session, application: Application, words: str, by: Noting) -> None:
+def _write_down(session: Session, application: Application, words: str, by: By) -> None:
     """Into the history. Before follow-ups are locked, because its row locks the application: `completion`'s order."""
     stage = application.stage
     step = StageChange(application_id=application.id, from_stage=stage, to_stage=stage, note=words, at=by.at)

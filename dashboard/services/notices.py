@@ -1,14 +1,13 @@
 """Mails that tell somebody what was done to their way in, whoever did it: queued with the deed, cancelled by nothing.
 
-An administrator can make a link for somebody's password and reset their second factor. Whoever that happens to hears of
-it even where the link was used before its own mail went. And one who sees no applicants can have somebody see them,
-themselves by another address among them: of that those hear who answer for the applicants' data.
+An administrator can make a link for somebody's password and reset their two-step verification. Whoever that happens to
+hears of it even where the link was used before its own mail went. And one who sees no applicants can have somebody see
+them, themselves by another address among them: of that those hear who answer for the applicants' data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -16,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.database import public_id
+from dashboard.date_words import moment
 from dashboard.mail_address import is_address
 from dashboard.models import Outbound, User
 from dashboard.models.outbound import Channel
@@ -34,17 +34,17 @@ class Notice(StrEnum):
 
 
 _SUBJECTS: Final = {
-    Notice.PASSWORD: "Your password for the recruiter dashboard was set",
-    Notice.SECOND_FACTOR: "Your second factor for the recruiter dashboard was reset",
-    Notice.LET_IN: "Somebody was given access to applicants",
+    Notice.PASSWORD: "Your password for the Talroo dashboard was changed",
+    Notice.SECOND_FACTOR: "Your two-step verification for the Talroo dashboard was reset",
+    Notice.LET_IN: "Somebody was given access to applicants in the Talroo dashboard",
 }
 _DONE: Final = {
-    Notice.PASSWORD: "A password was chosen for your account at {url} on {at}, by a link that {who}.",
-    Notice.SECOND_FACTOR: "{who} reset the second factor of your account at {url} on {at}.",
-    Notice.LET_IN: "{who}, who sees no applicants, gave {whom} a role that does at {url} on {at}.",
+    Notice.PASSWORD: "A new password was chosen for your account at {url} on {at}, with a link that {who}.",
+    Notice.SECOND_FACTOR: "{who} reset two-step verification for your account at {url} on {at}.",
+    Notice.LET_IN: "{who}, whose role sees no applicants, gave {whom} a role that does at {url} on {at}.",
 }
-_END: Final = "If this was neither you nor agreed with you, tell another administrator at once."
-_ENDS: Final = {Notice.LET_IN: "If nobody agreed on that with you, look at that user at once: {url}/admin/users/{id}"}
+_END: Final = "If you didn’t expect this, tell another administrator right away."
+_ENDS: Final = {Notice.LET_IN: "If you didn’t expect this, check that user right away: {url}/admin/users/{id}"}
 
 
 def queue(session: Session, notice: Notice, user: User, by: By, about: User | None = None) -> None:
@@ -81,7 +81,7 @@ def words(session: Session, row: Outbound, public_url: str) -> Told:
     kind, _, *rest = row.event.split(":")
     notice, about = Notice(kind), "".join(rest)
     whom = _called(session, about)
-    told = {"url": public_url, "at": _when(row.event_time), "who": _who(notice, row.created_by), "id": about}
+    told = {"url": public_url, "at": moment(row.event_time), "who": _who(notice, row.created_by), "id": about}
     told |= {"whom": whom.email if whom else ""}
     end = _ENDS.get(notice, _END).format(**told)
     return Told(_SUBJECTS[notice], f"{_DONE[notice].format(**told)}\n\n{end}\n")
@@ -93,9 +93,5 @@ def _called(session: Session, public_id: str) -> User | None:
 
 def _who(notice: Notice, user: User | None) -> str:
     if notice is not Notice.PASSWORD:
-        return user.email if user else "Whoever runs the dashboard"
-    return f"{user.email} made" if user else "was asked for"
-
-
-def _when(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+        return user.email if user else "The operator of the dashboard"
+    return f"{user.email} created" if user else "was requested on the sign-in page"

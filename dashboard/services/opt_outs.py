@@ -23,7 +23,7 @@ from dashboard.models.outbound import Channel, State
 from dashboard.person_keys import email_key
 from dashboard.services.queueing import UNSENT
 
-OPTED_OUT_WORDS: Final = "They have asked for no more reminders."
+OPTED_OUT_WORDS: Final = "They opted out of messages."
 BY_PERSON: Final = "person"
 """`OptOut.how` of what an HR administrator noted; what applicants ask for themselves takes its place."""
 

@@ -39,6 +39,7 @@ RECORD_WITHIN: Final = 60.0
 """Seconds for which a proof in hand waits for a database that is locked or restarting."""
 RECORD_AGAIN: Final = 0.2
 
+UNSPEAKABLE_WORDS: Final = "could not be put into a request ({})"
 UNCERTAIN_WORDS: Final = "This call broke off in the middle; whether it was heard is not known."
 PARKED_UNCERTAIN_WORDS: Final = "Twice the outcome of a call is not known. Somebody should decide whether to try again."
 
@@ -116,7 +117,7 @@ def perform(items: Sequence[Item], way: Way, *, stop: threading.Event | None) ->
         # for ever, nor be taken for one whose worker died.
         numbers = ", ".join(str(item.id) for item in items)
         log.error("outbound %s cannot be sent: %s", numbers, without_contents(problem))
-        return Unspeakable(Proof(utcnow(), error=f"could not be put into a request ({type(problem).__name__})"))
+        return Unspeakable(Proof(utcnow(), error=UNSPEAKABLE_WORDS.format(type(problem).__name__)))
 
 
 def record(
@@ -255,7 +256,16 @@ def _next_due(session: Session, ways: Mapping[Channel, Way], now: datetime) -> S
 
 def _load_and_take(session: Session, row: Outbound, way: Way, now: datetime, lease: timedelta) -> Item | None:
     """The item for a row that is due; None for one that is put aside, or that somebody else has taken."""
-    message = way.load(session, row, now)
+    try:
+        with session.begin_nested():
+            message = way.load(session, row, now)
+    except Exception as problem:
+        if is_storage_failure(problem):
+            raise
+        # As in `perform`: it would come back first each time, and nothing else of its channels would ever be sent.
+        log.error("outbound %s cannot be sent: %s", row.id, without_contents(problem))
+        row.state, row.last_answer = State.PARKED, UNSPEAKABLE_WORDS.format(type(problem).__name__)
+        return None
     if isinstance(message, NoLonger):
         row.state, row.last_answer = State.CANCELLED, message.why
         return None

@@ -12,10 +12,10 @@ from dashboard.services import access_links, accounts, guessable, sessions, user
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
 
-TWICE_WORDS: Final = "The two are not the same. Type the new password twice."
-STOLEN_WORDS: Final = "This password is among those that were stolen elsewhere and are tried first. Choose another."
+TWICE_WORDS: Final = "The passwords don’t match. Enter the new password twice."
+STOLEN_WORDS: Final = "This password appears in lists of stolen passwords. Choose another."
 KNOWN_WORDS: Final = (
-    "This password is made of your address or of this dashboard’s own words. Add words that nobody would guess."
+    "This password is too close to your email address or to this dashboard’s name. Add words that nobody would guess."
 )
 
 

@@ -18,6 +18,7 @@ from dashboard.models import SyncKind
 from dashboard.models.outbound import Channel
 from dashboard.models.watch import SIGNED, Reason
 from dashboard.outbound_words import WORDS
+from dashboard.services.heartbeat import WorkerSeen
 from dashboard.services.standing import Machine, Standing
 from dashboard.services.sync import SyncStatus
 from dashboard.tls import Certificate
@@ -30,18 +31,18 @@ CLOCK_OFF: Final = 60
 """Seconds by which the median signature may be old, or ahead, before somebody should look at the clocks."""
 ENDS_SOON: Final = timedelta(days=14)
 """A certificate that is renewed by itself never comes so near to its end."""
-SILENT_AFTER: Final = timedelta(seconds=30)
-"""A worker says every five seconds that it is alive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`words` and `advice`: `{names}` stand for a problem's figures. `page`: where to look, beside the address of this
-    dashboard. `serious`: things are lost or stand still. `mails`: those who run the dashboard are written to.
+    """`words` and `advice`: `{names}` stand for a problem's figures. `one`: the words where its `{number}` is 1.
+    `page`: where to look, beside the address of this dashboard. `serious`: things are lost or stand still. `mails`:
+    those who run the dashboard are emailed.
     """
 
     words: str
     advice: str
+    one: str = ""
     page: str = "/admin"
     serious: bool = True
     mails: bool = True
@@ -49,93 +50,93 @@ class Kind:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "no_secret": Kind(
-        "No webhook secret is set, so deliveries are answered “not now”.",
-        "Put the secret agreed with Talroo into TALROO_WEBHOOK_SECRETS and start anew.",
+        "No webhook secret is set, so deliveries are turned away (503).",
+        "Put the secret agreed with Talroo into TALROO_WEBHOOK_SECRETS and restart the dashboard.",
         mails=False,
     ),
     "not_https": Kind(
-        "PUBLIC_URL is not https, and Talroo delivers to nothing else.",
-        "Put a TLS proxy in front, or set TLS_CERT and TLS_KEY, and write PUBLIC_URL with https://.",
+        "PUBLIC_URL is not https, and Talroo delivers only to https.",
+        "Put a TLS proxy in front, or set TLS_CERT and TLS_KEY. Then write PUBLIC_URL with https://.",
         mails=False,
     ),
     "certificate": Kind(
         "The certificate in TLS_CERT {what}.",
-        "Renew it and start anew: after it has ended nobody gets in, and Talroo cannot deliver.",
+        "Renew it and restart the dashboard. Once it has ended, nobody can sign in and Talroo can’t deliver.",
     ),
     "other_name": Kind(
-        "The certificate in TLS_CERT is for other names than PUBLIC_URL’s.",
-        "Browsers warn of that, and Talroo does not deliver. Get one for that name, or correct PUBLIC_URL.",
+        "The certificate in TLS_CERT is not for the name in PUBLIC_URL.",
+        "Browsers show a warning, and Talroo does not deliver. Get one for that name, or correct PUBLIC_URL.",
         mails=False,
     ),
     "open_key": Kind(
         "Everybody on this machine can read the key in TLS_KEY.",
-        "Take that from them (chmod o-r), and get a new certificate if anybody else was there.",
+        "Remove that permission (chmod o-r). If anybody else had access, get a new certificate.",
         mails=False,
     ),
-    "migration": Kind(
-        "The database has not the tables of this version.", "Run: flask --app wsgi db upgrade", mails=False
-    ),
+    "migration": Kind("The database needs an update.", "Run: flask --app wsgi db upgrade", mails=False),
     "worker": Kind(
-        "No worker runs, so nothing is sent, pulled or read.",
-        "Start one: flask --app wsgi worker (make run starts it, too).",
+        "No worker is running, so nothing is sent, imported or read.",
+        "Start one: flask --app wsgi worker (make run starts it too).",
         mails=False,
     ),
     "files": Kind(
-        "The file store does not answer ({problem}), so nothing can be taken.",
+        "The file store is not responding ({problem}), so nothing can be stored.",
         "Check FILES_URL, the disk and its permissions. Talroo repeats deliveries for about 16 hours.",
     ),
     "disk": Kind(
         "The disk is nearly full: {free} MB are free ({what}).",
-        "Make room. Without any, deliveries are answered “not now”.",
+        "Free up space. When none is left, deliveries are turned away (503).",
     ),
     "stopped": Kind(
         "Nothing has come from Talroo for {hours} hours.",
-        "Send a test application: if it arrives, ask Talroo, and look whether the feed has the postUrl.",
+        "Send a test application. If it arrives, ask Talroo, and check that the feed has the postUrl.",
     ),
     "refused": Kind(
         "{number} deliveries were refused within the last hour: {reasons}.",
-        "Signed with your secret, or from where Talroo sends. Compare the secret, the clock and PUBLIC_URL.",
+        "Signed with your secret, or sent from where Talroo sends. Check the secret, the clock and PUBLIC_URL.",
         page="/admin/deliveries?status=refused",
     ),
     "strangers": Kind(
-        "From addresses that never sent a right delivery, {number} were refused within the last hour: {reasons}.",
-        "If Talroo has just begun to send, or sends from elsewhere, compare the secret. If not, nothing is lost.",
+        "{number} deliveries from unknown addresses were refused within the last hour: {reasons}.",
+        "If Talroo has just started to send, or sends from a new address, check the secret. If not, nothing is lost.",
         page="/admin/deliveries?status=refused",
         serious=False,
         mails=False,
     ),
     "exports": Kind(
-        "Somebody reached the limit of exports within the last hour.",
-        "See by whom. If it is not they, or not their work: deactivate them, which signs them out.",
+        "A user reached the export limit within the last hour.",
+        "Check who it was. If it was not them, or not part of their work, deactivate them: that signs them out.",
         page="/admin/audit?action=exports_stopped",
         serious=False,
     ),
     "looks": Kind(
         "One user opened {number} applications within the last hour.",
-        "See who. If it is not they, or not their work: deactivate them, which signs them out.",
+        "Check who it was. If it was not them, or not part of their work, deactivate them: that signs them out.",
         page="/admin/audit?action=application_viewed",
         serious=False,
     ),
     "quarantined": Kind(
-        "In quarantine, signed by Talroo but too long ago: {number}.",
-        "Accept or dismiss each. Check the clock if there are more every day.",
+        "{number} deliveries are in quarantine: signed by Talroo, but too long ago.",
+        "Accept or dismiss each. If there are more every day, check the clock.",
+        one="1 delivery is in quarantine: signed by Talroo, but too long ago.",
         page="/admin/deliveries?status=quarantined",
         serious=False,
     ),
     "kept": Kind(
-        "Not understood, and waiting for a look: {number}.",
-        "Read them again after an upgrade, or dismiss what is no application.",
+        "{number} deliveries could not be read and need review.",
+        "Reprocess after an upgrade, or dismiss what is not an application.",
+        one="1 delivery could not be read and needs review.",
         page="/admin/deliveries?status=kept",
         serious=False,
     ),
-    "pull_failed": Kind("The last pull of {what} applications failed.", "{problem}"),
+    "pull_failed": Kind("The last import of {what} applications from Talroo failed.", "{problem}"),
     "parked": Kind(
-        "Stopped for good: {what}.",
-        "The ledger shows each answer. Mend the cause, then press Retry there.",
+        "Failed: {what}.",
+        "The ledger shows each answer. Fix the cause, then choose “Try all again” there.",
     ),
     "retrying": Kind(
-        "Not taken yet, and tried again by themselves: {what}.",
-        "Nothing to do, unless it stays: then the ledger shows the answers.",
+        "Not accepted yet, retrying automatically: {what}.",
+        "Nothing to do unless it stays. Then check the answers in the ledger.",
         serious=False,
         mails=False,
     ),
@@ -161,7 +162,8 @@ class Problem:
 
     @property
     def words(self) -> str:
-        return self.of.words.format_map(self.figures)
+        words = self.of.one if self.of.one and self.figures.get("number") == 1 else self.of.words
+        return words.format_map(self.figures)
 
     @property
     def advice(self) -> str:
@@ -179,7 +181,7 @@ class Verdict:
         number = len(self.problems)
         if not number:
             return "Everything works."
-        return "1 thing needs you." if number == 1 else f"{number} things need you."
+        return "1 problem needs attention." if number == 1 else f"{number} problems need attention."
 
     @property
     def is_serious(self) -> bool:
@@ -216,7 +218,7 @@ def at_the_door(config: Config, certificate: Certificate | str | None, now: date
     if certificate is None:
         return
     if isinstance(certificate, str):
-        yield Problem("certificate", {"what": f"is of no use ({certificate.rstrip('.')})"})
+        yield Problem("certificate", {"what": f"can’t be used ({certificate.rstrip('.')})"})
         return
     if certificate.ends - now <= ENDS_SOON:
         yield Problem("certificate", {"what": _ending(certificate.ends, now)})
@@ -235,7 +237,7 @@ def _ending(ends: datetime, now: datetime) -> str:
 def _machine(standing: Standing, machine: Machine, config: Config, now: datetime) -> Iterator[Problem]:
     if not standing.migrated:
         yield Problem("migration")
-    if standing.beat_at is None or now - standing.beat_at > SILENT_AFTER:
+    if WorkerSeen.of(standing.beat_at, now).silent:
         yield Problem("worker")
     if machine.files_problem:
         yield Problem("files", {"problem": machine.files_problem})
@@ -290,7 +292,7 @@ def _pulling(pulls: Mapping[SyncKind, SyncStatus], config: Config) -> Iterator[P
         return
     for kind, status in pulls.items():
         if status.last and status.last.state == "failed":
-            problem = (status.last.problem or "Nobody knows why.").replace("{", "(").replace("}", ")")
+            problem = (status.last.problem or "No reason is known.").replace("{", "(").replace("}", ")")
             yield Problem("pull_failed", {"what": kind.value, "problem": problem})
 
 

@@ -27,7 +27,7 @@ __all__ = ["AlreadyRunning", "open_client", "run", "run_due"]
 
 log = logging.getLogger(__name__)
 
-STOPPED: Final = "It was stopped before it came to the end. The next pull reads on."
+STOPPED: Final = "It was stopped before the end. The next one goes on."
 
 
 class Client(Protocol):
@@ -130,6 +130,6 @@ def _ending(problem: Exception, stop: threading.Event | None) -> tuple[str, str]
     if isinstance(problem, PlatformError | ListUnreadable):
         return "failed", str(problem)
     if is_storage_failure(problem):
-        return "failed", f"What was read could not be stored ({type(problem).__name__}). The next pull tries again."
+        return "failed", f"What was read could not be stored ({type(problem).__name__}). The next one tries again."
     log.error("a pull met an unforeseen error: %s", without_contents(problem))
-    return "failed", f"It met an error nobody foresaw ({type(problem).__name__}). The log of its process tells where."
+    return "failed", f"It met an unexpected error ({type(problem).__name__}). The log of its process tells where."

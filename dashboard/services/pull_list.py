@@ -194,7 +194,7 @@ class _Pass:
     def _advice(self) -> str:
         if self._starts.are_sorted:
             return "Pull in the terminal with a later --since; what lies before it is not read then."
-        return "It is not sorted by when they were started, so all of it has to be read. Ask Talroo to mend that."
+        return "It is not sorted by when they were started, so all of it has to be read. Ask Talroo to fix that."
 
     def _repeats_itself(self, items: Sequence[Item], total: int | None) -> bool:
         """Whether that was the end: a server may answer its last page, or all it has, whatever page is asked for."""
@@ -204,8 +204,8 @@ class _Pass:
         owed = len(items) == self._size if total is None else total > len(self._come_past)
         if owed:
             raise SamePageAgain(
-                "Talroo answers the same page again although it says that there is more. What it showed is kept;"
-                " the next pull tries again."
+                "Talroo answers the same page again although it says that there is more. What it showed is kept."
+                " The next one tries again."
             )
         return True
 

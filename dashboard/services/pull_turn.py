@@ -25,7 +25,7 @@ OVERLAP: Final = {SyncKind.INCOMPLETE: timedelta(hours=48), SyncKind.COMPLETED: 
 """How far behind the watermark the next pull begins: lists tell when an application was started, and people go on with
 what they began. Completed ones reach further back: a cadence brings somebody to finish up to `cadence.ONLY_SINCE` after
 their start, and an outage of a fortnight must not hide that they did."""
-AWAY: Final = "The process that pulled went away before it came to the end. The next pull reads on."
+AWAY: Final = "Its process stopped before the end. The next one goes on."
 
 
 class AlreadyRunning(Exception):

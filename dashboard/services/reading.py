@@ -11,6 +11,7 @@ from sqlalchemy import Row, ScalarSelect, Select, String, cast, literal, null, s
 from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
+from dashboard.date_words import day
 from dashboard.ledger import PARITY_WORDS
 from dashboard.models import (
     Activity,
@@ -35,7 +36,7 @@ from dashboard.talroo import payload, progress, questions, wire
 from dashboard.talroo.answer_sheet import AnswerSheet
 from dashboard.talroo.progress import FormQuestion
 
-REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "cancelled", "unsendable": "cannot be sent"}
+REPORT_WORDS: Final = {**PARITY_WORDS, "cancelled": "canceled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def _moves(application: Application, changes: Sequence[StageChange]) -> Iterator
         text = change.text
         if change.id == last_hire and application.start_date:
             first_day = date.fromisoformat(application.start_date)
-            text += f", first day of work {first_day.day} {first_day:%b %Y}"
+            text += f", first day of work {day(first_day)}"
         yield Entry(change.at, _actor(change), text, change.note or "")
 
 
@@ -230,14 +231,14 @@ def _opt_out(follow_up: FollowUp, changes: Sequence[StageChange]) -> Iterator[En
     at = follow_up.opted_out_at
     # What a person noted for them stands there already, with who did.
     if at and not any(change.is_note and change.at == at for change in changes):
-        after = f", after message {follow_up.messages}" if follow_up.messages else ""
-        yield Entry(at, "", f"Asked for no more reminders{after}")
+        after = f", after email {follow_up.messages}" if follow_up.messages else ""
+        yield Entry(at, "", f"Opted out of messages{after}")
 
 
 def _taken_over(follow_up: FollowUp) -> Entry:
     """Of an earlier attempt, in the history of the application that finished it."""
     at = follow_up.completed_at or follow_up.since
-    after = f" after message {follow_up.messages_before}" if follow_up.messages_before else ""
+    after = f" after email {follow_up.messages_before}" if follow_up.messages_before else ""
     words = f"Had started earlier and came back{after}"
     if at < follow_up.since:
         at, words = follow_up.since, "Started again after applying"

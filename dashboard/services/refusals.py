@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from dashboard.database import insert_into, table_of
@@ -56,14 +56,9 @@ def add(session: Session, tallies: Iterable[Tally]) -> None:
         session.execute(_counting(session.get_bind().dialect.name), rows)
 
 
-def forget_old(session: Session, now: datetime) -> int:
-    """Remove what is older than `KEPT_FOR`. Returns how many rows. The caller has begun to write, and commits."""
-    done = session.execute(delete(Refusal).where(Refusal.last_at < now - KEPT_FOR))
-    return int(done.rowcount)  # type: ignore[attr-defined]
-
-
-def is_any_old(session: Session, now: datetime) -> bool:
-    return session.scalar(select(Refusal.id).where(Refusal.last_at < now - KEPT_FOR).limit(1)) is not None
+def is_old(now: datetime) -> ColumnElement[bool]:
+    """What `retiring` forgets at night."""
+    return Refusal.last_at < now - KEPT_FOR
 
 
 def page(

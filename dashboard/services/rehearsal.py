@@ -117,8 +117,8 @@ def send_conversion(config: Config, event: int, tlr_sid: str) -> Told:
     try:
         proof = client.send(tlr_sid, event)
     except CallFailed as problem:
-        maybe = " Talroo may have counted it all the same." if problem.proof.unknown else ""
-        return Told(False, f"The conversion was not taken: {problem}.{maybe}")
+        maybe = " Talroo may still have counted it." if problem.proof.unknown else ""
+        return Told(False, f"Talroo did not accept the conversion: {problem}.{maybe}")
     said = f": {proof.answer[:200]}" if proof.answer.strip() else ", without a word"
     return Told(True, f"Talroo answered {proof.status} after {proof.duration_ms / 1000:.2f} s{said}")
 

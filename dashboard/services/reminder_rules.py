@@ -20,10 +20,10 @@ from dashboard.services.opt_outs import OPTED_OUT_WORDS, is_opted_out
 
 COMPLETED_WORDS: Final = "They have completed their application."
 GONE_WORDS: Final = "Their data is no longer here."
-NO_EMAIL_WORDS: Final = "They gave no email address that can be written to."
+NO_EMAIL_WORDS: Final = "They gave no email address that works."
 MONTH: Final = timedelta(days=30)
 """For so long messages count against what one email address may get, whatever it applied for."""
-WAITING_WORDS: Final = "A message to them is waiting to be sent."
+WAITING_WORDS: Final = "An email to them is waiting to be sent."
 
 _UNSURE: Final = Attempt.outcome == "uncertain"
 
@@ -45,7 +45,7 @@ class Rules:
     def of(cls, config: Config) -> Rules:
         return cls(
             public_url=config.public_url,
-            secrets=(config.secret_key, *config.secret_key_retired),
+            secrets=config.secrets,
             has_server=config.mail_url is not None,
             mail_from=config.mail_from,
             postal_address=config.mail_postal_address,
@@ -61,8 +61,8 @@ class Rules:
 
     @property
     def no_mail(self) -> str | None:
-        """Why no mail can be sent to anybody; None where it can."""
-        return _lacking("No mail can be sent", self._for_mail)
+        """Why no email can be sent to anybody; None where it can."""
+        return _lacking("No email can be sent", self._for_mail)
 
     @property
     def _for_mail(self) -> Mapping[str, object]:
@@ -144,15 +144,15 @@ def why_not(application: Application, follow_up: FollowUp | None, stands: Standi
 
 def _too_much(stands: Standing, now: datetime) -> str | None:
     if stands.taken >= MAX_MESSAGES:
-        return f"They have had {MAX_MESSAGES} of {MAX_MESSAGES} messages."
+        return f"They got {MAX_MESSAGES} of {MAX_MESSAGES} emails."
     if stands.parked:
-        return "An earlier message to them could not be sent. Retry it or take it back first."
+        return "An earlier email to them failed. Try it again first."
     if stands.parked is not None:
         return WAITING_WORDS
     if stands.last_at is not None and now - stands.last_at < APART:
-        return f"They had a message less than {APART // timedelta(hours=1)} hours ago."
+        return f"They got an email less than {APART // timedelta(hours=1)} hours ago."
     if stands.lately >= MAX_MESSAGES:
-        return f"Their email address had {MAX_MESSAGES} messages in {MONTH.days} days, for all they applied for."
+        return f"They got {MAX_MESSAGES} emails in {MONTH.days} days, across all jobs they applied for."
     return None
 
 

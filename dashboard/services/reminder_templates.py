@@ -67,18 +67,18 @@ def merge_problems(subject: str, body: str) -> dict[str, str]:
 def line_problem(text: str, what: str, longest: int) -> str | None:
     """Why `text` cannot stand in one line, if it cannot. A mail's subject must never begin another header."""
     if not text:
-        return f"Write {what}."
+        return f"Enter {what}."
     if len(text) > longest:
-        return f"Keep it under {longest} characters; these are {len(text):,}."
-    return None if is_one_line(text) else "Write it in one line, without tabs or other control characters."
+        return f"Use at most {longest} characters. This has {len(text):,}."
+    return None if is_one_line(text) else "Use one line, without tabs or other control characters."
 
 
 def text_problem(text: str) -> str | None:
     if not text.strip():
-        return "Write a text."
+        return "Enter a message."
     if "\0" in text:
-        return "Remove the invisible characters; they may have come along when it was pasted."
-    return f"Keep it under {BODY_LENGTH:,} characters; these are {len(text):,}." if len(text) > BODY_LENGTH else None
+        return "Remove the invisible characters. They may have come along when it was pasted."
+    return f"Use at most {BODY_LENGTH:,} characters. This has {len(text):,}." if len(text) > BODY_LENGTH else None
 
 
 def lines(text: str) -> str:

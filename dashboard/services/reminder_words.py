@@ -21,9 +21,9 @@ FIELDS: Final[Mapping[str, str]] = {
     "last_name": "last name",
     "job_title": "job title",
     "company": "company",
-    "job_place": "place of the job",
-    "apply_link": "the job's apply address",
-    "missing": "what was not given yet",
+    "job_place": "job location",
+    "apply_link": "apply link",
+    "missing": "what is still missing",
 }
 """Merge field → what it stands for."""
 
@@ -114,16 +114,16 @@ def checked_apply_url(text: str) -> str:
     address = text.strip()
     host = ascii_host(_host(address) or "")
     if not host:
-        raise BadAddress("Give the whole address, beginning with https://, as it stands in the browser.")
+        raise BadAddress("Enter the whole link, starting with https://, as it stands in the browser.")
     if len(address) > LONGEST_ADDRESS:
-        raise BadAddress(f"The address is longer than {LONGEST_ADDRESS:,} characters.")
+        raise BadAddress(f"This link is longer than {LONGEST_ADDRESS:,} characters. Use a shorter one.")
     if any(host == known or host.endswith(f".{known}") for known in TALROO_HOSTS):
         raise BadAddress(
-            "This address leads through Talroo, where following it can count as a new click that you pay for. "
-            "Use the address of the job's own apply page."
+            "This link leads through Talroo, where opening it can count as a new click that you pay for. "
+            "Use the link of the job's own apply page."
         )
     if "tlr_sid" in _decoded(address).lower():
-        raise BadAddress("This address carries somebody's Talroo click id (tlr_sid). Use it without that part.")
+        raise BadAddress("This link carries somebody's Talroo click ID (tlr_sid). Use it without that part.")
     return address
 
 
@@ -147,13 +147,13 @@ def _field(piece: str) -> _Field | None:
     if piece in ("{{", "}}"):
         return None
     if len(piece) == 1:
-        raise BadWords(f"There is a single {piece} in the text. Write {piece * 2} where it is meant as a brace.")
+        raise BadWords(f"There is a single {piece} in the text. To show a brace, write {piece * 2}.")
     name, bar, fallback = piece[1:-1].partition("|")
     if name not in FIELDS:
         known = ", ".join(f"{{{field}}}" for field in FIELDS)
         raise BadWords(f"There is no merge field {piece[:40]}. The fields are {known}.")
     if bar and not fallback.strip():
-        raise BadWords(f"Write after the | in {piece[:40]} what stands there for people without it.")
+        raise BadWords(f"After the | in {piece[:40]}, write what to say to people without it.")
     return _Field(name, fallback.strip())
 
 

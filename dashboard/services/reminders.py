@@ -21,8 +21,8 @@ from dashboard.services.reminder_words import BadWords
 
 BATCH: Final = 50
 """At most so many automatic messages in one transaction."""
-UNDONE_WORDS: Final = "Taken back before it was sent."
-UNSURE_WORDS: Final = "It may have arrived; it is not tried again."
+UNDONE_WORDS: Final = "Undone before it was sent."
+UNSURE_WORDS: Final = "It may have arrived. It is not tried again."
 PUT_AWAY_WORDS: Final = "Its template is archived."
 TRY_AGAIN: Final = timedelta(days=1)
 _PURPOSE: Final = b"reminders"
@@ -88,12 +88,12 @@ def closing(application: Application, unsubscribe_url: str, rules: Rules) -> str
     """The lines below every reminder: why it came, from where, and how to get no more."""
     values = reminder_words.values_for(application, None, None)
     title, company = values["job_title"] or "a job", values["company"]
-    began = f"You get this message because you began to apply for {title}{f' at {company}' if company else ''}."
+    why = f"You're getting this email because you started an application for {title}"
     return "\n".join(
         (
-            began,
+            f"{why}{f' at {company}' if company else ''}.",
             rules.postal_address or "[The postal address is not set: MAIL_POSTAL_ADDRESS]",
-            f"If you want no more of these messages: {unsubscribe_url}",
+            f"To stop these emails: {unsubscribe_url}",
         )
     )
 
@@ -132,12 +132,20 @@ def queue(
     return Queued(tuple(done), tuple(skipped))
 
 
-def undo(session: Session, outbound_id: int) -> bool:
+def undo(session: Session, outbound_id: int, *, now: datetime) -> bool:
     """Take back a reminder that has not gone out. False where it has, or was taken back before.
 
     One that may have gone out (`Outbound.uncertain`) is not tried again, and counts as sent.
     The job's cadence goes on as if it had not been written; where the cadence wrote it, it does not write it again.
     """
+    theirs = select(Outbound.application_id).where(Outbound.id == outbound_id).scalar_subquery()
+    # Before the row, as whoever else locks both: what finishes the application, and what writes to them.
+    follow_up = session.scalar(
+        select(FollowUp)
+        .where(FollowUp.application_id == theirs)
+        .with_for_update(of=FollowUp, key_share=True)
+        .execution_options(populate_existing=True)
+    )
     row = session.scalar(
         select(Outbound)
         .where(Outbound.id == outbound_id, Outbound.channel == Channel.REMINDER)
@@ -148,9 +156,8 @@ def undo(session: Session, outbound_id: int) -> bool:
         return False
     row.state, row.last_answer = State.CANCELLED, UNSURE_WORDS if row.uncertain else UNDONE_WORDS
     session.flush()
-    follow_up = session.scalar(select(FollowUp).where(FollowUp.application_id == row.application_id))
     if follow_up is not None:
-        cadence.plan(session, follow_up, row.event_time)
+        cadence.plan(session, follow_up, now)
     return True
 
 

@@ -21,9 +21,9 @@ from dashboard.services.queueing import UNSENT
 from dashboard.stages import Stage, still_true
 from dashboard.talroo.click_id import valid_click_id
 
-CAUGHT_UP_WORDS: Final = "A later delivery brought the click id; the conversion is queued under that."
+CAUGHT_UP_WORDS: Final = "A later delivery brought the click ID. The conversion is queued with that."
 
-TEST_WORDS: Final = "nothing: it is a test of this dashboard"
+TEST_WORDS: Final = "nothing: this is a test application"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def _conversion_in_words(application: Application, stage: Stage, rules: Rules, k
     if event is None:
         return None
     if not valid_click_id(application.tlr_sid):
-        return f"conversion event {event} cannot be sent: no click id"
+        return f"conversion event {event} can't be sent: no click ID"
     click = f"conversion event {event} for click {(application.tlr_sid or '')[:4]}…"
     return click + _known_words(known, conversion_key(application.tlr_sid, event, application.id))
 
@@ -235,7 +235,7 @@ def _disposition_in_words(application: Application, stage: Stage, rules: Rules, 
     if name is None:
         return None
     if not (application.tlr_application_id or valid_click_id(application.tlr_sid)):
-        return f"disposition: “{name}” cannot be sent: no application id and no click id"
+        return f"disposition: “{name}” can't be sent: no application ID and no click ID"
     return f"disposition: “{name}”{_known_words(known, disposition_key(application, name))}"
 
 
@@ -243,7 +243,7 @@ def _known_words(known: Mapping[str, str], business_key: str) -> str:
     state = known.get(business_key)
     if state is None or state == State.CANCELLED:
         return ""
-    return " was sent before and is not sent again" if state == State.SENT else " is queued already"
+    return " was sent before and is not sent again" if state == State.SENT else " is already queued"
 
 
 # --- queueing -------------------------------------------------------------------------------------------------------

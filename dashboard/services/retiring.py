@@ -17,20 +17,19 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
 from dashboard.models import Application, Click, Delivery, FollowUp, Refusal, StageChange
-from dashboard.services import erasing, holding, intake
+from dashboard.services import erasing, holding, intake, refusals
 from dashboard.services.erasing import CannotErase, Cause, Warrant
 
 LEAST_MONTHS: Final = 12
 FEW: Final = 20
 """Applications or deliveries in a transaction, for which deliveries wait on SQLite."""
-REFUSALS_KEPT: Final = timedelta(days=90)
 HOUR: Final = 2
 """Of the day (UTC) when the worker does it."""
 TOO_SHORT: Final = (
-    "RETENTION_MONTHS is below 12: in the United States, employers have to keep applications for a year from the"
+    "RETENTION_MONTHS is below 12. In the United States, employers have to keep applications for one year after the"
     " decision (29 CFR 1602.14), and longer while a charge is pending."
 )
-OFF: Final = "RETENTION_MONTHS is 0: nothing is ever erased because of its age."
+OFF: Final = "RETENTION_MONTHS is 0: nothing is ever erased by age."
 
 Sessions = Callable[[], Session]
 
@@ -81,7 +80,7 @@ def limit(months: int, now: datetime) -> datetime | None:
 def plan(session: Session, months: int, now: datetime) -> Plan:
     """What would go now. Only reads, in one statement."""
     before = limit(months, now)
-    counted = {"refusals": select(func.count()).where(_old_refusal(now))}
+    counted = {"refusals": select(func.count()).where(refusals.is_old(now))}
     if before is not None:
         counted |= _due(before, now)
     found = session.execute(select(*(one.scalar_subquery().label(name) for name, one in counted.items()))).one()
@@ -104,11 +103,11 @@ def _due(before: datetime, now: datetime) -> dict[str, Select[int]]:
 def in_words(plan: Plan) -> Iterator[str]:
     """A line for each kind of thing."""
     if plan.before is not None:
-        yield f"Nothing happened since {plan.before:%Y-%m-%d}, so would go:"
+        yield f"Due for erasure, with no activity since {plan.before:%Y-%m-%d}:"
         kept = f"{plan.held:,} more are kept, under legal hold or restricted"
-        yield f"  {plan.completed:,} applications, {plan.incomplete:,} unfinished ones ({kept})"
-        yield f"  {plan.deliveries:,} deliveries that are nobody's, {plan.clicks:,} clicks"
-    yield f"Older than {REFUSALS_KEPT.days} days: {plan.refusals:,} lines about refused deliveries"
+        yield f"  {plan.completed:,} applications, {plan.incomplete:,} incomplete ones ({kept})"
+        yield f"  {plan.deliveries:,} deliveries without an application, {plan.clicks:,} clicks"
+    yield f"Older than {refusals.KEPT_FOR.days} days: {plan.refusals:,} lines about refused deliveries"
 
 
 def retire_some(sessions: Sessions, months: int, now: datetime) -> int:
@@ -140,7 +139,7 @@ def _tidy(sessions: Sessions, before: datetime | None, now: datetime) -> int:
     with sessions() as session:
         start_writing(session)
         done = holding.end_overdue(session, now)
-        done += _deleted(session, delete(Refusal).where(_old_refusal(now)))
+        done += _deleted(session, delete(Refusal).where(refusals.is_old(now)))
         if before is not None:
             done += _deleted(session, delete(Click).where(_old_click(before)))
             old = session.scalars(select(Delivery).where(_old_delivery(before)).order_by(Delivery.id).limit(FEW)).all()
@@ -189,7 +188,3 @@ def _old_click(before: datetime) -> ColumnElement[bool]:
     """Of a click that somebody here came by, their application decides."""
     theirs = exists().where(Application.tlr_sid == Click.tlr_sid)
     return (Click.landed_at < before) & ~theirs.correlate(Click)
-
-
-def _old_refusal(now: datetime) -> ColumnElement[bool]:
-    return Refusal.last_at < now - REFUSALS_KEPT

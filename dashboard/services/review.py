@@ -40,9 +40,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Where to, by whom, from where, when, and why. `start_date` belongs to a hire, `reason` to a rejection.
+    """Where to, by whom, from where, when, and why. `reason` belongs to a rejection.
 
-    Whoever is moved is taken up again; `holds` puts them aside as before, for a move that takes another one back.
+    `start_date`: the first day of work, which belongs to a hire; empty for none. None says nothing of it, so that what
+    is known stays. Whoever is moved is taken up again; `holds` puts them aside as before, for a move that takes another
+    one back.
     """
 
     to: Stage
@@ -68,9 +70,12 @@ class Change:
         at: datetime,
         reason: str = "",
         note: str = "",
-        start_date: str = "",
+        start_date: str | None = None,
     ) -> Change:
-        """From a form. Raises `BadChange` for an unknown stage or reason, and for a start date that is none."""
+        """From a form; None where it has no field for a start date.
+
+        Raises `BadChange` for an unknown stage or reason, and for a start date that is none.
+        """
         if stage not in set(Stage):
             raise BadChange(f"There is no stage “{stage[:40]}”. Choose one of {', '.join(s.label for s in Stage)}.")
         if reason and reason not in REJECTION_REASONS:
@@ -131,7 +136,8 @@ def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rule
             changed.append(application.id)
         else:
             overtaken.append(application.id)
-    moved = [one for one in found if one.id in set(changed)]
+    those = set(changed)
+    moved = [one for one in found if one.id in those]
     _tell_of_holding(session, moved, change)
     _note_in_audit_log(session, moved, change)
     indexing.restate(session, changed)
@@ -205,7 +211,7 @@ def _action(before: str, after: Stage) -> Action:
 def _move_one(session: Session, application: Application, change: Change, seen_version: int | None) -> bool:
     version = application.stage_version if seen_version is None else seen_version
     # The first day of a hire that is taken back stays, to be offered when the person is hired again.
-    start_date = {"start_date": change.start_date} if change.to == Stage.HIRED else {}
+    start_date = {} if change.start_date is None else {"start_date": change.start_date or None}
     updated = session.execute(
         update(Application)
         .where(Application.id == application.id, Application.stage_version == version)
@@ -257,16 +263,16 @@ def _write_down(session: Session, application: Application, change: Change) -> N
     )
 
 
-def _start_date(value: str, today: date) -> str | None:
-    value = value.strip()
+def _start_date(value: str | None, today: date) -> str | None:
+    value = value.strip() if value is not None else None
     if not value:
-        return None
+        return value
     try:
         if not _DATE.fullmatch(value):
             raise ValueError
         day = date.fromisoformat(value)
     except ValueError:
-        raise BadChange("The start date is no date. Write it as 2026-01-31, or leave it empty.") from None
+        raise BadChange("That start date isn’t valid. Choose a date, or leave it empty.") from None
     if abs(day - today) > FAR:
-        raise BadChange(f"The first day of work cannot be in {day.year}: look at the year, or leave it empty.")
+        raise BadChange(f"The start date can’t be in {day.year}. Check the year, or leave it empty.")
     return day.isoformat()

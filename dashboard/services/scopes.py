@@ -90,11 +90,11 @@ def limit(session: Session, user: User, wanted: Scope, by: By) -> int:
     more, counted to the limit. Raises `BadChange` for whoever is no recruiter, and for too much.
     """
     if user.role != Role.RECRUITER:
-        raise BadChange("Only recruiters can be limited: administrators answer for everybody's data.")
+        raise BadChange("Only recruiters can be limited to jobs or companies.")
     if len(wanted.jobs) + len(wanted.companies) > MOST:
-        raise BadChange(f"Choose at most {MOST} jobs and companies. A company stands for all its jobs.")
+        raise BadChange(f"Choose at most {MOST} jobs and companies. A company includes all its jobs.")
     if not wanted.is_limited and not user.is_limited and wanted.is_new_to(of(session, user)):
-        raise BadChange("You ticked what they may see, and that they see all: choose “only”, or take the ticks off.")
+        raise BadChange("You checked jobs or companies, and also “all applications”. Choose “only”, or uncheck them.")
     # Found out by its row, so that of two who save at once one waits for the other.
     session.refresh(user, with_for_update=True)
     user.is_limited = wanted.is_limited
@@ -106,16 +106,8 @@ def limit(session: Session, user: User, wanted: Scope, by: By) -> int:
         "jobs": [value for value, _ in wanted.jobs],
         "companies": [value for value, _ in wanted.companies],
     }
-    audit.note(
-        session,
-        Action.SCOPE_CHANGED,
-        at=by.at,
-        user_id=by.user_id,
-        remote_addr=by.remote_addr,
-        subject=Subject("user", user.public_id),
-        limited=wanted.is_limited,
-        **told,
-    )
+    whom = Subject("user", user.public_id)
+    audit.note_by(session, Action.SCOPE_CHANGED, by, whom, limited=wanted.is_limited, **told)
     return _left_behind(session, user)
 
 

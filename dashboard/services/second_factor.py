@@ -210,5 +210,4 @@ def _changes(session: Session, statement: Any) -> bool:
 
 
 def _note(session: Session, action: Action, user: User, by: By) -> None:
-    whom = audit.Subject("user", user.public_id)
-    audit.note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, subject=whom)
+    audit.note_by(session, action, by, audit.Subject("user", user.public_id))

@@ -63,14 +63,14 @@ def known(config: Config, uses: Uses, now: datetime) -> list[Known]:
     webhook = [(secret, _last(config, uses, WEBHOOK, secret)) for secret in config.talroo_webhook_secrets]
     found = [_of_webhook(config, number, webhook, now) for number in range(len(webhook))]
     for setting, value, what in (
-        (APP_CLIENT, config.talroo_client_secret, "Talroo gave a token for it"),
-        (MAIL, mail_log_in(config), "the mail server took a mail by it"),
-        (CLICKS, config.click_api_token, "somebody converted a click with it"),
-        (METRICS, config.metrics_token, "figures were read with it"),
+        (APP_CLIENT, config.talroo_client_secret, "Talroo last issued a token for it"),
+        (MAIL, mail_log_in(config), "the email server last accepted an email with it"),
+        (CLICKS, config.click_api_token, "a click was last converted with it"),
+        (METRICS, config.metrics_token, "the figures were last read with it"),
     ):
         if value:
             last_at = _last(config, uses, setting, value)
-            advice = f"That was when {what}." if last_at else "Not used so far."
+            advice = f"That is when {what}." if last_at else "Not used yet."
             found.append(Known(setting, "", fingerprint(config.secret_key, setting, value), last_at, advice))
     return found
 
@@ -90,14 +90,18 @@ def _of_webhook(config: Config, number: int, secrets: Sequence[tuple[str, dateti
     idle = last_at is None or now - last_at > RETIRE_AFTER
     can_go = bool(newer) and idle
     if can_go:
-        advice = "Retire it: Talroo signs with a newer one. Drop it from the setting."
+        advice = "Remove it from the setting: Talroo signs with a newer one."
     elif number == 0 and last_at is None:
         waits = any(at for _, at in secrets)
-        advice = "Talroo does not use it yet: keep the older one until then." if waits else "It signed nothing so far."
+        advice = (
+            "Talroo does not use it yet. Keep the older one until then."
+            if waits
+            else "Talroo has not signed with it yet."
+        )
     elif number:
-        advice = "Keep it: Talroo may still sign with it."
+        advice = "Keep it. Talroo may still sign with it."
     else:
-        advice = "That was when a delivery was last signed with it."
+        advice = "That is when a delivery was last signed with it."
     which = f"{number + 1} of {len(secrets)}{', the newest' if number == 0 else ''}" if len(secrets) > 1 else ""
     return Known(WEBHOOK, which, fingerprint(config.secret_key, WEBHOOK, secret), last_at, advice, can_go)
 

@@ -33,7 +33,7 @@ def note_changes(session: Session, config: Config, *, now: datetime) -> Sequence
 
     The first time, what there is is noted as it is, and no name.
     """
-    secrets = (config.secret_key, *config.secret_key_retired)
+    secrets = config.secrets
     if _changed(_noted(session), config, secrets) == ():
         return ()
     session.rollback()
@@ -60,7 +60,8 @@ def _changed(noted: Mapping[str, Any], config: Config, secrets: Sequence[str]) -
     key = next((secret for secret in secrets if _digest(secret, "", "") == noted["key"]), None)
     if key is None:
         return ("SECRET_KEY",)  # what else was changed with it, nobody can tell any more
-    before = noted["digests"]
+    # What a release brought stood at its default before.
+    before = _digests(Config(secret_key=config.secret_key), key) | noted["digests"]
     return tuple(name for name, digest in _digests(config, key).items() if before.get(name) != digest)
 
 

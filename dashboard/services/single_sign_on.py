@@ -39,10 +39,10 @@ def admit(session: Session, who: Identity, roles: Mapping[str, str], by: By) -> 
     user = _known(session, who) or _by_address(session, who)
     role = next((role for group, role in roles.items() if group in who.groups), None)
     if user is not None and not user.active:
-        raise NotAdmitted("Your account here is switched off. Ask an administrator.", "deactivated", user)
+        raise NotAdmitted("Your account here is deactivated. Ask an administrator.", "deactivated", user)
     if role is None:
         raise NotAdmitted(
-            "You are known there, but you belong to no group that may use this dashboard. Ask an administrator.",
+            "None of your groups has access to this dashboard. Ask an administrator.",
             "no group with a role",
             user,
         )
@@ -83,15 +83,14 @@ def _linked(session: Session, who: Identity, user: User) -> User:
 
 
 def _another(user: User) -> NotAdmitted:
-    words = "Your address belongs to somebody else here. Ask an administrator."
+    words = "Your email address belongs to another account here. Ask an administrator."
     return NotAdmitted(words, "the address is another's", user)
 
 
 def _made(session: Session, who: Identity, role: str, by: By) -> User:
     if who.email is None:
         raise NotAdmitted(
-            "The sign-in service has not verified your email address, so nobody here can be found by it. "
-            "Ask an administrator.",
+            "The sign-in service has not verified your email address, so it can’t be used here. Ask an administrator.",
             "no verified address",
         )
     try:
@@ -99,10 +98,10 @@ def _made(session: Session, who: Identity, role: str, by: By) -> User:
     except AccountError:
         found = _known(session, who) or _by_address(session, who)  # another window was quicker
         if found is None:
-            raise NotAdmitted("Your email address cannot be used here.", "not an address") from None
+            words = "Your email address can’t be used here. Ask an administrator."
+            raise NotAdmitted(words, "not an address") from None
         return _linked(session, who, found)
-    subject = accounts.subject_of(user)
-    audit.note(session, Action.USER_ADDED, at=by.at, remote_addr=by.remote_addr, subject=subject, role=role, how=OIDC)
+    audit.note_by(session, Action.USER_ADDED, by, accounts.subject_of(user), role=role, how=OIDC)
     return _linked(session, who, user)
 
 

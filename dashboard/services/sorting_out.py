@@ -9,20 +9,20 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from dashboard.arrivals import WAITING
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
-from dashboard.database import start_writing
+from dashboard.database import let_go, start_writing
 from dashboard.models import Delivery
 from dashboard.services import audit, intake
 from dashboard.services.activity import By
 from dashboard.services.audit import Subject
 from dashboard.services.files import FileMissing, FileStore
-from dashboard.services.intake import Outcome
+from dashboard.services.intake import Again, Outcome
 
-MISSING_WORDS: Final = "A file of this delivery is missing from the file store, so it cannot be read again."
+MISSING_WORDS: Final = "A file of this delivery is missing from the file store, so it can’t be reprocessed."
 AT_ONCE: Final = 25
 """At most so many are read again while somebody waits for the page; the worker reads the rest."""
 PATIENCE: Final = 2.0
@@ -41,21 +41,36 @@ class CannotBeRead(Exception):
     """A delivery whose file is gone. `str(error)` can be shown."""
 
 
-def replay(session: Session, delivery: Delivery, files: FileStore, by: By) -> Outcome:
-    """Read one again. The caller has begun to write, and commits. Raises `CannotBeRead`, `OSError`."""
-    outcome = _read(session, delivery, files, by.at)
-    _note(session, Action.DELIVERY_REPLAYED, delivery, by, status=outcome.status)
+def understand(delivery: Delivery, files: FileStore, *, accepts: bool = False) -> Again | None:
+    """What `replay` or `accept` files, made of a delivery as it was read; None where it is not there to be accepted.
+
+    Nothing of the database is held meanwhile: others wait for it. Raises `CannotBeRead`, `OSError`.
+    """
+    if accepts and delivery.status != "quarantined":
+        return None
+    try:
+        return intake.understand_again(delivery, files, timing="late" if accepts else None)
+    except FileMissing:
+        raise CannotBeRead(MISSING_WORDS) from None
+
+
+def replay(session: Session, again: Again, by: By) -> Outcome | None:
+    """Read one again. The caller has begun to write, and commits."""
+    outcome = intake.replay(session, again, now=by.at)
+    if outcome is not None:
+        _note(session, Action.DELIVERY_REPLAYED, _read_as(session, again), by, status=outcome.status)
     return outcome
 
 
-def accept(session: Session, delivery: Delivery, files: FileStore, by: By) -> Outcome | None:
+def accept(session: Session, again: Again, by: By) -> Outcome | None:
     """File what was quarantined for its age, marked as late; None where it is quarantined no more.
 
-    The caller has begun to write, and commits. Raises `CannotBeRead`, `OSError`.
+    The caller has begun to write, and commits.
     """
-    if delivery.status != "quarantined":
+    outcome = intake.replay(session, again, now=by.at, where=Delivery.status == "quarantined")
+    if outcome is None:
         return None
-    outcome = _read(session, delivery, files, by.at, timing="late")
+    delivery = _read_as(session, again)
     if outcome.status == "kept":
         delivery.status = "kept"  # its age is settled; that nobody understands it is another matter
     _note(session, Action.DELIVERY_ACCEPTED, delivery, by, status=outcome.status)
@@ -92,14 +107,7 @@ def want_all_again(session: Session, *, by: By) -> int:
     done = session.execute(update(Delivery).where(Delivery.status == "kept").values(again_at=by.at))
     number = int(done.rowcount)  # type: ignore[attr-defined]
     if number:
-        audit.note(
-            session,
-            Action.DELIVERY_REPLAYED,
-            at=by.at,
-            user_id=by.user_id,
-            remote_addr=by.remote_addr,
-            number=number,
-        )
+        audit.note_by(session, Action.DELIVERY_REPLAYED, by, number=number)
     return number
 
 
@@ -126,37 +134,36 @@ def read_waiting(
 
 def _read_next(sessions: Callable[[], Session], files: FileStore, now: datetime) -> str | None:
     """Read one that is to be read again; returns what it is now, or None where there is none."""
-    with sessions() as session:
-        # Asked before it is our turn to write, which deliveries wait for too.
-        if session.scalar(select(Delivery.id).where(Delivery.again_at.is_not(None)).limit(1)) is None:
-            return None
-        session.rollback()
-        start_writing(session)
-        delivery = session.scalar(
-            select(Delivery)
-            .where(Delivery.again_at.is_not(None))
-            .order_by(Delivery.id)
-            .limit(1)
-            .with_for_update(of=Delivery, skip_locked=True)
-        )
-        if delivery is None:
-            return None
-        delivery.again_at = None
-        try:
-            _read(session, delivery, files, now)
-        except CannotBeRead as problem:
-            delivery.reason = str(problem)
-        session.commit()
-        return delivery.status
+    while True:
+        with sessions() as session:
+            waiting = select(Delivery).where(Delivery.again_at.is_not(None)).order_by(Delivery.id).limit(1)
+            delivery = session.scalar(waiting.options(undefer(Delivery.body)))
+            if delivery is None:
+                return None
+            let_go(session)  # before it is our turn to write, which deliveries wait for too
+            status = _read_waiting(session, delivery, files, now)
+            session.commit()
+            if status is not None:
+                return status
 
 
-def _read(session: Session, delivery: Delivery, files: FileStore, now: datetime, timing: str | None = None) -> Outcome:
+def _read_waiting(session: Session, delivery: Delivery, files: FileStore, now: datetime) -> str | None:
+    """What became of one that was to be read again; None where somebody else has read it meanwhile."""
     try:
-        return intake.replay(session, delivery, files=files, now=now, timing=timing)
+        again = intake.understand_again(delivery, files)
     except FileMissing:
-        raise CannotBeRead(MISSING_WORDS) from None
+        start_writing(session)
+        unread = update(Delivery).where(Delivery.id == delivery.id, Delivery.again_at.is_not(None))
+        session.execute(unread.values(again_at=None, reason=MISSING_WORDS))
+        return delivery.status
+    start_writing(session)
+    outcome = intake.replay(session, again, now=now, where=Delivery.again_at.is_not(None))
+    return _read_as(session, again).status if outcome else None
+
+
+def _read_as(session: Session, again: Again) -> Delivery:
+    return session.get_one(Delivery, again.delivery_id)
 
 
 def _note(session: Session, action: Action, delivery: Delivery, by: By, **details: str) -> None:
-    subject = Subject("delivery", delivery.public_id)
-    audit.note(session, action, at=by.at, user_id=by.user_id, remote_addr=by.remote_addr, subject=subject, **details)
+    audit.note_by(session, action, by, Subject("delivery", delivery.public_id), **details)

@@ -1,4 +1,4 @@
-"""Where people stop: of those who began an application for a job, how many came to each question, and no further."""
+"""Drop-off: of those who began an application for a job, how many came to each question, and no further."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PERIOD: Final = timedelta(days=90)
 WORST: Final = 50
 CONTACT: Final = "Contact page"
 """What comes before a form's first question: everybody here has sent it, and some go no further."""
-SUBMIT: Final = "Look it over and submit"
+SUBMIT: Final = "Review and submit"
 """What comes after a form's last question."""
 TELLING: Final = 3
 """So many people at least must have stopped at one place before it is named as where most stop."""

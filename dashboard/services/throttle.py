@@ -42,7 +42,7 @@ class SignInThrottled(Exception):
     """Too many tries of late. `seconds`: until the next one counts."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Too many failed sign-ins. Try again in {seconds} seconds.")
+        super().__init__(f"Too many failed attempts. Try again in {seconds} seconds.")
         self.seconds = seconds
 
 

@@ -8,6 +8,7 @@ a delivery that fails takes nobody with it: the others are stored again by thems
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -72,7 +73,7 @@ class Together:
             return waiting.result()
         if self._must_lead(waiting):
             try:
-                self._lead()
+                self._lead(waiting)
             finally:
                 with self._changed:
                     self._led = False
@@ -90,7 +91,13 @@ class Together:
             self._led = True
             return True
 
-    def _lead(self) -> None:
+    def _lead(self, leader: _Waiting) -> None:
+        """Store whoever waits until the leader is stored, who may stand behind more than one transaction holds."""
+        until = time.monotonic() + self._patience
+        while not leader.is_over and time.monotonic() < until:
+            self._store_some()
+
+    def _store_some(self) -> None:
         """Store everybody who waits by the time it is our turn to write."""
         batch: list[_Waiting] = []
         try:

@@ -168,7 +168,7 @@ _LOOK: Final = Prepared(lambda _: _look())
 
 
 def _keys(session: Session) -> tuple[bytes, ...]:
-    return _KEYS.get(session.get_bind().engine, ())
+    return _KEYS[session.get_bind().engine]  # without them, whoever was erased would be taken in again
 
 
 def _hashed(key: bytes, kind: Kind, value: str) -> str:

@@ -141,7 +141,7 @@ def reset_second_factor(session: Session, user_id: int, by: By) -> bool:
     """Ask somebody, who lost phone and recovery codes, for no second factor any more, and end their sessions: whoever
     has their phone may be in. False where there was none. Raises `AccountError`."""
     user, _ = _held(session, user_id, by)
-    _refuse_oneself(user, by, "Turn off your own second factor in “Your settings”.")
+    _refuse_oneself(user, by, "Turn off your own two-step verification in “Your settings”.")
     if not second_factor.reset(session, user, by):
         return False
     sessions.end_all(session, user, by)
@@ -164,10 +164,10 @@ def _held(session: Session, user_id: int | None, by: By) -> tuple[User, Sequence
     ).all()
     managers = [user for user in rows if user.active and user.role in _MANAGERS]
     if by.user_id is not None and by.user_id not in {user.id for user in managers}:
-        raise NotAllowed("You may not manage users any more.")
+        raise NotAllowed("You can no longer manage users.")
     found = next((user for user in rows if user.id == (user_id or by.user_id)), None)
     if found is None:
-        raise NotAllowed("There is no such user.")
+        raise NotAllowed("That user doesn’t exist.")
     return found, managers
 
 
@@ -195,9 +195,9 @@ def _refuse_the_last(user: User, managers: Collection[User], role: str | None) -
     if not user.can_sign_in:
         return
     if user.role == Role.HR_ADMIN and role != Role.HR_ADMIN and all(other.role != Role.HR_ADMIN for other in left):
-        raise NotAllowed(f"{user.email} is the last HR administrator who can sign in. Make somebody else one first.")
+        raise NotAllowed(f"{user.email} is the last HR administrator who can sign in. Make another user one first.")
     if user.role in _MANAGERS and role not in _MANAGERS and not left:
-        raise NotAllowed(f"{user.email} is the last who can manage users. Make somebody else an administrator first.")
+        raise NotAllowed(f"{user.email} is the last who can manage users. Make another user an administrator first.")
 
 
 def _asked_for(user: User) -> ColumnElement[bool]:

@@ -54,8 +54,8 @@ def surely(session: Session, application: Application, applications: Sequence[Ap
 def doubt(application: Application, other: Application) -> str:
     """Why `other` may be somebody else's than `application`, in words."""
     same_phone = application.phone_key and application.phone_key == other.phone_key
-    shares = "Same phone number" if same_phone else "Found by what another one shares"
-    return f"{shares}, {'another' if other.email_key else 'no'} email address: another person?"
+    shares = "Same phone number" if same_phone else "Shares something with another of these"
+    return f"{shares}, {'different' if other.email_key else 'no'} email address. Maybe another person."
 
 
 _Pairs = set[frozenset[int]]

@@ -37,10 +37,7 @@ learn by that who works here."""
 @needs(PUBLIC)
 def show(token: str) -> Answer:
     """Asks for a password, and changes nothing: programs that check links in mails open them too."""
-    try:
-        return _choosing(_read(token, OWN), token)
-    except (LinkUnknown, LinkOver) as problem:
-        return _closed(problem)
+    return _choosing(token)
 
 
 @bp.post("/access/<token>")
@@ -55,7 +52,7 @@ def choose(token: str) -> Answer:
     except (LinkUnknown, LinkOver) as problem:
         return _closed(problem)
     except AccountError as problem:
-        return _choosing(_read(token, OWN), token, str(problem)), 400
+        return _choosing(token, str(problem))
     if Rules.of(settings()).no_mail is None:
         notices.queue(reading(), Notice.PASSWORD, user, By(link.created_by_id, remote_address(), utcnow()))
     return _enter(user)
@@ -122,7 +119,7 @@ def _send_link(email: str) -> None:
 
 
 def _read(token: str, purposes: Sequence[Purpose]) -> AccessLink:
-    return access_links.read(reading(), token, purposes, Rules.of(settings()).secrets, utcnow())
+    return access_links.read(reading(), token, purposes, settings().secrets, utcnow())
 
 
 def _chosen(token: str, purposes: Sequence[Purpose]) -> str:
@@ -133,15 +130,21 @@ def _chosen(token: str, purposes: Sequence[Purpose]) -> str:
     return passwords.chosen(request.form.get("password", ""), request.form.get("again", ""), email)
 
 
-def _choosing(link: AccessLink, token: str, problem: str = "") -> str:
-    return render_template("access/show.html", token=token, link=link, user=link.user, problem=problem)
+def _choosing(token: str, problem: str = "") -> Answer:
+    """The page that asks for a password; `problem`: why one was not taken. The link may be over meanwhile."""
+    try:
+        link = _read(token, OWN)
+    except (LinkUnknown, LinkOver) as over:
+        return _closed(over)
+    page = render_template("access/show.html", token=token, link=link, user=link.user, problem=problem)
+    return page, 400 if problem else 200
 
 
 def _enter(user: User) -> Response:
     user_id, first, has_second_factor = user.id, FIRST_PAGE[Role(user.role)], user.totp_since is not None
     db.session.commit()
     if has_second_factor:
-        flash("Your new password is set. Sign in with it.", "success")
+        flash("Your new password is saved. Sign in with it.", "success")
         return redirect(url_for("session.login"))
     session.begin(user_id, "link", now=utcnow())
     return redirect(url_for(first))

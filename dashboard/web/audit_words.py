@@ -14,34 +14,38 @@ Pairs = list[tuple[str, str]]
 """A label, or nothing, and what it is about, or nothing."""
 
 _FLAGS: Final = (
-    ("ahead", 1, "sent ahead of time, as the browser said"),
-    ("from_memory", 1, "had been sent ahead of time"),
-    ("first", 1, "as they were found"),
-    ("whole", 1, "all of it"),
-    ("whole", 0, "broken off"),
+    ("ahead", 1, "preloaded by the browser (may not have been seen)"),
+    ("from_memory", 1, "had been preloaded"),
+    ("first", 1, "the settings at the start"),
+    ("whole", 1, "complete"),
+    ("whole", 0, "interrupted"),
     ("limited", True, "only some jobs and companies"),
     ("limited", False, "all applications"),
     ("exact", True, "the exact bytes, downloaded"),
-    ("ok", True, "it worked"),
-    ("ok", False, "it failed"),
-    ("way", "asked for", "asked for at the sign-in page"),
+    ("ok", True, "succeeded"),
+    ("ok", False, "failed"),
+    ("way", "asked for", "requested on the sign-in page"),
     ("let_in", 1, "sees applicants, unlike whoever did it"),
 )
 _NOT_TOLD: Final = frozenset({*(name for name, *_ in _FLAGS), "before", "after", "digests", "key", "hold"})
 _PAGES: Final = {
     "privacy": "on the privacy page",
     "person": "on the person’s page",
-    "incomplete": "before it was finished",
+    "incomplete": "while incomplete",
     "team": "the Team section and the history",
 }
-_PURPOSES: Final = {"invitation": "for a first password", "reset": "for a new password", "setup": "to set this up"}
+_PURPOSES: Final = {
+    "invitation": "for a first password",
+    "reset": "for a new password",
+    "setup": "to set up the dashboard",
+}
 _KINDS: Final = {"legal": "legal hold", "restriction": "restriction"}
 _CAUSES: Final = {
-    "request": "somebody decided it",
+    "request": "by a user",
     "retention": "by age",
     "restriction": "its restriction ended",
-    "restore": "a backup had brought it back",
-    "arrival": "it had come again",
+    "restore": "again after a backup was restored",
+    "arrival": "it was sent again",
     "test": "a test",
 }
 _SAID: Final[Mapping[str, Mapping[str, str]]] = {
@@ -65,7 +69,7 @@ _COUNTED: Final = {
 _LABELS: Final[Mapping[str, str]] = {
     "sent": "rows",
     "application": "of application",
-    "by": "by way of",
+    "by": "by",
 }
 
 

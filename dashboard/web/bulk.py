@@ -232,10 +232,14 @@ def files() -> Response:
         )
         return redirect(_list_url())
     address = f"{settings().public_url}/applications/{{}}".format
-    exports.count()
     if not _ARCHIVES.acquire(blocking=False):
         flash("Two archives are being downloaded just now, which is as many as there can be. Try again soon.", "error")
         return redirect(_list_url())
+    try:
+        exports.count()
+    except BaseException:
+        _ARCHIVES.release()
+        raise
     pieces = bundle.pieces(reading(), numbers, file_store(), address)
     given = noting.handed_out("applications.zip", pieces, counts=False, applications=len(numbers))
     response = Response(stream_with_context(given), mimetype="application/zip")

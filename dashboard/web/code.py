@@ -72,8 +72,10 @@ def count_a_try(user_id: int, *, now: datetime) -> User:
     email = writing().get_one(User, user_id).email
     try:
         throttle.begin(reading(), email, remote_address(), now=now, door=throttle.CODES)
-    finally:
+    except throttle.SignInThrottled:
         db.session.commit()
+        raise
+    db.session.commit()
     return accounts.locked(writing(), user_id)
 
 
@@ -88,10 +90,11 @@ def _page(*, is_wrong: bool = False, wait_seconds: int | None = None) -> str:
 
 
 def _too_late() -> Response:
-    flash("Please sign in again: a code can be given for ten minutes.", "info")
+    flash("Sign in again: you have 10 minutes to enter the code.", "info")
     return redirect(url_for("session.login", next=onward()))
 
 
 def _tell_what_is_left(left: int) -> None:
-    still = "none is left" if not left else f"{left} {'is' if left == 1 else 'are'} left"
-    flash(f"You used a recovery code; {still}. Make new ones in your settings, under “Second factor”.", "info")
+    still = "None is left" if not left else f"{left} {'is' if left == 1 else 'are'} left"
+    words = f"You used a recovery code. {still}. Create new ones in your settings, under “Two-step verification”."
+    flash(words, "info")

@@ -1,4 +1,4 @@
-"""`/incomplete/message`: writing to one or many who did not finish."""
+"""`/incomplete/message`: an email to one or many who did not finish."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def index() -> Answer:
     """The form. Only the button "Send" sends; everything else shows the words, and who would get them how."""
     letter = Letter.read(request.values)
     if len(request.values.getlist("application")) > MOST:
-        flash(f"At most {MOST} people at once: these are the first {MOST} that were chosen.", "info")
+        flash(f"You can email at most {MOST} people at once. These are the first {MOST} you selected.", "info")
     if request.form.get("do") == "send":
         return _send(letter)
     desk = _desk(letter)
@@ -153,7 +153,7 @@ def _queue(letter: Letter, people: Sequence[int], template_id: int | None, rules
 
 
 def _told(queued: Queued, people: Sequence[Chosen], rules: Rules) -> str:
-    """ "11 messages are held for 60 seconds and can be undone; 2 people were left out: Ada Quill: …"."""
+    """ "11 emails go out in 60 seconds. You can undo until then. 2 people were left out: Ada Quill: …"."""
     names = {one.id: one.name[:60] for one in people}
     count, left_out = len(queued.done), len(queued.skipped)
     sentences = [f"{names[number]}: {why.rstrip('.')}" for number, why in queued.skipped[:SKIPPED_TOLD]]
@@ -161,10 +161,10 @@ def _told(queued: Queued, people: Sequence[Chosen], rules: Rules) -> str:
         sentences.append(f"and {left_out - SKIPPED_TOLD} more")
     whom = f"{left_out} {'person was' if left_out == 1 else 'people were'} left out: {'; '.join(sentences)}."
     if not count:
-        return f"Nobody was written to. {whom}"
+        return f"No email was sent. {whom}"
     hold = int(rules.hold.total_seconds())
-    held = f"{count} {'message is' if count == 1 else 'messages are'} held for {hold} seconds"
-    return f"{held} and can be undone until then. {whom if left_out else ''}".strip()
+    told = f"{count} {'email goes' if count == 1 else 'emails go'} out in {hold} seconds. You can undo until then."
+    return f"{told} {whom}" if left_out else told
 
 
 def _with_words(letter: Letter, desk: Desk) -> Letter:

@@ -13,14 +13,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from dashboard import arrivals
 from dashboard.arrivals import EVENTS, SOURCES, STATUSES, VERDICTS, Deliveries
 from dashboard.audit_actions import Action
+from dashboard.database import let_go
 from dashboard.extensions import db
 from dashboard.models import Attachment, Delivery
 from dashboard.models.watch import Reason
 from dashboard.permissions import Permission, allows, needs
-from dashboard.services import audit, intake, refusals, sorting_out
+from dashboard.services import intake, refusals, sorting_out
 from dashboard.services.activity import By
 from dashboard.services.audit import Subject
-from dashboard.services.files import FileMissing, FileStore
+from dashboard.services.files import FileMissing
+from dashboard.services.intake import Again
 from dashboard.services.sorting_out import MISSING_WORDS, CannotBeRead
 from dashboard.talroo.cutting import REFERENCE_LENGTH, REFERENCE_PREFIX
 from dashboard.web import noting
@@ -34,6 +36,7 @@ from dashboard.web.edge import (
     writing,
 )
 from dashboard.web.formatting import viewer_zone
+from dashboard.web.indented import indented
 
 bp = Blueprint("deliveries", __name__, url_prefix="/admin/deliveries")
 
@@ -75,16 +78,17 @@ def _refusals(asked: Deliveries) -> str:
 @needs(Permission.DELIVERIES)
 def show(public_id: str) -> str:
     delivery = arrivals.delivery(reading(), public_id) or abort(404)
-    body: Markup | None = None
+    body, is_indented = None, False
     files: Mapping[str, Attachment] = {}
     if allows(current_user.role, Permission.CONTENTS) and not _is_restricted(delivery):
         noting.shown(Action.DELIVERY_VIEWED, Subject("delivery", delivery.public_id))
         files = arrivals.files_in(reading(), delivery)
-        body = linked(delivery.body[:SHOWN_CHARACTERS], files)
+        body, is_indented = _to_read(delivery.body, files)
     return render_template(
         "deliveries/show.html",
         delivery=delivery,
         body=body,
+        is_indented=is_indented,
         files=list(files.values()),
         is_cut_short=len(delivery.body) > SHOWN_CHARACTERS,
     )
@@ -94,27 +98,16 @@ def show(public_id: str) -> str:
 @needs(Permission.CONTENTS)
 def body(public_id: str) -> AnyResponse:
     """The bytes as they were signed, to download."""
-    session = writing()
-    delivery = arrivals.delivery(session, public_id) or abort(404)
+    delivery = arrivals.delivery(reading(), public_id) or abort(404)
     if _is_restricted(delivery):
         abort(404)
+    let_go(reading())
     try:
         exact = intake.exact_body(delivery, file_store())
     except FileMissing:
         flash(MISSING_WORDS, "error")
         return _to(public_id)
-    by = by_user()
-    subject = Subject("delivery", public_id)
-    audit.note(
-        session,
-        Action.DELIVERY_VIEWED,
-        at=by.at,
-        user_id=by.user_id,
-        remote_addr=by.remote_addr,
-        subject=subject,
-        exact=True,
-    )
-    session.commit()
+    noting.shown(Action.DELIVERY_VIEWED, Subject("delivery", public_id), exact=True)
     response = Response(exact, mimetype="application/octet-stream")
     response.headers.set("Content-Disposition", "attachment", filename=f"delivery-{public_id}.json")
     return response
@@ -124,14 +117,14 @@ def body(public_id: str) -> AnyResponse:
 @needs(Permission.DELIVERIES)
 def replay(public_id: str) -> AnyResponse:
     """Read a delivery again, as this version understands it. Reading it twice changes nothing twice."""
-    return _read(public_id, sorting_out.replay, "Read again")
+    return _read(public_id, sorting_out.replay, "Reprocessed")
 
 
 @bp.post("/<public_id>/accept")
 @needs(Permission.DELIVERIES)
 def accept(public_id: str) -> AnyResponse:
     """File what was quarantined, marked as late."""
-    return _read(public_id, sorting_out.accept, "Accepted")
+    return _read(public_id, sorting_out.accept, "Accepted", accepts=True)
 
 
 @bp.post("/<public_id>/dismiss")
@@ -145,7 +138,7 @@ def dismiss(public_id: str) -> AnyResponse:
 @needs(Permission.DELIVERIES)
 def take_back(public_id: str) -> AnyResponse:
     """Dismissed by mistake: it waits again."""
-    return _mark(public_id, sorting_out.take_back, "It waits for a look again.")
+    return _mark(public_id, sorting_out.take_back, "Dismissal undone. The delivery needs review again.")
 
 
 @bp.post("/replay")
@@ -155,19 +148,25 @@ def replay_all() -> AnyResponse:
     number = sorting_out.want_all_again(writing(), by=by_user())
     db.session.commit()
     done = sorting_out.read_waiting(storing, file_store())
-    words = f"{done.filed:,} filed, {done.kept:,} still not understood"
-    rest = f"; the worker reads {done.left:,} more" if done.left else ""
-    flash(f"Read again: {words}{rest}." if number else "Nothing is kept, so there is nothing to read.", "success")
+    words = f"{done.filed:,} filed, {done.kept:,} still could not be read"
+    rest = f". The worker reprocesses {done.left:,} more" if done.left else ""
+    flash(f"Reprocessed: {words}{rest}." if number else "No delivery needs review.", "success")
     return redirect(url_for("deliveries.index", status="kept" if done.kept or done.left else "accepted"))
 
 
-_CHANGED = "Somebody else has dealt with it meanwhile."
+_CHANGED = "Somebody else has already handled this delivery."
 _CHOICES = {"status": STATUSES, "source": SOURCES, "verdict": VERDICTS, "event": EVENTS}
 
 
-def linked(shown: bytes, files: Mapping[str, Attachment]) -> Markup:
+def _to_read(body: bytes, files: Mapping[str, Attachment]) -> tuple[Markup, bool]:
+    """A body as its page shows it, and whether it is indented: only all of it can be."""
+    text = indented(body) if len(body) <= SHOWN_CHARACTERS else None
+    return linked(text or body[:SHOWN_CHARACTERS].decode("utf-8", "replace"), files), text is not None
+
+
+def linked(shown: str, files: Mapping[str, Attachment]) -> Markup:
     """A body to read, in which the contents that were cut out are links to their files."""
-    text = escape(shown.decode("utf-8", "replace"))
+    text = escape(shown)
     for sha256, file in files.items():
         reference = REFERENCE_PREFIX + sha256
         assert len(reference) == REFERENCE_LENGTH
@@ -185,25 +184,29 @@ def _mark(public_id: str, verb: Callable[[Session, Delivery, By], bool], done: s
 
 
 def _read(
-    public_id: str, verb: Callable[[Session, Delivery, FileStore, By], intake.Outcome | None], done: str
+    public_id: str,
+    verb: Callable[[Session, Again, By], intake.Outcome | None],
+    done: str,
+    *,
+    accepts: bool = False,
 ) -> AnyResponse:
-    session = writing()
-    delivery = arrivals.delivery(session, public_id) or abort(404)
+    delivery, by = arrivals.delivery(reading(), public_id) or abort(404), by_user()
+    let_go(reading())
     try:
-        outcome = verb(session, delivery, file_store(), by_user())
+        again = sorting_out.understand(delivery, file_store(), accepts=accepts)
     except CannotBeRead as problem:
-        db.session.rollback()
         flash(str(problem), "error")
         return _to(public_id)
+    outcome = verb(writing(), again, by) if again else None
     db.session.commit()
     if outcome is None:
         flash(_CHANGED, "error")
     elif outcome.status == "erased":
         flash(outcome.reason or "", "error")
     elif outcome.status == "accepted":
-        flash(f"{done}: its application is filed.", "success")
+        flash(f"{done}. The application is filed.", "success")
     else:
-        flash(f"{done}, and still not understood. {outcome.reason}", "info")
+        flash(f"{done}, but it still could not be read. {outcome.reason}", "info")
     return _to(public_id)
 
 

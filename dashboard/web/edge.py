@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, cast
 
 from flask import Flask, current_app, redirect, request, url_for
@@ -27,7 +26,6 @@ from dashboard.services.notebook import Notebook
 from dashboard.services.reporting import Rules
 from dashboard.services.together import Together
 
-SILENT_AFTER: Final = timedelta(seconds=30)
 _OWN_WISH: Final = ("same-origin", "none")
 
 
@@ -113,24 +111,6 @@ def by_user() -> By:
 def acting() -> dict[str, Any]:
     """Whoever asks, as `audit.note` wants to know them."""
     return {"user_id": current_user.id, "remote_addr": remote_address()}
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSeen:
-    """When a worker was last known to be alive, if ever; `silent` where that is too long ago."""
-
-    at: datetime | None
-    silent: bool
-
-    @classmethod
-    def of(cls, at: datetime | None, now: datetime) -> WorkerSeen:
-        return cls(at, at is None or now - at > SILENT_AFTER)
-
-
-def worker_seen(now: datetime) -> WorkerSeen:
-    from dashboard.worker import last_beat  # what sends and reads files is loaded where somebody asks
-
-    return WorkerSeen.of(last_beat(reading()), now)
 
 
 def reporting_rules() -> Rules:

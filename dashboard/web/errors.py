@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
+from dashboard.date_words import clock
 from dashboard.extensions import db, login_manager
 from dashboard.logs import without_contents
 from dashboard.services.throttle import ExportsThrottled
@@ -31,26 +32,26 @@ TO_BE_NOTED: Final = "shown, to be noted"
 
 SIGN_IN: Final = (
     "Please sign in",
-    "Your session has ended, and nothing was saved. Copy what you wrote, sign in, then send it again.",
+    "Your session has ended, and nothing was saved. Copy what you wrote, sign in, then submit it again.",
 )
 WRITTEN: Final = ("body", "note")
 """The fields in which people write more than a word."""
 
 MESSAGES: Final = {
-    400: ("This request could not be understood", "Go back and try again."),
-    401: ("Please sign in", "Your session has ended, or this address needs one."),
-    403: ("Not for your role", "Ask an administrator if you need this page for your work."),
-    404: ("There is nothing here", "The address may be mistyped, or what it named is gone."),
-    405: ("Not possible here", "This address does not take that kind of request."),
-    413: ("Too large", "What was sent is larger than the dashboard takes."),
-    429: ("Too many tries", "Wait a little, then try again."),
+    400: ("Something was wrong with that request", "Go back, reload the page and try again."),
+    401: ("Please sign in", "Your session has ended, or you need to sign in to open this page."),
+    403: ("You don’t have access to this page", "If you need it for your work, ask an administrator."),
+    404: ("Page not found", "The link may be wrong, the item may have been removed, or you may not have access."),
+    405: ("Not possible here", "This address doesn’t accept that kind of request."),
+    413: ("Too large", "What you sent is larger than the dashboard accepts. Try a smaller file or less text."),
+    429: ("Too many attempts", "Wait a little, then try again."),
     500: (
         "Something went wrong on our side",
-        "It has been written down. Try again; if it stays, tell whoever runs this dashboard.",
+        "The error was logged. Try again. If it keeps happening, tell an administrator.",
     ),
     503: (
         "Not available right now",
-        "The database or the file store did not answer. Nothing was lost; try again in a minute.",
+        "The database or the file store did not answer. Nothing was lost. Try again in a minute.",
     ),
 }
 
@@ -92,7 +93,7 @@ def _known(problem: HTTPException) -> Response:
     code = problem.code or 500
     if code < 400:
         return problem.get_response()
-    title, message = MESSAGES.get(code, (problem.name, "Go back and try again."))
+    title, message = MESSAGES.get(code, (problem.name, "Go back, reload the page and try again."))
     try:
         response = page(code, title, message)
     except SQLAlchemyError as no_database:
@@ -107,7 +108,7 @@ def _stale_form(_problem: CSRFError) -> Response:
     log.warning("a form without its token at %s", request.endpoint)
     words = written()
     do = "Copy what you wrote, open the page again" if words else "Go back, reload the page"
-    return page(400, "This form is out of date", f"{do} and send it again. Nothing was changed.", words)
+    return page(400, "This form is out of date", f"{do} and submit it again. Nothing was changed.", words)
 
 
 def _not_wished(_problem: NotWished) -> Response:
@@ -121,13 +122,14 @@ def _not_wished(_problem: NotWished) -> Response:
 
 
 def _too_many_exports(throttled: ExportsThrottled) -> Response:
-    minutes, again = -(-throttled.seconds // 60), utcnow() + timedelta(seconds=throttled.seconds)
+    minutes = -(-throttled.seconds // 60)
+    again = (utcnow() + timedelta(seconds=throttled.seconds)).astimezone(viewer_zone())
     response = page(
         429,
         "Too many exports",
-        f"{throttled.most} within an hour is as many as there can be. The next one works in "
-        f"{minutes} {'minute' if minutes == 1 else 'minutes'}, at {again.astimezone(viewer_zone()):%H:%M %Z}. "
-        "Those who run this dashboard are told. A whole list fits into one table.",
+        f"You can make {throttled.most} exports an hour. The next one works in "
+        f"{minutes} {'minute' if minutes == 1 else 'minutes'}, at {clock(again)} {again:%Z}. "
+        "The administrators are notified. Tip: one table holds a whole list.",
     )
     response.headers["Retry-After"] = str(throttled.seconds)
     return response

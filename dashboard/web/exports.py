@@ -33,6 +33,6 @@ def count() -> None:
     except ExportsThrottled as throttled:
         if throttled.is_first:
             audit.note(writer, Action.EXPORTS_STOPPED, at=now, **acting())
-        raise
-    finally:
         db.session.commit()
+        raise
+    db.session.commit()

@@ -1,4 +1,4 @@
-"""`/incomplete/jobs`: for each job, where a reminder's link leads and whether it is written to people by itself."""
+"""`/incomplete/jobs`: for each job, where a reminder's link leads and whether reminders are automatic."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def save(public_id: str) -> Answer:
 
 def _told(wanted: Wanted, people: int) -> str:
     if not wanted.active:
-        return "Saved. Nothing is written by itself for this job."
-    whom = "1 person who is open now is" if people == 1 else f"{people} people who are open now are"
-    return f"Saved. {whom} written to when their day comes, and so is whoever begins from now on."
+        return "Saved. Automatic reminders are off for this job."
+    whom = "1 person who already started is" if people == 1 else f"{people} people who already started are"
+    return f"Saved. {whom} emailed when their day comes, and so is everybody who starts from now on."
 
 
 def _page(found: Opened, wanted: Wanted, status: int = 200) -> Answer:

@@ -16,7 +16,8 @@ from flask import Flask, has_request_context, request
 from markupsafe import Markup, escape
 
 from dashboard import browsers
-from dashboard.clock import zone_named
+from dashboard.clock import utcnow, zone_named
+from dashboard.date_words import clock, day
 from dashboard.highlight import marked
 from dashboard.stages import Stage
 
@@ -35,10 +36,6 @@ _SPANS: Final = ((_HOUR, _MINUTE, "min"), (_DAY, _HOUR, "h"), (14 * _DAY, _DAY, 
 """Below this many seconds, count in units of that many, under this name."""
 
 _SIZES: Final = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB"))
-
-
-def _utcnow() -> datetime:
-    return datetime.now(UTC)
 
 
 def viewer_zone() -> tzinfo:
@@ -70,18 +67,13 @@ def _counted(count: int, name: str) -> str:
     return f"{count} {name}s" if name == "day" and count > 1 else f"{count} {name}"
 
 
-def day(value: date) -> str:
-    """`21 Nov 2026`, of a date or of a datetime in its own zone."""
-    return f"{value.day} {value:%b %Y}"
-
-
 def short(value: date, *, today: date) -> str:
-    """`21 Nov`, with the year where it is another than today's."""
-    return f"{value.day} {value:%b}" if value.year == today.year else day(value)
+    """`Nov 21`, with the year where it is another than today's."""
+    return f"{value:%b} {value.day}" if value.year == today.year else day(value)
 
 
 def iso_day(value: str) -> str:
-    """`2026-11-21` as `21 Nov 2026`; what is no such date as it is."""
+    """`2026-11-21` as `Nov 21, 2026`; what is no such date as it is."""
     try:
         return day(date.fromisoformat(value))
     except ValueError:
@@ -89,18 +81,18 @@ def iso_day(value: str) -> str:
 
 
 def clock_time(moment: datetime, *, now: datetime, zone: tzinfo) -> str:
-    """`today 12:04 CST`, `yesterday 12:04 CST`, else `Sat 21 Nov 2026, 12:04 CST`, all in `zone`."""
+    """`today 12:04 PM CST`, `yesterday 12:04 PM CST`, else `Sat, Nov 21, 2026, 12:04 PM CST`, all in `zone`."""
     there = moment.astimezone(zone)
     today = now.astimezone(zone).date()
     near = {today: "today", today - timedelta(days=1): "yesterday"}.get(there.date())
-    name = there.tzname() or "UTC"
-    return f"{near} {there:%H:%M} {name}" if near else f"{there:%a} {day(there)}, {there:%H:%M} {name}"
+    words = f"{near} {clock(there)}" if near else f"{there:%a}, {day(there)}, {clock(there)}"
+    return f"{words} {there.tzname() or 'UTC'}"
 
 
 def full_time(moment: datetime, *, zone: tzinfo) -> str:
-    """`Sat 21 Nov 2026, 12:04:31 CST`: exact, for titles."""
+    """`Sat, Nov 21, 2026, 12:04:31 PM CST`: exact, for titles."""
     there = moment.astimezone(zone)
-    return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S} {there.tzname() or 'UTC'}"
+    return f"{there:%a}, {day(there)}, {clock(there, seconds=True)} {there.tzname() or 'UTC'}"
 
 
 def _there(value: date) -> date:
@@ -178,9 +170,9 @@ def stage_label(stage: str) -> str:
     return Stage(stage).label
 
 
-def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
-    """Add `ago`, `when`, `exact`, `instant`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`, `initials`,
-    `browser`, `marked` and `stage_label` to `app`, and the test `past`.
+def register(app: Flask, *, now: Callable[[], datetime] = utcnow) -> None:
+    """Add `ago`, `when`, `exact`, `clock`, `instant`, `date`, `short_date`, `filesize`, `phone`, `tel`, `number`,
+    `initials`, `browser`, `marked` and `stage_label` to `app`, and the test `past`.
 
     `ago`, `when` and `exact` take timezone-aware datetimes and give `<time>` elements; everything else gives text that
     Jinja escapes.
@@ -208,7 +200,7 @@ def register(app: Flask, *, now: Callable[[], datetime] = _utcnow) -> None:
     def short_day(value: date) -> str:
         return short(_there(value), today=now().astimezone(viewer_zone()))
 
-    plain = {"instant": instant, "filesize": filesize, "phone": phone, "tel": tel, "number": number}
+    plain = {"clock": clock, "instant": instant, "filesize": filesize, "phone": phone, "tel": tel, "number": number}
     plain |= {"browser": browsers.words, "initials": initials, "marked": marked, "stage_label": stage_label}
     app.jinja_env.tests["past"] = lambda moment: moment <= now()
     app.jinja_env.filters.update(plain, ago=ago, when=when, exact=exact, date=on_day, short_date=short_day)

@@ -18,7 +18,7 @@ from dashboard import metrics, schema
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.permissions import PUBLIC, needs
-from dashboard.services import secret_uses
+from dashboard.services import heartbeat, secret_uses
 from dashboard.traffic import Key, Times
 from dashboard.web.edge import file_store, notebook, reading, settings
 from dashboard.web.tracing import traffic
@@ -104,10 +104,8 @@ def readyz() -> Answer:
 
 
 def _details() -> dict[str, object]:
-    from dashboard.worker import last_beat  # what sends and reads files is loaded where somebody asks
-
     session = reading()
-    beat = last_beat(session)
+    beat = heartbeat.last_beat(session)
     return {
         "database": session.get_bind().dialect.name,
         "migrated": schema.is_current(session),

@@ -19,15 +19,14 @@ from dashboard.permissions import Permission, needs
 from dashboard.services import noted_opt_outs, record, sync
 from dashboard.services import reading as reading_verbs
 from dashboard.services.cadence import MAX_MESSAGES
-from dashboard.services.noted_opt_outs import Noting
+from dashboard.services.heartbeat import WorkerSeen
 from dashboard.services.reminder_rules import Rules, standing, why_not
 from dashboard.web import noting
 from dashboard.web.edge import (
-    WorkerSeen,
+    by_user,
     following,
     let_the_index_catch_up,
     reading,
-    remote_address,
     settings,
     writing,
 )
@@ -69,7 +68,7 @@ def index() -> str:
 
 
 def _cannot(rows: Iterable[FollowUp], waiting: Container[int]) -> dict[int, str]:
-    """Who of a page cannot be written to, by the application's id, and why."""
+    """Who of a page cannot be emailed, by the application's id, and why."""
     told = ((row.application_id, _why_no_box(row, waiting)) for row in rows)
     return {number: why for number, why in told if why}
 
@@ -77,10 +76,10 @@ def _cannot(rows: Iterable[FollowUp], waiting: Container[int]) -> dict[int, str]
 def _why_no_box(row: FollowUp, waiting: Container[int]) -> str:
     reasons = {
         "finished": row.completed_at,
-        "want no messages": row.opted_out_at,
+        "opted out": row.opted_out_at,
         "no email address": not row.application.email,
-        f"had {MAX_MESSAGES} messages": row.messages >= MAX_MESSAGES,
-        "one waits to be sent": row.application_id in waiting,
+        f"got {MAX_MESSAGES} emails": row.messages >= MAX_MESSAGES,
+        "one is waiting to be sent": row.application_id in waiting,
     }
     return next((why for why, holds in reasons.items() if holds), "")
 
@@ -97,11 +96,11 @@ def pulling() -> str:
 def pull() -> Response:
     """Pull now: the worker does it."""
     if settings().talroo_client_id is None:
-        flash("Talroo cannot be asked: no App Client is configured. Ask your IT administrator to set one.", "error")
+        flash("Not connected to Talroo's list: no App Client is set. Ask your IT administrator to set one.", "error")
     elif sync.ask(writing(), SyncKind.INCOMPLETE, user_id=current_user.id, now=utcnow()):
         db.session.commit()
     else:
-        flash("A pull is under way already, or was asked for. Nothing was changed.", "info")
+        flash("Already getting the latest from Talroo. Nothing was changed.", "info")
     return redirect(url_for("incomplete.index"))
 
 
@@ -136,11 +135,12 @@ def show(public_id: str) -> str:
 def opt_out(public_id: str) -> Response:
     """They want no messages, and told a person so."""
     session = writing()
-    if noted_opt_outs.note(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
-        flash("Noted: they get no more messages from here.", "success")
-    else:
-        flash("That is known already, or there is no email address to note it for. Nothing was changed.", "info")
+    was_noted = noted_opt_outs.note(session, _find(public_id), by_user(), settings().secrets)
     session.commit()
+    if was_noted:
+        flash("Opted out. They get no more messages from here.", "success")
+    else:
+        flash("They opted out before, or gave no email address. Nothing was changed.", "info")
     return redirect(url_for("incomplete.show", public_id=public_id))
 
 
@@ -149,20 +149,17 @@ def opt_out(public_id: str) -> Response:
 def take_opt_out_back(public_id: str) -> Response:
     """It was a person's mistake."""
     session = writing()
-    if noted_opt_outs.take_back(session, _find(public_id), _noting(), Rules.of(settings()).secrets):
-        flash("Taken back: they may be written to again. What had been cancelled stays so.", "success")
-    else:
-        flash("They have asked for it themselves, or it was taken back before. Nothing was changed.", "info")
+    was_taken_back = noted_opt_outs.take_back(session, _find(public_id), by_user(), settings().secrets)
     session.commit()
+    if was_taken_back:
+        flash("Opt-out undone. They can be messaged again; canceled messages stay canceled.", "success")
+    else:
+        flash("They opted out themselves, or the opt-out was undone before. Nothing was changed.", "info")
     return redirect(url_for("incomplete.show", public_id=public_id))
 
 
 def _find(public_id: str) -> Application:
     return (worklist.follow_up(reading(), public_id) or abort(404)).application
-
-
-def _noting() -> Noting:
-    return Noting(current_user.id, remote_address(), utcnow())
 
 
 def _pulling() -> dict[str, object]:
@@ -180,14 +177,14 @@ def _pulling() -> dict[str, object]:
 
 def _short_text(application: Application) -> str:
     """For a text message or a call. Without a link: a Talroo click address could mint a new billable click."""
-    greeting = f"Hello {application.first_name}" if application.first_name else "Hello"
+    greeting = f"Hi {application.first_name}" if application.first_name else "Hi"
     job = application.job
     what = f"for {job.title}" if job and job.title else "with us"
     where = f" at {job.company}" if job and job.title and job.company else ""
-    return f"{greeting}, you began an application {what}{where} and have not sent it yet. May I help you finish it?"
+    return f"{greeting}, you started an application {what}{where} but haven't submitted it. Can I help you finish?"
 
 
 def _sms_url(application: Application) -> str:
-    """An address that opens the telephone's messages with the text filled in (RFC 5724); empty without a number."""
+    """An address that opens the phone's messages with the text filled in (RFC 5724); empty without a number."""
     number = tel(application.phone)
     return f"sms:{number}?body={quote(_short_text(application), safe='')}" if number else ""

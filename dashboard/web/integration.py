@@ -13,11 +13,10 @@ from dashboard.models.watch import Reason
 from dashboard.outbound_words import WORDS
 from dashboard.permissions import Permission, needs
 from dashboard.services import problems, queueing, secret_uses, standing, sync
+from dashboard.services.heartbeat import WorkerSeen
 from dashboard.services.reminder_rules import Rules
 from dashboard.talroo.click_id import EVENTS
 from dashboard.web.edge import (
-    SILENT_AFTER,
-    WorkerSeen,
     file_store,
     let_the_notebook_catch_up,
     reading,
@@ -52,7 +51,7 @@ def page(**typed: str) -> str:
         pulls={kind.value: status for kind, status in pulls.items()},
         backlog=[(channel, WORDS[channel].label, *stands.backlog(channel)) for channel in Channel],
         mail=Rules.of(config),
-        worker=WorkerSeen(stands.beat_at, stands.beat_at is None or now - stands.beat_at > SILENT_AFTER),
+        worker=WorkerSeen.of(stands.beat_at, now),
         events=EVENTS,
         typed=typed,
     )
@@ -61,20 +60,20 @@ def page(**typed: str) -> str:
 @bp.post("/admin/mornings/retry")
 @needs(Permission.INTEGRATION)
 def retry_mornings() -> Response:
-    """Have every morning mail that stopped tried again: one whose morning is over is then put away by its channel."""
-    return _retry(Channel.MORNING, "those of a day that is over are put away")
+    """Have every morning email that failed tried again: one whose morning is over is then canceled by its channel."""
+    return _retry(Channel.MORNING, "Those of an earlier day are canceled.")
 
 
 @bp.post("/admin/alerts/retry")
 @needs(Permission.INTEGRATION)
 def retry_alerts() -> Response:
-    """The same for alert mails: what is over is then put away."""
-    return _retry(Channel.ALERT, "what is over is put away")
+    """The same for alert emails: what is over is then canceled."""
+    return _retry(Channel.ALERT, "Those about problems that are over are canceled.")
 
 
 def _retry(channel: Channel, but: str) -> Response:
     count = queueing.retry_all(writing(), now=utcnow(), only=Outbound.channel == channel)
     db.session.commit()
     nouns = WORDS[channel].nouns
-    flash(f"{count:,} {nouns[count != 1]} will be tried again; {but}.", "success")
+    flash(f"{count:,} {nouns[count != 1]} will be tried again. {but}", "success")
     return redirect(url_for("integration.index"))

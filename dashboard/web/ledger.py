@@ -114,9 +114,9 @@ def _retry(screen: Screen, public_id: str) -> Response:
     done = queueing.retry(session, row, now=utcnow())
     db.session.commit()
     if done:
-        flash("It will be tried again right away.", "success")
+        flash("Trying again now.", "success")
     else:
-        flash("It is not waiting for another try any more. Nothing was changed.", "info")
+        flash("It is no longer waiting for another try. Nothing was changed.", "info")
     return redirect(url_for(f"{screen.name}.index"))
 
 
@@ -124,5 +124,5 @@ def _retry_parked(screen: Screen) -> Response:
     only = and_(Outbound.channel == screen.channel, Outbound.state == State.PARKED, ledger.concerns(current_user.reach))
     count = queueing.retry_all(writing(), now=utcnow(), only=only)
     db.session.commit()
-    flash(f"{count} parked {WORDS[screen.channel].nouns[count != 1]} will be tried again right away.", "success")
+    flash(f"Trying {count} failed {WORDS[screen.channel].nouns[count != 1]} again now.", "success")
     return redirect(url_for(f"{screen.name}.index"))

@@ -22,7 +22,7 @@ Answer = Response | tuple[str, int] | tuple[str, int, dict[str, str]]
 @bp.post("/password")
 @needs(SIGNED_IN)
 def change_password() -> Answer:
-    """Asks for the present one, as often as signing in may: whoever finds a browser open shall not stay."""
+    """Asks for the current one, as often as signing in may: whoever finds a browser open shall not stay."""
     try:
         _check_present(current_user.email, request.form.get("present", ""))
         typed = request.form.get("password", ""), request.form.get("again", "")
@@ -38,7 +38,7 @@ def change_password() -> Answer:
     token = sessions.renew(writer, current_user.token)
     db.session.commit()
     session.go_on_with(token)
-    flash(f"Your password is changed. {_ended_words(ended)}".strip(), "success")
+    flash(f"Password changed. {_ended_words(ended)}".strip(), "success")
     return redirect(url_for("settings.index"))
 
 
@@ -48,7 +48,7 @@ def end_session(public_id: str) -> Response:
     writer = writing()
     ended = sessions.end(writer, accounts.locked(writer, current_user.id), public_id, by_user())
     db.session.commit()
-    flash("That session is ended." if ended else "That session had ended already.", "success")
+    flash("That browser is signed out." if ended else "That browser was already signed out.", "success")
     return redirect(url_for("settings.index"))
 
 
@@ -58,16 +58,16 @@ def end_others() -> Response:
     writer = writing()
     ended = sessions.end_others(writer, accounts.locked(writer, current_user.id), current_user.token, by_user())
     db.session.commit()
-    flash(_ended_words(ended) or "You are signed in nowhere else.", "success")
+    flash(_ended_words(ended) or "You are not signed in anywhere else.", "success")
     return redirect(url_for("settings.index"))
 
 
 def _check_present(email: str, typed: str) -> None:
-    """Raises `AccountError` where it is not the present password, or `SignInThrottled`."""
+    """Raises `AccountError` where it is not the current password, or `SignInThrottled`."""
     throttle.begin(writing(), email, remote_address(), now=utcnow())
     db.session.commit()
     if accounts.authenticate(reading(), email, typed) is None:
-        raise AccountError("That is not your present password. Nothing was changed.")
+        raise AccountError("That is not your current password. Nothing was changed.")
     throttle.forgive(writing(), email, remote_address())
     db.session.commit()
 
@@ -75,6 +75,4 @@ def _check_present(email: str, typed: str) -> None:
 def _ended_words(ended: int) -> str:
     if not ended:
         return ""
-    return (
-        "You are signed out of one other browser." if ended == 1 else f"You are signed out of {ended} other browsers."
-    )
+    return "You are signed out of 1 other browser." if ended == 1 else f"You are signed out of {ended} other browsers."

@@ -11,6 +11,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Outbound
 from dashboard.models.outbound import Channel
@@ -40,31 +41,32 @@ bp = Screen(
 @bp.post("/incomplete/messages/<public_id>/undo")
 @needs(Permission.INCOMPLETE)
 def undo(public_id: str) -> Response:
-    """Take one message back before it is sent."""
+    """Undo one message before it is sent."""
     session = writing()
     row = session.scalar(select(Outbound).where(Outbound.public_id == public_id, Outbound.channel == Channel.REMINDER))
     if row is None:
         abort(404)
-    done = reminders.undo(session, row.id)
+    done = reminders.undo(session, row.id, now=utcnow())
     db.session.commit()
     if done and row.uncertain:
-        flash(f"The message was taken back. {reminders.UNSURE_WORDS}", "info")
+        flash(f"Email undone. {reminders.UNSURE_WORDS}", "info")
     elif done:
-        flash("The message was taken back. It was not sent.", "success")
+        flash("Email undone. It was not sent.", "success")
     else:
-        flash("It is too late to take this message back. Nothing was changed.", "info")
+        flash("It is too late to undo this email. Nothing was changed.", "info")
     return redirect(_back(row))
 
 
 @bp.post("/incomplete/messages/undo")
 @needs(Permission.INCOMPLETE)
 def undo_batch() -> Response:
-    """Take back everything that this person sent in one go, as far as it has not left."""
+    """Undo everything that this person sent in one go, as far as it has not left."""
     rows = composing.batch(reading(), current_user.id, _moment(request.form.get("sent_at", "")))
     done = unsure = 0
     for start in range(0, len(rows), TOGETHER):
         session = writing()
-        taken = [number for number in rows[start : start + TOGETHER] if reminders.undo(session, number)]
+        some = rows[start : start + TOGETHER]
+        taken = [number for number in some if reminders.undo(session, number, now=utcnow())]
         done += len(taken)
         unsure += sum(session.get_one(Outbound, number).uncertain > 0 for number in taken)
         db.session.commit()
@@ -73,7 +75,7 @@ def undo_batch() -> Response:
 
 
 def _told(not_sent: int, unsure: int, too_late: int) -> str:
-    words = f"{not_sent} {'message was' if not_sent == 1 else 'messages were'} taken back and not sent."
+    words = f"{not_sent} {'email was' if not_sent == 1 else 'emails were'} undone and not sent."
     if unsure:
         words += f" {unsure} may have arrived, and {'is' if unsure == 1 else 'are'} not tried again."
     return f"{words} For {too_late} it was too late." if too_late else words

@@ -90,13 +90,15 @@ def _has_looked(*ids: str) -> bool:
     return audit_list.has_noted(reading(), _LOOKS, subject_ids=ids, actor_id=current_user.id, since=since)
 
 
-def handed_out(what: str, items: Iterable[Item], *, counts: bool = True, **details: Any) -> Iterator[Item]:
+def handed_out(
+    what: str, items: Iterable[Item], *, counts: bool = True, subject: Subject | None = None, **details: Any
+) -> Iterator[Item]:
     """`items`, of which a download is made while it is sent. Noted before the first, and again after the last.
 
     Only then is known how many they were, and whether whoever downloads them took them all.
     """
-    shown(Action.EXPORTED, what=what, **details)
-    return _counted(what, items, counts=counts, by=acting())
+    shown(Action.EXPORTED, subject, what=what, **details)
+    return _counted(what, items, counts=counts, by={**acting(), "subject": subject})
 
 
 def _counted(what: str, items: Iterable[Item], *, counts: bool, by: Mapping[str, Any]) -> Iterator[Item]:

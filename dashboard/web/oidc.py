@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 LIFE: Final = 1_800
 """Seconds that somebody may take at the provider's."""
 _ATTEMPT: Final = "oidc"
-_BEGUN_ELSEWHERE: Final = "This sign-in was begun in another browser, or too long ago. Please begin again."
+_BEGUN_ELSEWHERE: Final = "This sign-in was started in another browser, or too long ago. Please start again."
 
 _STEPS: Final = 2
 """Tries that signing in once counts as: there, and back."""
@@ -108,8 +108,10 @@ def _count_a_try() -> None:
     """Raises `SignInThrottled`. Commits: nothing is held of the database while somebody else is waited for."""
     try:
         throttle.begin_from(writing(), remote_address(), now=utcnow(), door=throttle.PROVIDER)
-    finally:
+    except SignInThrottled:
         db.session.commit()
+        raise
+    db.session.commit()
 
 
 def _wait(throttled: SignInThrottled) -> Answer:

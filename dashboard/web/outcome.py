@@ -118,8 +118,9 @@ def unhire(public_id: str) -> Response:
     if _find(public_id).stage != Stage.HIRED:
         flash("This person is not marked hired. Nothing was changed.", "info")
     else:
+        moved = _take_back(public_id)
         session.pop(LAST, None)
-        _say_what_is_again(public_id, _take_back(public_id))
+        _say_what_is_again(public_id, moved)
     return redirect(along.page_of(public_id))
 
 
@@ -141,11 +142,13 @@ def unhold(public_id: str) -> Response:
 @needs(Permission.APPLICATIONS)
 def undo(public_id: str) -> Answer:
     """Take the decision back that led to `version`, or a `verb` of `HOLDING`, and open that application again."""
-    session.pop(LAST, None)
     verb = request.form.get("verb", "")
     if verb in OPPOSITE:
-        return _hold(public_id, OPPOSITE[verb], undone=verb)
+        answer = _hold(public_id, OPPOSITE[verb], undone=verb)
+        session.pop(LAST, None)
+        return answer
     moved = _take_back(public_id)
+    session.pop(LAST, None)
     if moved and moved.changed:
         _say_what_is_again(public_id, moved)
         return _onward(public_id)
@@ -172,21 +175,21 @@ def _move(public_id: str, stage: str, *, holds: bool = False) -> Moved | None:
             at=utcnow(),
             reason=form.get("reason", ""),
             note=form.get("note", ""),
-            start_date=form.get("start_date", ""),
+            start_date=form.get("start_date"),
         )
     except BadChange as problem:
         flash(str(problem), "error")
         return None
     writer = writing()
-    application = _find(public_id)
-    moved = review.move(writer, [Wanted(application.id, seen)], replace(change, holds=holds), reporting_rules())
+    number = _find(public_id).id
+    moved = review.move(writer, [Wanted(number, seen)], replace(change, holds=holds), reporting_rules())
+    db.session.commit()
     if moved.overtaken:
-        _say_what_happened(application.id, seen or 0)
+        _say_what_happened(number, seen or 0)
     if moved.unchanged:
         flash(f"The stage was {change.to.label} already. Nothing was changed.", "info")
     if moved.noted:
         flash("The note is in the history. The stage stays as it was.", "success")
-    db.session.commit()
     return moved
 
 

@@ -15,14 +15,14 @@ from werkzeug.wrappers import Response as Answer
 
 from dashboard import privacy_list
 from dashboard.asking import day, words
-from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import is_storage_failure
+from dashboard.date_words import day as day_words
 from dashboard.extensions import db
 from dashboard.models import Application, Erasure, Hold
 from dashboard.models.privacy import HoldKind
 from dashboard.permissions import Permission, needs
-from dashboard.services import audit, belongings, cleaning, erasing, handing_out, holding, retiring, whose
+from dashboard.services import belongings, cleaning, erasing, handing_out, holding, retiring, whose
 from dashboard.services.audit import Subject
 from dashboard.services.erasing import REASONS, CannotErase, Cause, Warrant
 from dashboard.services.holding import BadHold, Keeping
@@ -39,7 +39,7 @@ PATIENCE: Final = 2.0
 MAX_TYPED: Final = 1_000
 CAME_FROM: Final = frozenset({"privacy", "person"})
 """What the page of a person can be left for, besides the application it is called by."""
-ENDED_BEFORE: Final = "That was ended before. Nothing was changed."
+ENDED_BEFORE: Final = "It has already ended. Nothing was changed."
 KINDS: Final = {"hold": HoldKind.LEGAL, "restrict": HoldKind.RESTRICTION}
 
 
@@ -96,7 +96,7 @@ def erase(public_id: str) -> Answer | str | tuple[str, int]:
     if problem:
         return _page(public_id, reading(), problem), 400
     warrant = Warrant(Cause.REQUEST, reason, now, current_user.id, remote_address())
-    session = _writing()
+    session = writing()
     try:
         erasure = erasing.erase(session, _chosen(session, public_id), warrant, request.form.getlist("view"))
     except CannotErase as refused:
@@ -120,21 +120,29 @@ def erased(public_id: str) -> str:
 
 @bp.post("/people/<public_id>/keep")
 @needs(Permission.PRIVACY)
-def keep(public_id: str) -> Answer | tuple[str, int]:
-    """Hold (`do` is `hold`) or restrict (`restrict`) the chosen `application`s, for a `reason`, maybe `until` a day."""
-    session = _writing()
+def keep(public_id: str) -> Answer | str | tuple[str, int]:
+    """Hold (`do` is `hold`) or restrict (`restrict`) the chosen `application`s, for a `reason`, maybe `until` a day.
+
+    The page's own fields for a restriction, `restrict_words` and `restrict_until`, come before these: a date there
+    erases, so it is asked about once more (`erase_after` is the answer).
+    """
+    session = writing()
     chosen = _chosen(session, public_id)
     kind = KINDS.get(request.form.get("do", "")) or abort(400)
     try:
-        number = holding.place(session, chosen, _keeping(kind))
+        keeping = _keeping(kind).checked()
+        if _erases_unasked():
+            session.rollback()
+            return _page(public_id, reading(), asks=(request.form["restrict_until"], _last_day(keeping)))
+        number = holding.place(session, chosen, keeping)
     except BadHold as refused:
         session.rollback()
         return _page(public_id, reading(), str(refused)), 400
     session.commit()
     if not chosen:
-        flash("Nobody was chosen. Nothing was changed.", "info")
+        flash("No application was selected. Nothing was changed.", "info")
     else:
-        flash(_kept_words(kind, number), "success" if number else "info")
+        flash(_kept_words(keeping, number), "success" if number else "info")
     if kind == HoldKind.RESTRICTION:
         return redirect(url_for("privacy.index"))
     return redirect(_person(public_id))
@@ -144,15 +152,15 @@ def keep(public_id: str) -> Answer | tuple[str, int]:
 @needs(Permission.PRIVACY)
 def end_all(public_id: str) -> Answer:
     """End the legal holds of the person that are named (`hold`), and be back on their page."""
-    session = _writing()
+    session = writing()
     application = whose.find(session, public_id) or abort(404)
     own = [one.id for one in whose.applications_of(session, application)]
     by = {"at": utcnow(), "user_id": current_user.id, "remote_addr": remote_address()}
     number = holding.end_legal(session, own, request.form.getlist("hold"), **by)
     session.commit()
     if number:
-        it = "1 legal hold is ended: it" if number == 1 else f"{number} legal holds are ended: they"
-        flash(f"{it} may be erased again.", "success")
+        ended = f"{number} legal holds ended. The applications" if number > 1 else "Legal hold ended. The application"
+        flash(f"{ended} can be erased again.", "success")
     else:
         flash(ENDED_BEFORE, "info")
     return redirect(_person(public_id))
@@ -162,7 +170,7 @@ def end_all(public_id: str) -> Answer:
 @needs(Permission.PRIVACY)
 def end(public_id: str) -> Answer:
     """Let go of one application. `back` = `person`: on to the person's page, from which that was asked."""
-    session = _writing()
+    session = writing()
     hold = holding.find(session, public_id) or abort(404)
     lifted = holding.end(session, hold, at=utcnow(), user_id=current_user.id, remote_addr=remote_address())
     to = url_for("privacy.index")
@@ -172,9 +180,9 @@ def end(public_id: str) -> Answer:
     if not lifted:
         flash(ENDED_BEFORE, "info")
     elif hold.kind == HoldKind.RESTRICTION:
-        flash("The restriction is lifted: it is back in its place, and everybody may work with it.", "success")
+        flash("Restriction lifted. The application is back in the lists, and everybody can work with it.", "success")
     else:
-        flash("The legal hold is ended: it may be erased again.", "success")
+        flash("Legal hold ended. The application can be erased again.", "success")
     return redirect(to)
 
 
@@ -186,25 +194,16 @@ def export(public_id: str) -> Response:
     None chosen: of those that are surely theirs.
     """
     exports.count()
-    session, now = _writing(), utcnow()
+    session = reading()
     application = whose.find(session, public_id) or abort(404)
     own = whose.applications_of(session, application)
     chosen = set(request.args.getlist("application")) or whose.surely(session, application, own)
     applications = [one for one in own if one.public_id in chosen] or abort(404)
     numbers = [one.id for one in applications]
-    audit.note(
-        session,
-        Action.EXPORTED,
-        at=now,
-        user_id=current_user.id,
-        remote_addr=remote_address(),
-        subject=Subject("application", public_id),
-        what="person",
-        applications=[one.public_id for one in applications],
-    )
-    session.commit()
-    pieces = handing_out.pieces(session, numbers, file_store(), now=now)
-    response = Response(stream_with_context(pieces), mimetype="application/zip")
+    pieces = handing_out.pieces(session, numbers, file_store(), now=utcnow())
+    told: dict[str, Any] = {"applications": [one.public_id for one in applications]}
+    given = noting.handed_out("person", pieces, counts=False, subject=Subject("application", public_id), **told)
+    response = Response(stream_with_context(given), mimetype="application/zip")
     response.headers["Content-Disposition"] = f'attachment; filename="person-{public_id[:8]}.zip"'
     return response
 
@@ -212,7 +211,7 @@ def export(public_id: str) -> Response:
 # --- the person's page ----------------------------------------------------------------------------------------------
 
 
-def _page(public_id: str, session: Session, problem: str = "") -> str:
+def _page(public_id: str, session: Session, problem: str = "", asks: tuple[str, str] | None = None) -> str:
     application = whose.find(session, public_id) or abort(404)
     noting.application_shown(application, page="privacy")
     applications = whose.applications_of(session, application)
@@ -232,9 +231,11 @@ def _page(public_id: str, session: Session, problem: str = "") -> str:
         holds=holds,
         legal=[hold for one in applications if one.public_id in sure for hold in _legal(holds, one)],
         keeping=holding.that_keep([hold for one in meant for hold in holds.get(one.id, ())], utcnow()),
+        months=settings().retention_months,
         way_back=_way_back(),
         reasons=REASONS,
         problem=problem,
+        asks=asks,
         typed=request.form,
     )
 
@@ -254,12 +255,6 @@ def _legal(holds: Mapping[int, Iterable[Hold]], application: Application) -> lis
     return [hold for hold in holds.get(application.id, ()) if hold.kind == HoldKind.LEGAL]
 
 
-def _writing() -> Session:
-    """The session itself, not what stands for it: entries of the audit log hang on it."""
-    writing()
-    return db.session()
-
-
 def _by_application(holds: Iterable[Hold]) -> dict[int, list[Hold]]:
     found: dict[int, list[Hold]] = {}
     for hold in holds:
@@ -273,43 +268,64 @@ def _chosen(session: Session, public_id: str) -> list[str]:
     own = {one.public_id for one in whose.applications_of(session, application)}
     chosen = [one for one in request.form.getlist("application") if one in own]
     # Whoever erases must be the first to lock: what was read is let go of.
-    _writing()
+    writing()
     return chosen
 
 
 def _unready(reason: str) -> str:
     chosen, previewed = (set(request.form.getlist(name)) for name in ("application", "previewed"))
     if not chosen:
-        return "Choose at least one application."
+        return "Select at least one application."
     if previewed and chosen != previewed:
-        return "The ticks changed, so something else goes. Look at it now, then erase."
+        return "You changed the selection. Review the new list below, then erase."
     if reason not in REASONS:
-        return "Choose why they are erased."
+        return "Choose a reason for erasing."
     if not request.form.get("sure"):
-        return "Say that you have read what goes: it cannot be brought back."
+        return "Check the box to confirm: erasing can’t be undone."
     return ""
+
+
+def _erases_unasked() -> bool:
+    """Whether the page's form gives a restriction a date, and does not say yet that this is the one meant."""
+    date = request.form.get("restrict_until", "")
+    return bool(date) and request.form.get("do") == "restrict" and request.form.get("erase_after") != date
 
 
 def _keeping(kind: HoldKind) -> Keeping:
     """Raises `BadHold`."""
     problems: list[str] = []
-    until = day(request.form, "until", problems)
+    own = "restrict_" if kind == HoldKind.RESTRICTION and "restrict_until" in request.form else ""
+    until = day(request.form, f"{own}until", problems)
     if problems:
-        raise BadHold("The day has to be a date, as in 2027-01-31.")
+        raise BadHold("That date isn’t valid. Choose a date, or leave it empty.")
     # Until a day means to its end, where the reader is.
     end_of = datetime.combine(until, datetime.min.time(), viewer_zone()) + timedelta(days=1) if until else None
     # One form erases and keeps, and a reason to erase is chosen from a list there.
-    reason = request.form.get("words", request.form.get("reason", ""))[:MAX_TYPED].strip()
+    reason = request.form.get(f"{own}words", request.form.get("reason", ""))[:MAX_TYPED].strip()
     return Keeping(kind, reason, end_of, utcnow(), current_user.id, remote_address())
 
 
-def _kept_words(kind: HoldKind, number: int) -> str:
+def _kept_words(keeping: Keeping, number: int) -> str:
+    is_restriction, until = keeping.kind == HoldKind.RESTRICTION, _last_day(keeping)
     if not number:
-        return "That is so already. Nothing was changed."
-    one, it = ("1 application is", "it") if number == 1 else (f"{number} applications are", "them")
-    if kind == HoldKind.RESTRICTION:
-        return f"{one} restricted: in no list, and nobody works with {it} until you lift that here."
-    return f"{one} under legal hold: neither retention nor anybody erases {it}."
+        return f"Already {'restricted' if is_restriction else 'under legal hold'}. Nothing was changed."
+    one, it, they = ("1 application is", "it", "It") if number == 1 else (f"{number} applications are", "them", "They")
+    if is_restriction:
+        return f"{one} {_restricted_words(until, it, they)}"
+    return f"{one} under legal hold{f' until {until}' if until else ''}. {they} can’t be erased until the hold ends."
+
+
+def _restricted_words(until: str, it: str, they: str) -> str:
+    """What follows from a restriction, told of what is called `it` or `they`."""
+    if until:
+        then = "will be permanently erased after that date unless you lift the restriction first"
+        return f"restricted until {until}. {they} {then}."
+    return f"restricted: in no list, and nobody works with {it} until you lift the restriction here."
+
+
+def _last_day(keeping: Keeping) -> str:
+    """The last day on which it is kept, in words; nothing where that has no end."""
+    return day_words(keeping.until.astimezone(viewer_zone()) - timedelta(days=1)) if keeping.until else ""
 
 
 def _clean_up() -> None:

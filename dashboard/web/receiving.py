@@ -171,7 +171,7 @@ def _arrival(raw: bytes, timing: str, config: Config) -> Arrival:
         query=clean(request.query_string.decode("ascii", "backslashreplace"))[:10_000] or None,
         content_type=clean(request.headers.get("Content-Type", ""))[:255] or None,
         remote_addr=remote_address(),
-        own_keys=(config.secret_key, *config.secret_key_retired),
+        own_keys=config.secrets,
     )
 
 

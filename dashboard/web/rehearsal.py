@@ -22,7 +22,7 @@ from dashboard.web.edge import notebook, reading, remote_address, settings, writ
 
 bp = Blueprint("rehearsal", __name__, url_prefix="/admin/test")
 
-_NO_CLICK_ID = "That is no click id: copy tlr_sid from a landing address, such as a UUID of 36 characters."
+_NO_CLICK_ID = "That click ID isn’t valid. Copy tlr_sid from a landing page’s address, such as a 36-character UUID."
 
 
 @bp.post("/application")
@@ -33,7 +33,7 @@ def application() -> Response:
 
     config = settings()
     if not config.talroo_webhook_secrets:
-        return _back("application", "No webhook secret is set, so nothing can be signed: TALROO_WEBHOOK_SECRETS.")
+        return _back("application", "Nothing can be signed: no webhook secret is set (TALROO_WEBHOOK_SECRETS).")
     end_reading(reading())  # nobody waits for the database meanwhile, least of all the delivery itself
     told = rehearsal.send_application(config, now=utcnow(), post=current_app.extensions.get("post_test"))
     delivery = arrivals.by_event(reading(), told.event_id or "")
@@ -43,7 +43,7 @@ def application() -> Response:
         return _back("application", words)
     link = ""
     if delivery is not None:
-        link = Markup(' <a href="{}">See what arrived</a>').format(
+        link = Markup(' <a href="{}">View the delivery</a>').format(
             url_for("deliveries.show", public_id=delivery.public_id)
         )
     return _back("application", Markup("{}{}").format(told.words, link), ok=told.ok)

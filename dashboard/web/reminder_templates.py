@@ -1,4 +1,4 @@
-"""`/incomplete/templates`: the words reminders begin with."""
+"""`/incomplete/templates`: the words an email starts with."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def archive(public_id: str) -> Response:
     reminder_templates.archive(reading(), template, at=utcnow())
     _note(template)
     db.session.commit()
-    flash(f"“{template.name}” is not offered any more. Messages that were made from it keep their words.", "success")
+    flash(f"“{template.name}” is archived. Emails that were made from it keep their words.", "success")
     return redirect(url_for("reminder_templates.index"))
 
 
@@ -72,7 +72,7 @@ def restore(public_id: str) -> Response:
     reminder_templates.archive(reading(), template, at=None)
     _note(template)
     db.session.commit()
-    flash(f"“{template.name}” is offered again.", "success")
+    flash(f"“{template.name}” is restored.", "success")
     return redirect(url_for("reminder_templates.index"))
 
 
@@ -93,7 +93,7 @@ def _save(template: ReminderTemplate | None, words: Words) -> Answer:
     template = _find(public_id) if public_id else None
     same_name = reminder_templates.namesake(session, words, template)
     if same_name is not None and (template or Words.of(same_name) != words):
-        return _page(template, words, {"name": "Another template has this name. Choose one that tells them apart."})
+        return _page(template, words, {"name": "Another template has this name. Choose a different one."})
     by = {"user_id": current_user.id, "at": utcnow()}
     try:
         if template is not None:
@@ -116,7 +116,7 @@ def _note(template: ReminderTemplate) -> None:
 
 def _overtaken(template: ReminderTemplate | None, words: Words) -> Answer:
     by = template.updated_by.email if template and template.updated_by else "Somebody"
-    words_told = "so yours was not saved. Your words are below; save again to keep them."
+    words_told = "so yours was not saved. Your words are below. Save again to keep them."
     flash(f"{by} changed this template meanwhile, {words_told}", "error")
     return _page(template, words, status=409)
 

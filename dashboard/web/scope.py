@@ -63,13 +63,14 @@ def _wanted(session: Session) -> Scope:
 
 def _told(user: User, wanted: Scope, hidden: int) -> str:
     if not wanted.is_limited:
-        return f"{user.email} sees all applications from now on."
+        return f"{user.email} can now see all applications."
     if wanted.is_empty:
-        return f"{user.email} sees no applications until a job or a company is chosen."
-    words = f"{user.email} sees only what is chosen here from now on."
+        return f"{user.email} can’t see any applications until you choose a job or a company."
+    words = f"{user.email} can now see only the jobs and companies chosen here."
     if not hidden:
         return words
-    return f"{words} {hidden:,} undecided that {user.email} has been assigned cannot be seen by them: assign them anew."
+    what = "1 undecided application" if hidden == 1 else f"{hidden:,} undecided applications"
+    return f"{words} They can no longer see {what} assigned to them. Reassign {'it' if hidden == 1 else 'them'}."
 
 
 def _page(user: User, wanted: Scope, typed: str, problem: str = "") -> str:

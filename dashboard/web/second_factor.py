@@ -31,6 +31,7 @@ Answer = Response | str | tuple[str, int]
 
 FRESH: Final = timedelta(minutes=10)
 """For so long the provider's word stands for a password that somebody has not: a stolen session locks nobody out."""
+WRONG_CODE: Final = "That code is wrong. Enter the newest code in your app, and check that your phone’s clock is right."
 _PROPOSED: Final = "second_factor"
 """Where the cookie has the sealed secret that is being set up."""
 
@@ -58,20 +59,20 @@ def confirm() -> Answer:
     user = accounts.locked(writing(), current_user.id)
     secret = _proposed(user)
     if secret is None:
-        flash("That took too long. Begin again.", "info")
+        flash("That took too long. Start again.", "info")
         return redirect(url_for("second_factor.index"))
     try:
         codes = second_factor.turn_on(reading(), user, secret, request.form.get("code", ""), settings().secrets, by)
         sessions.end_others(reading(), user, current_user.token, by)  # they began with the password alone
     except WrongCode:
-        return _page(problem="That is not the app’s code. Is this device’s clock right?"), 400
+        return _page(problem=WRONG_CODE), 400
     except AlreadyOn:
         return redirect(url_for("second_factor.index"))
     token = sessions.renew(reading(), current_user.token)
     db.session.commit()
     go_on_with(token)
     session.pop(_PROPOSED, None)
-    return _codes(codes, "Your second factor is on")
+    return _codes(codes, "Two-step verification is on")
 
 
 @bp.post("/me/second-factor/codes")
@@ -88,14 +89,14 @@ def renew() -> Answer:
 @needs(SIGNED_IN)
 def turn_off() -> Answer:
     if _is_wanted():
-        return _page(problem="Your role must have a second factor."), 400
+        return _page(problem="Your role requires two-step verification."), 400
     if problem := _unproven("off"):
         return _page(problem=problem, about="off"), 400
     user = _user()
     second_factor.reset(reading(), user, by_user())
     sessions.end_others(reading(), user, current_user.token, by_user())
     db.session.commit()
-    flash("Your second factor is off.", "success")
+    flash("Two-step verification is off.", "success")
     return redirect(url_for("second_factor.index"))
 
 
@@ -115,17 +116,18 @@ def reset(public_id: str) -> Response:
     if was_on and no_mail is None:
         notices.queue(reading(), Notice.SECOND_FACTOR, user, by_user())
     db.session.commit()
-    told = "They are told by mail." if no_mail is None else "Nobody told them, because no mail can be sent: tell them."
-    flash(f"Their second factor is reset. {told}" if was_on else "They have no second factor.", "success")
+    told = "They get an email about it." if no_mail is None else "No email can be sent, so tell them yourself."
+    off = "Two-step verification is not on for this user."
+    flash(f"Their two-step verification is reset. {told}" if was_on else off, "success")
     return redirect(url_for("users.show", public_id=public_id))
 
 
 def _came_long_ago() -> str | None:
     """What is wrong with whoever has no password: theirs is the provider's word, which counts for a while."""
     if not _is_wanted():
-        return "You have no password here, so nothing would ask for it."
+        return "You sign in without a password here, so two-step verification would not be used."
     if current_user.began is None or utcnow() - current_user.began > FRESH:
-        return "Sign out and in again, then set it up within ten minutes."
+        return "Sign out, sign in again, then set it up within 10 minutes."
     return None
 
 
@@ -136,11 +138,12 @@ def _unproven(field: str) -> str | None:
         if field != "password" and second_factor.is_app_code(given):
             use_code(user_id, given, now=now)
         elif not _is_password(user_id, given):
-            return "That is not right."
+            return "Wrong password or code. Try again."
     except WrongCode:
-        return "That code does not count, or not any more. Wait for the next one."
+        return "That code is wrong or expired. Enter the newest code in your app."
     except SignInThrottled as throttled:
-        return f"Too many tries. Try again in {-(-throttled.seconds // 60)} minutes."
+        minutes = -(-throttled.seconds // 60)
+        return f"Too many attempts. Try again in {minutes} minute{'s' if minutes != 1 else ''}."
     accounts.locked(writing(), user_id)
     return None
 

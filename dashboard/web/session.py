@@ -28,10 +28,11 @@ LINK: Final = "link"
 """`LoginSession.how` of whoever came by a link: it was made for them a moment ago, as they know."""
 SAID_AT_MOST: Final = 3
 DONE: Final = {
-    Action.ACCESS_LINK_MADE: "made a link by which a password for your account can be chosen",
-    Action.SECOND_FACTOR_OFF: "reset your second factor",
+    Action.ACCESS_LINK_MADE: "created a password reset link for your account",
+    Action.SECOND_FACTOR_OFF: "reset your two-step verification",
 }
 LET_IN: Final = "gave {} a role that sees applicants, which their own does not"
+UNEXPECTED: Final = "If you didn’t expect this, tell another administrator right away."
 HALF: Final = "half"
 """Where the cookie says who is half signed in, without their code so far: `services/half_signed_in.py`."""
 
@@ -71,7 +72,7 @@ def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     user = accounts.authenticate(reading(), email, password)
     if user is None:
         _note_failure(email, now)
-        return _again(email, ["The email address or the password is not right."]), 401
+        return _again(email, ["Wrong email address or password."]), 401
     return enter(user, "password", now=now, wanted=onward())
 
 
@@ -142,8 +143,8 @@ def _done_meanwhile(reader: Session, user: User, now: datetime) -> list[str]:
         whom = audit_list.addresses(reader, let_in)
         done += [(entry, LET_IN.format(whom[entry.subject_id or ""])) for entry in let_in]
     return [
-        f"Since you last signed in, {entry.actor.email if entry.actor else 'whoever runs the dashboard'} "
-        f"{words}. Was that not agreed with you? Tell another administrator at once."
+        f"Since you last signed in, {entry.actor.email if entry.actor else 'the operator of the dashboard'} "
+        f"{words}. {UNEXPECTED}"
         for entry, words in done
     ]
 

@@ -1,4 +1,4 @@
-"""`/me`: what everybody sets for themselves: single keys, and the morning mail. `me` has what else stands there."""
+"""`/me`: what everybody sets for themselves: shortcuts, and the morning email. `me` has what else stands there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dashboard.services.audit import Subject
 from dashboard.services.reminder_rules import Rules
 from dashboard.web.edge import acting, reading, settings, writing
 from dashboard.web.formatting import told_zone, viewer_zone
-from dashboard.web.session import DONE
+from dashboard.web.session import DONE, UNEXPECTED
 
 bp = Blueprint("settings", __name__)
 
@@ -51,6 +51,7 @@ def page(password_problem: str = "") -> str:
         password_problem=password_problem,
         done=audit_list.done_to(session, user.id, user.public_id, utcnow() - TOLD_FOR),
         done_words=DONE,
+        unexpected=UNEXPECTED,
     )
 
 
@@ -67,7 +68,7 @@ def save() -> Response:
         session, Action.SETTINGS_CHANGED, at=utcnow(), subject=Subject("user", current_user.public_id), **acting()
     )
     db.session.commit()
-    flash("Your settings are saved.", "success")
+    flash("Settings saved.", "success")
     return redirect(url_for("settings.index"))
 
 

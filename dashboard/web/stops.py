@@ -1,4 +1,4 @@
-"""Where people stop: which question of a form loses how many."""
+"""Drop-off: which question of a form loses how many."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def index() -> str:
     asked, session, now = words(request.args, "job", 255), reading(), utcnow()
     job = session.scalar(select(Job).where(Job.id.in_(queries.jobs_called(asked))).limit(1)) if asked else None
     if asked and job is None:
-        flash("There is no such job; here are those that most people leave.", "info")
+        flash("There is no such job. These are the jobs with the most drop-off.", "info")
     return render_template(
         "stops/index.html",
         job=job,

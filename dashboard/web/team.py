@@ -7,7 +7,7 @@ tagging and noting are one form, so that what somebody has typed in the other fi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request
@@ -65,9 +65,7 @@ def tag(public_id: str) -> Answer:
         done = tagging.tag(session, [application.id], request.form.get("tag", ""), by_user())
     except BadChange as problem:
         return _refused(public_id, problem)
-    for _, why in done.skipped:
-        flash(f"{why}. Nothing was changed.", "info")
-    return _done(session, public_id, "tag")
+    return _done(session, public_id, "tag", told=[(f"{why}. Nothing was changed.", "info") for _, why in done.skipped])
 
 
 @bp.post("/tags/remove")
@@ -92,8 +90,7 @@ def write(public_id: str) -> Answer:
         )
     except BadChange as problem:
         return _refused(public_id, problem)
-    _say_who_is_told(written)
-    return _done(session, public_id, "body")
+    return _done(session, public_id, "body", told=[_who_is_told(written)])
 
 
 @bp.post("/notes/<note_id>")
@@ -177,7 +174,8 @@ def _whom(session: Session, typed: str) -> int | None:
     return user.id if user else -1
 
 
-def _say_who_is_told(written: notes.Written) -> None:
+def _who_is_told(written: notes.Written) -> tuple[str, str]:
+    """What to say of it, and as what."""
     said = ["The note is written."]
     if written.told:
         said.append(f"Told of it: {_some(written.told)}.")
@@ -185,7 +183,7 @@ def _say_who_is_told(written: notes.Written) -> None:
         said.append(f"Nobody is called {_some(written.strangers)}.")
     if written.kept_out:
         said.append(f"Not told, because they may not see this application: {_some(written.kept_out)}.")
-    flash(" ".join(said), "info" if written.strangers or written.kept_out else "success")
+    return " ".join(said), "info" if written.strangers or written.kept_out else "success"
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -197,9 +195,11 @@ def _note(session: Session, application: Application, note_id: str) -> Note:
     return note if note is not None and note.application_id == application.id else abort(404)
 
 
-def _done(session: Session, public_id: str, *sent: str) -> Answer:
-    """Back; with what is typed and was not `sent` still in its field."""
+def _done(session: Session, public_id: str, *sent: str, told: Iterable[tuple[str, str]] = ()) -> Answer:
+    """Back, with what there is to tell; what is typed and was not `sent` still stands in its field."""
     session.commit()
+    for words, kind in told:
+        flash(words, kind)
     beside = {name: request.form.get(name, "") for name in ("body", "tag") if name not in sent}
     return _page(public_id, {name: typed for name, typed in beside.items() if typed.strip()}, 200)
 

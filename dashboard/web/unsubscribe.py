@@ -9,7 +9,6 @@ from dashboard.clock import utcnow
 from dashboard.extensions import csrf
 from dashboard.permissions import PUBLIC, needs
 from dashboard.services import opt_outs
-from dashboard.services.reminder_rules import Rules
 from dashboard.web.edge import reading, settings, writing
 
 bp = Blueprint("unsubscribe", __name__)
@@ -21,7 +20,7 @@ Answer = Response | str | tuple[str, int]
 @needs(PUBLIC)
 def show(token: str) -> Answer:
     """Asks, and changes nothing: programs that check links in mails open them too."""
-    secrets = _secrets()
+    secrets = settings().secrets
     link = opt_outs.read_token(token, secrets)
     if link is None:
         return _not_ours()
@@ -39,7 +38,7 @@ def show(token: str) -> Answer:
 @csrf.exempt
 @needs(PUBLIC)
 def opt_out(token: str) -> Answer:
-    secrets = _secrets()
+    secrets = settings().secrets
     link = opt_outs.read_token(token, secrets)
     if link is None:
         return _not_ours()
@@ -48,10 +47,6 @@ def opt_out(token: str) -> Answer:
     opt_outs.opt_out_by_link(writer, link, "one-click" if one_click else "link", utcnow(), secrets)
     writer.commit()
     return ("Done.", 200) if one_click else redirect(url_for("unsubscribe.show", token=token))
-
-
-def _secrets() -> tuple[str, ...]:
-    return Rules.of(settings()).secrets
 
 
 def _not_ours() -> Answer:

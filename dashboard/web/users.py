@@ -84,7 +84,7 @@ def deactivate(public_id: str) -> Response:
 @bp.post("/<public_id>/reactivate")
 @needs(Permission.USERS)
 def reactivate(public_id: str) -> Response:
-    told, mails = "{0.email} may sign in again.", _mails()
+    told, mails = "{0.email} can sign in again.", _mails()
     return _do(public_id, lambda writer, user: users.reactivate(writer, user.id, by_user(), mails=mails), told.format)
 
 
@@ -121,7 +121,7 @@ def _hand_over(writer: Session, user: User, link: AccessLink) -> Response:
     if _mails():
         invitations.queue(writer, link, by_user())
     session[SHOWN_LINK] = link.public_id
-    told = f"{user.email} is invited and sees nothing so far. Choose what they may see; their link is on the next page."
+    told = f"{user.email} is invited. Choose which jobs they can see: none until you save. Then their link is shown."
     is_new = user.is_invited and user.is_limited and scopes.of(writer, user).is_empty
     address = url_for("scope.show" if is_new else "users.show", public_id=user.public_id)
     db.session.commit()
@@ -163,11 +163,11 @@ def _refuse(public_id: str, problem: AccountError) -> Response:
 
 def _has_role(user: User) -> str:
     """Whoever never came has nowhere to be signed out of."""
-    then = "They have not come yet, and begin with it" if user.is_invited else "They are signed out everywhere"
+    then = "They will have it when they first sign in" if user.is_invited else "They are signed out everywhere"
     return f"{user.email} now has the role {user.role_label}. {then}."
 
 
 def _is_out(user: User) -> str:
     if not (user.has_password or user.oidc_subject):
-        return f"{user.email} is deactivated. Their link opens nothing any more."
-    return f"{user.email} is deactivated and signed out everywhere. What they did keeps their name."
+        return f"{user.email} is deactivated. Their link no longer works."
+    return f"{user.email} is deactivated and signed out everywhere. Their past activity stays."

@@ -22,7 +22,7 @@ TEMPLATES = (
         "Your application for {job_title}",
         """Hi {first_name|there},
 
-You started an application for {job_title} at {company}, and it is almost done. Finishing it takes just a few minutes:
+You started an application for {job_title} at {company}. You can finish it here:
 
 {apply_link}
 

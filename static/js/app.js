@@ -14,24 +14,26 @@
 
   const parts = (moment, options) =>
     Object.fromEntries(
-      new Intl.DateTimeFormat("en-US", { timeZone: zone, hourCycle: "h23", ...options }).formatToParts(moment)
+      new Intl.DateTimeFormat("en-US", { timeZone: zone, hourCycle: "h12", ...options }).formatToParts(moment)
         .map((part) => [part.type, part.value]),
     );
   const WHOLE = {
     weekday: "short", day: "numeric", month: "short", year: "numeric",
-    hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+    hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short",
   };
-  const dayOf = (part) => `${part.day} ${part.month} ${part.year}`;
+  const dayOf = (part) => `${part.month} ${part.day}, ${part.year}`;
 
   function whenWords(moment, exact) {
     const there = parts(moment, WHOLE);
     const day = dayOf(there);
-    const time = `${there.hour}:${there.minute}`;
-    if (exact) return `${there.weekday} ${day}, ${time}:${there.second} ${there.timeZoneName}`;
+    const time = (seconds = "") => `${there.hour}:${there.minute}${seconds} ${there.dayPeriod} ${there.timeZoneName}`;
+    if (exact) return `${there.weekday}, ${day}, ${time(`:${there.second}`)}`;
     const today = dayOf(parts(new Date(), WHOLE));
-    const yesterday = dayOf(parts(new Date(Date.now() - 86400e3), WHOLE));
+    // Two hours before midnight and a little: a day has 23 hours in spring and 25 in autumn.
+    const { hour } = parts(new Date(), { hour: "numeric", hourCycle: "h23" });
+    const yesterday = dayOf(parts(new Date(Date.now() - (Number(hour) + 2) * 3600e3), WHOLE));
     const near = { [yesterday]: "yesterday", [today]: "today" }[day];
-    return near ? `${near} ${time} ${there.timeZoneName}` : `${there.weekday} ${day}, ${time} ${there.timeZoneName}`;
+    return near ? `${near} ${time()}` : `${there.weekday}, ${day}, ${time()}`;
   }
 
   const SPANS = [[3600, 60, "min"], [86400, 3600, "h"], [14 * 86400, 86400, "day"]];

@@ -1,5 +1,5 @@
 /* Selecting many in a list: ranges, the whole page, all that match; counted as one goes. The list works without this file.
-   form[data-selecting] is the list's, its boxes are called "application", wherever they stand. What has data-count says how many: {} is the number. */
+   form[data-selecting] is the list's, its boxes are called "application", wherever they stand. What has data-count says how many: {} is the number; data-one, of one. */
 (() => {
   "use strict";
 
@@ -26,8 +26,8 @@
       head.indeterminate = chosen > 0 && !complete;
     }
     for (const said of form.querySelectorAll("[data-count]")) {
-      const { count, none = "", all } = said.dataset;
-      const words = every?.checked ? all : chosen ? count.replace("{}", chosen) : none;
+      const { count, one, none = "", all } = said.dataset;
+      const words = every?.checked ? all : chosen ? ((chosen === 1 && one) || count.replace("{}", chosen)) : none;
       if (said.textContent !== words) said.textContent = words;
     }
   }

@@ -25,7 +25,7 @@ def test_deactivating_somebody_takes_two_presses_and_says_what_happens(open_as, 
     button = page.get_by_role("button", name=f"Deactivate {email}")
     expect(button).to_be_hidden()
     page.locator("summary", has_text="Deactivate").click()
-    expect(page.get_by_text("can sign in no more")).to_be_visible()
+    expect(page.get_by_text("can no longer sign in")).to_be_visible()
     if scripts:
         assert complaints(page) == []
     expect(main).to_have_attribute("data-state", "invited")
@@ -37,11 +37,11 @@ def test_deactivating_somebody_takes_two_presses_and_says_what_happens(open_as, 
 def test_choices_of_one_are_as_large_as_ticks(open_as, width):
     page = open_as("hr_admin", "/admin/users", width=width)
     page.locator("[data-user]", has_text="colleague@").get_by_role("link").click()
-    page.get_by_role("link", name="Change what they see").click()
-    box = page.get_by_label("They see all applications").bounding_box()
+    page.get_by_role("link", name="Change job access").click()
+    box = page.get_by_label("All applications").bounding_box()
     assert box["width"] < 30
     assert box["height"] < 30
-    words = page.get_by_text("They see all applications").bounding_box()
+    words = page.get_by_text("All applications").bounding_box()
     assert abs(words["y"] + words["height"] / 2 - box["y"] - box["height"] / 2) < 4, "beside each other"
 
 

@@ -47,12 +47,12 @@ def test_a_hire_is_held_with_its_seconds_and_an_undo_cancels_it(open_as, inhabit
     page = open_as("recruiter", f"/applications/{inhabited.somebody()}")
     hire(page)
     report(page, "held")
-    expect(page.locator(".report")).to_contain_text(re.compile(r"Talroo is told in \d+ seconds?"))
+    expect(page.locator(".report")).to_contain_text(re.compile(r"is sent to Talroo in \d+ seconds?"))
     assert 0 < seconds_left(page) <= HOLD
     page.get_by_role("button", name="Undo").click()
     report(page, "cancelled")
     expect(page.locator("main")).to_have_attribute("data-stage", "new")
-    expect(page.locator(".report")).to_contain_text("its conversion is cancelled and was not sent")
+    expect(page.locator(".report")).to_contain_text("Its conversion was canceled and not sent")
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
 
 
@@ -93,7 +93,7 @@ def test_without_scripts_a_hire_can_be_undone_and_done_again_and_a_reload_shows_
     page.get_by_label("First day of work").fill("2027-01-04")
     page.get_by_role("button", name="and stay here").click()
     report(page, "held")
-    expect(page.locator(".person-facts")).to_contain_text("starts 4 Jan 2027")
+    expect(page.locator(".person-facts")).to_contain_text("starts Jan 4, 2027")
     page.get_by_role("button", name="Undo").click()
     report(page, "cancelled")
     hire(page)

@@ -23,8 +23,8 @@ def test_a_test_application_goes_all_the_way_and_can_be_removed(site, new_page):
     expect(page.locator("#test-application")).to_be_focused()
     told.get_by_role("link").click()
     assert page.locator("main[data-status=accepted]").count() == 1
-    assert "Test of ours" in page.locator("main").inner_text()
-    page.get_by_role("link", name="See the application").click()
+    assert "Test from this dashboard" in page.locator("main").inner_text()
+    page.get_by_role("link", name="View application").click()
     assert page.locator("h1").inner_text() == "Test application"
     assert page.locator(".person-facts .chip", has_text="Test").count() == 1
     page.goto(f"{site.url}/admin")

@@ -49,7 +49,7 @@ def test_the_preview_follows_what_is_typed_and_leaves_the_keyboard_where_it_is(o
         "hr_admin", write_to(inhabited.unfinished(job={"title": "Welder", "originalJobReference": "WELD-1"}))
     )
     page.get_by_label("Subject").fill("About {job_title}")
-    text = page.get_by_label("Text")
+    text = page.get_by_label("Message")
     text.fill("")
     text.press_sequentially("Hello {first_name}, come back!", delay=5)
     expect(page.locator(".letter")).to_contain_text("Hello Una, come back!")
@@ -64,7 +64,7 @@ def test_the_preview_follows_what_is_typed_and_leaves_the_keyboard_where_it_is(o
 def test_on_a_telephone_the_button_that_sends_comes_into_sight(open_as: OpenAs, inhabited: Inhabited):
     person = inhabited.unfinished(job={"title": "Roofer", "originalJobReference": "ROOF-1"})
     page = open_as("hr_admin", write_to(person), width=390)
-    page.get_by_label("Text").fill("Hello {first_name}, come back!")
+    page.get_by_label("Message").fill("Hello {first_name}, come back!")
     expect(page.locator(".letter")).to_contain_text("come back!")
     summary = page.locator("#send-to")
     # As somebody finds it who has come down to it and no further.
@@ -84,7 +84,7 @@ def test_a_message_is_held_then_sent_once_and_its_reader_can_ask_for_no_more(
     page = open_as("hr_admin", write_to(person))
     use(page, PLAIN)
     address = address_on(page)
-    send(page, "Send the message")
+    send(page, "Send the email")
     page.wait_for_url(f"**/incomplete/{person}#messages")
     expect(page.locator("#messages [data-state]")).to_have_attribute("data-state", "held")
     assert mails_to(inhabited, address) == []
@@ -93,7 +93,7 @@ def test_a_message_is_held_then_sent_once_and_its_reader_can_ask_for_no_more(
     row = page.locator(f'tr[data-application="{person}"]')
     expect(row).to_have_attribute("data-state", "sent", timeout=IN_TIME)
     (mail,) = mails_to(inhabited, address)
-    assert "you began to apply for Crane operator" in " ".join(mail.text.split())
+    assert "you started an application for Crane operator" in " ".join(mail.text.split())
     assert mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
     link = re.findall(r"<([^>]+)>", mail.message["List-Unsubscribe"])[0]
@@ -102,7 +102,7 @@ def test_a_message_is_held_then_sent_once_and_its_reader_can_ask_for_no_more(
     stranger.get_by_role("button").click()
     expect(stranger.locator("h1")).to_be_visible()
     page.goto(write_to(person))
-    expect(page.locator("#preview .problem")).to_contain_text("They have asked for no more reminders.")
+    expect(page.locator("#preview .problem")).to_contain_text("They opted out of messages.")
     expect(page.locator("#send-to")).to_have_count(0)
 
 
@@ -118,19 +118,19 @@ def test_what_was_sent_to_many_is_taken_back_by_one_button_and_nobody_gets_it(op
         addresses.append(address_on(page))
         page.get_by_role("button", name="Next").click()
     expect(page.locator(".leaf span")).to_have_text("4 of 4")
-    send(page, "Send 3 messages")
+    send(page, "Send 3 emails")
     page.wait_for_url("**/incomplete/messages")
     expect(page.locator("#results .flash")).to_contain_text(
-        re.compile(r"3 messages are held: they leave in \d+ seconds?")
+        re.compile(r"3 emails are waiting\. They go out in \d+ seconds?")
     )
     page.get_by_role("button", name="Undo all").click()
-    expect(page.locator(".flash-success")).to_contain_text("3 messages were taken back and not sent.")
+    expect(page.locator(".flash-success")).to_contain_text("3 emails were undone and not sent.")
     for person in people:
         expect(page.locator(f'tr[data-application="{person}"]')).to_have_attribute("data-state", "cancelled")
     later = inhabited.unfinished()
     page.goto(write_to(later))
     use(page, PLAIN)
-    send(page, "Send the message")
+    send(page, "Send the email")
     page.wait_for_url(f"**/incomplete/{later}#messages")
     page.goto("/incomplete/messages")
     inhabited.let_go()
@@ -144,7 +144,7 @@ def test_a_double_click_sends_one_message(open_as: OpenAs, inhabited: Inhabited)
     page = open_as("hr_admin", write_to(person))
     use(page, PLAIN)
     page.locator("#send-to").click()
-    page.get_by_role("button", name="Send the message").dblclick(no_wait_after=True)
+    page.get_by_role("button", name="Send the email").dblclick(no_wait_after=True)
     page.wait_for_url(f"**/incomplete/{person}#messages")
     expect(page.locator("#messages [data-message]")).to_have_count(1)
 
@@ -156,27 +156,27 @@ def test_without_scripts_one_sees_everybodys_copy_sends_and_takes_back(
     people = [inhabited.unfinished(applicant={"firstName": name}) for name in ("Ann", "Ben")]
     page = open_as("hr_admin", write_to(*people), scripts=False, width=width)
     page.get_by_label("Template").select_option(PLAIN)
-    page.get_by_role("button", name="Use").click()
-    page.get_by_label("Text").fill("Dear {first_name}, one page is left.")
+    page.get_by_role("button", name="Insert").click()
+    page.get_by_label("Message").fill("Dear {first_name}, one page is left.")
     page.locator("#look").click()
     expect(page.locator(".letter")).to_contain_text("Dear Ann, one page is left.")
     page.get_by_role("button", name="Next").click()
     expect(page.locator(".letter")).to_contain_text("Dear Ben, one page is left.")
-    send(page, "Send 2 messages")
-    expect(page.locator(".flash-success")).to_contain_text("2 messages are held")
+    send(page, "Send 2 emails")
+    expect(page.locator(".flash-success")).to_contain_text("2 emails go out")
     page.get_by_role("button", name="Undo all").click()
-    expect(page.locator(".flash-success")).to_contain_text("2 messages were taken back and not sent.")
+    expect(page.locator(".flash-success")).to_contain_text("2 emails were undone and not sent.")
 
 
 def test_words_that_were_changed_are_not_lost_to_another_template(open_as: OpenAs, inhabited: Inhabited):
     page = open_as("hr_admin", write_to(inhabited.unfinished()))
     use(page, PLAIN)
-    page.get_by_label("Text").fill("My own words")
+    page.get_by_label("Message").fill("My own words")
     page.get_by_label("Template").select_option("First reminder (a day later)")
-    expect(page.locator(".field .problem")).to_contain_text("You have changed the words, so they were kept.")
-    expect(page.get_by_label("Text")).to_have_value("My own words")
+    expect(page.locator(".field .problem")).to_contain_text("You changed the words, so they were kept.")
+    expect(page.get_by_label("Message")).to_have_value("My own words")
     page.get_by_role("button", name="Replace them").click()
-    expect(page.get_by_label("Text")).to_have_value(re.compile("it is almost done"))
+    expect(page.get_by_label("Message")).to_have_value(re.compile("You can finish it here"))
 
 
 def test_a_job_without_apply_address_leads_to_its_settings_and_then_the_message_has_the_link(
@@ -184,12 +184,12 @@ def test_a_job_without_apply_address_leads_to_its_settings_and_then_the_message_
 ):
     person = inhabited.unfinished(job={"title": "Roofer", "originalJobReference": "ROOF-1"})
     page = open_as("hr_admin", write_to(person), allow=("status of 400",))
-    page.get_by_label("Text").fill("Finish here: {apply_link}")
-    expect(page.locator("#preview .problem")).to_contain_text("Not known: the job's apply address.")
+    page.get_by_label("Message").fill("Finish here: {apply_link}")
+    expect(page.locator("#preview .problem")).to_contain_text("Not known: apply link.")
     with page.expect_popup() as opened:
         page.get_by_role("link", name="Add it to the job").click()
     job = opened.value
-    address = job.get_by_label("Apply address")
+    address = job.get_by_label("Apply link")
     address.fill("https://www.jobs2careers.com/click.php?id=7")
     job.get_by_role("button", name="Save").click()
     expect(job.locator("#problem-apply_url")).to_contain_text("leads through Talroo")
@@ -209,7 +209,7 @@ def test_the_keyboard_alone_writes_and_takes_back(open_as: OpenAs, inhabited: In
     with page.expect_navigation():
         page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/incomplete/message\?application="))
-    page.get_by_label("Text").focus()
+    page.get_by_label("Message").focus()
     _tab_to(page, "send-to")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
@@ -232,12 +232,12 @@ def test_writing_to_many_and_what_is_held_give_no_cause_for_complaint(
     use(page, PLAIN)
     page.locator("#send-to").click()
     found = complaints(page)
-    page.get_by_label("Text").fill("{nothing}")
+    page.get_by_label("Message").fill("{nothing}")
     expect(page.locator("#preview .problem")).to_be_visible()
     found += complaints(page)
     page.goto(write_to(*people))
     use(page, PLAIN)
-    send(page, "Send 2 messages")
+    send(page, "Send 2 emails")
     page.wait_for_url("**/incomplete/messages")
     expect(page.locator("#results .flash")).to_be_visible()
     found += complaints(page)
@@ -249,11 +249,11 @@ def test_writing_to_many_and_what_is_held_give_no_cause_for_complaint(
 def test_a_template_is_written_while_one_sees_how_it_reads(open_as: OpenAs):
     page = open_as("hr_admin", "/incomplete/templates")
     page.get_by_role("link", name="New template").click()
-    page.get_by_label("Name, for you").fill("By keyboard")
+    page.get_by_label("Name (only").fill("By keyboard")
     page.get_by_label("Subject").fill("For {first_name}")
-    page.get_by_label("Text").press_sequentially("As {job_title}.", delay=5)
+    page.get_by_label("Message").press_sequentially("As {job_title}.", delay=5)
     expect(page.locator(".letter")).to_contain_text("As Warehouse associate.")
-    expect(page.get_by_label("Text")).to_be_focused()
+    expect(page.get_by_label("Message")).to_be_focused()
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".flash-success")).to_contain_text("“By keyboard” is saved.")
     row = page.locator("tr", has_text="By keyboard")

@@ -12,22 +12,22 @@ from tests.browser.test_every_page import complaints
 def test_a_recruiter_is_limited_to_a_company_that_was_searched(width, scripts, open_as):
     page = open_as("hr_admin", "/admin/users", width=width, scripts=scripts)
     page.get_by_role("link", name="colleague@example.com").click()
-    page.get_by_role("link", name="Change what they see").click()
+    page.get_by_role("link", name="Change job access").click()
     if scripts:
         assert complaints(page) == []
-    page.get_by_label("They see only applications for what is ticked below").check()
+    page.get_by_label("Only applications for the companies and jobs checked below").check()
     page.get_by_label("Search companies and jobs").fill("medical")
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    assert page.get_by_label("They see only applications").is_checked(), "Enter searches, and saves nothing"
+    assert page.get_by_label("Only applications for").is_checked(), "Enter searches, and saves nothing"
     page.locator("input[name=company]").first.check()
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/admin/users/*#scope")
     assert "all jobs" in page.locator("#scope").inner_text()
     if scripts:
         assert complaints(page) == []
-    page.get_by_role("link", name="Change what they see").click()
-    page.get_by_label("They see all applications").check()
+    page.get_by_role("link", name="Change job access").click()
+    page.get_by_label("All applications").check()
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/admin/users/*#scope")
     assert "All applications" in page.locator("#scope").inner_text()
@@ -36,7 +36,7 @@ def test_a_recruiter_is_limited_to_a_company_that_was_searched(width, scripts, o
 def test_back_from_what_was_saved_shows_the_search_again(open_as):
     page = open_as("hr_admin", "/admin/users")
     page.get_by_role("link", name="colleague@example.com").click()
-    page.get_by_role("link", name="Change what they see").click()
+    page.get_by_role("link", name="Change job access").click()
     page.get_by_label("Search companies and jobs").fill("medical")
     page.keyboard.press("Enter")
     page.wait_for_url("**/scope?q=medical")

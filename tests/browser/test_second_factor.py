@@ -93,7 +93,7 @@ def set_up(page: Page, found: list[str]) -> tuple[str, list[str]]:
     found += complaints(page)
     page.get_by_label("Code from your app").fill(code_of(key, -1))
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your second factor is on")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Two-step verification is on")
     found += complaints(page)
     return key, page.locator("#codes").inner_text().split()
 
@@ -106,18 +106,18 @@ def test_it_is_set_up_and_signs_in_by_the_app_and_by_a_recovery_code(place: Plac
     page.goto("/me")
     page.get_by_role("link", name="Set it up").click()
     key, codes = set_up(page, found)
-    page.get_by_role("link", name="I have kept them").click()
+    page.get_by_role("link", name="I’ve saved them").click()
     page.wait_for_url("**/applications")
 
     page.goto("/me")
     page.get_by_role("button", name=re.compile("^Sign out$")).first.click()
     sign_in(page)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Second factor")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Two-step verification")
     expect(page.get_by_label("Code from your app")).to_be_focused()
     found += complaints(page)
     page.keyboard.type("000 000")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("That code does not count")).to_be_visible()
+    expect(page.get_by_text("That code is wrong or expired")).to_be_visible()
     found += complaints(page)
     page.get_by_label("Code from your app").fill(code_of(key))
     page.keyboard.press("Enter")
@@ -161,7 +161,7 @@ def test_whoever_must_have_one_sets_it_up_before_anything_else(place: Place):
     page.goto("/admin/deliveries")
     page.wait_for_url("**/me/second-factor")
     set_up(page, found)
-    page.get_by_role("link", name="I have kept them").click()
+    page.get_by_role("link", name="I’ve saved them").click()
     page.wait_for_url("**/admin/deliveries")
     assert found == []
 
@@ -186,5 +186,5 @@ def test_what_the_provider_refuses_is_said_on_the_page_to_sign_in(place: Place):
     page.get_by_label("Name").fill("eve")
     page.get_by_label("Password").fill(PROVIDERS_PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_contain_text("you belong to no group that may use this dashboard")
+    expect(page.get_by_role("alert")).to_contain_text("None of your groups has access to this dashboard")
     assert complaints(page) == []

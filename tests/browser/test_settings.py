@@ -10,10 +10,10 @@ from tests.browser.conftest import OpenAs
 def set_keys(open_as: OpenAs, *, on: bool) -> None:
     """By the form alone, as it stands without scripts."""
     page = open_as("colleague", "/me", scripts=False, width=390)
-    page.get_by_label("Shortcuts of a single key").set_checked(on)
+    page.get_by_label("Single-key shortcuts").set_checked(on)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Your settings are saved.")).to_be_visible()
-    expect(page.get_by_label("Shortcuts of a single key")).to_be_checked(checked=on)
+    expect(page.get_by_text("Settings saved.")).to_be_visible()
+    expect(page.get_by_label("Single-key shortcuts")).to_be_checked(checked=on)
     page.context.close()
 
 
@@ -43,4 +43,4 @@ def test_the_settings_are_a_step_from_every_page_on_a_telephone(open_as: OpenAs)
     page = open_as("recruiter", width=390)
     page.get_by_role("link", name="Your settings").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your settings")
-    expect(page.get_by_text("It would come at 06:00 in ")).to_be_visible()
+    expect(page.get_by_text("Sent at 6:00 AM in ")).to_be_visible()

@@ -10,7 +10,7 @@ def test_a_wrong_password_is_said_and_the_address_stays_filled_in(open_as):
     page.get_by_label("Email").fill("recruiter@example.com")
     page.get_by_label("Password").fill("guessed")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_have_text("The email address or the password is not right.")
+    expect(page.get_by_role("alert")).to_have_text("Wrong email address or password.")
     expect(page.get_by_label("Email")).to_have_value("recruiter@example.com")
     expect(page.get_by_label("Password")).to_have_value("")
 

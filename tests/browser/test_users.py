@@ -34,7 +34,7 @@ def invited(open_as: OpenAs, **options: object) -> tuple[Page, str, str]:
 def choose(page: Page, link: str) -> None:
     page.goto(re.sub(r"^https?://[^/]+", "", link))
     page.get_by_label("Password", exact=True).fill(NEW)
-    page.get_by_label("The same again").fill(NEW)
+    page.get_by_label("Confirm password").fill(NEW)
     page.get_by_role("button", name="Save password").click()
 
 
@@ -101,11 +101,11 @@ def test_somebody_changes_their_password_and_sees_where_they_are_signed_in(
     here.goto("/me")
     expect(here.locator("[data-session]")).to_have_count(2)
     expect(here.locator("[data-here]")).to_contain_text("Chrome on Linux")
-    here.get_by_label("Present password").fill(NEW)
-    here.get_by_label("New password").fill("yet another password")
-    here.get_by_label("The same again").fill("yet another password")
+    here.get_by_label("Current password").fill(NEW)
+    here.get_by_label("New password", exact=True).fill("yet another password")
+    here.get_by_label("Confirm new password").fill("yet another password")
     here.get_by_role("button", name="Change password").click()
-    expect(here.get_by_role("status")).to_contain_text("signed out of one other browser")
+    expect(here.get_by_role("status")).to_contain_text("signed out of 1 other browser")
     expect(here.locator("[data-session]")).to_have_count(1)
     there.goto("/applications")
     expect(there.get_by_role("heading", level=1)).to_have_text("Sign in")
@@ -113,7 +113,7 @@ def test_somebody_changes_their_password_and_sees_where_they_are_signed_in(
 
 def test_what_a_recruiter_sees_is_asked_for_recruiters_alone(open_as: OpenAs):
     page = open_as("hr_admin", "/admin/users")
-    role, sees = page.get_by_label("Role", exact=True), page.get_by_label("A recruiter sees")
+    role, sees = page.get_by_label("Role", exact=True), page.get_by_label("Job access")
     expect(sees).to_be_enabled()
     sees.select_option("some")
     role.select_option("it_admin")

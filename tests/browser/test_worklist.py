@@ -47,7 +47,7 @@ def back(inhabited) -> dict[str, str]:
 
 
 def box(page: Page, name: str):
-    return page.get_by_role("checkbox", name=f"Choose {name} Worker")
+    return page.get_by_role("checkbox", name=f"Select {name} Worker")
 
 
 def asked(page: Page) -> dict[str, list[str]]:
@@ -70,14 +70,14 @@ def test_a_chosen_filter_works_at_once_and_the_list_is_counted_anew(open_as, peo
 
 def test_the_chosen_are_counted_on_the_button_and_handed_over(open_as, people):
     page = open_as("hr_admin", LIST)
-    write = page.get_by_role("button", name=re.compile("^Write to"))
+    write = page.get_by_role("button", name=re.compile("^Email"))
     expect(write).to_be_hidden()
     box(page, "Ann").check()
-    expect(write).to_have_text("Write to 1")
-    page.get_by_role("link", name="Choose everybody on this page").click()
-    expect(write).to_have_text("Write to 3")
-    expect(page.locator(".pick-bar [role=status]")).to_have_text("3 chosen")
-    page.get_by_role("link", name="None", exact=True).click()
+    expect(write).to_have_text("Email 1 person")
+    page.get_by_role("link", name="Select all on this page").click()
+    expect(write).to_have_text("Email 3 people")
+    expect(page.locator(".pick-bar [role=status]")).to_have_text("3 selected")
+    page.get_by_role("link", name="Clear selection").click()
     expect(write).to_be_hidden()
     box(page, "Ann").check()
     box(page, "Cat").check()
@@ -94,7 +94,7 @@ def test_people_are_chosen_and_opened_by_keyboard_alone(open_as, people):
     expect(first).to_be_focused()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Space")
-    expect(page.locator(".pick-bar [role=status]")).to_have_text("1 chosen")
+    expect(page.locator(".pick-bar [role=status]")).to_have_text("1 selected")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/incomplete/[\w-]{20,}$"))
@@ -108,10 +108,10 @@ def test_without_scripts_filters_and_choosing_are_links_and_buttons(open_as, peo
     page.get_by_role("button", name="Search").click()
     expect(page.locator("main")).to_have_attribute("data-total", "1")
     page.goto(f"{page.url.partition('/incomplete')[0]}{LIST}")
-    page.get_by_role("link", name="Choose everybody on this page").click()
+    page.get_by_role("link", name="Select all on this page").click()
     expect(page.locator("#results input:checked")).to_have_count(3)
     box(page, "Ben").uncheck()
-    page.get_by_role("button", name="Write to the chosen").click()
+    page.get_by_role("button", name="Email selected").click()
     assert set(asked(page)["application"]) == {people["Ann"], people["Cat"]}
 
 
@@ -126,9 +126,9 @@ def test_on_a_telephone_the_button_stands_over_the_navigation_and_everything_is_
     for target in (page.locator(".pick").first, bar.get_by_role("button"), bar.get_by_role("link")):
         size = target.bounding_box()
         assert min(size["width"], size["height"]) >= 44, size
-    current = page.get_by_role("navigation", name="Incomplete applicants")
+    current = page.get_by_role("navigation", name="Incomplete applications")
     page.goto("/incomplete/stops")
-    expect(current.get_by_role("link", name="Where people stop")).to_be_in_viewport(ratio=0.95)
+    expect(current.get_by_role("link", name="Drop-off")).to_be_in_viewport(ratio=0.95)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -176,9 +176,9 @@ def pulled_by(start_site, api, new_page):
 def test_a_pull_is_watched_from_the_button_to_the_new_people(pulled_by, api, width):
     page = pulled_by(width=width)
     pulling = page.locator("#pulling")
-    page.get_by_role("button", name="Pull now").click()
+    page.get_by_role("button", name="Get latest from Talroo").click()
     expect(pulling).to_have_attribute("data-sync", "running", timeout=60_000)
-    expect(pulling).to_contain_text("100 of about 120 looked at", timeout=60_000)
+    expect(pulling).to_contain_text("100 of about 120 checked", timeout=60_000)
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "100")
     assert complaints(page) == []
     api.go_on.set()
@@ -193,18 +193,18 @@ def test_a_pull_is_watched_from_the_button_to_the_new_people(pulled_by, api, wid
 @pytest.mark.process
 def test_without_scripts_a_pull_is_looked_at_again_by_a_link(pulled_by, api):
     page = pulled_by(scripts=False)
-    link = page.get_by_role("button", name="Pull now")
+    link = page.get_by_role("button", name="Get latest from Talroo")
     api.go_on.set()
     while link.count():  # the test's own time limit ends a pull that never does
         with page.expect_navigation():
             link.click()
-        link = page.get_by_role("link", name="Look again")
+        link = page.get_by_role("link", name="Refresh")
     expect(page.locator("main")).to_have_attribute("data-total", "120")
 
 
 @pytest.mark.process
 def test_a_pull_that_nobody_does_says_what_it_waits_for(pulled_by, api):
     page = pulled_by(worker=False)
-    page.get_by_role("button", name="Pull now").click()
-    expect(page.locator("#pulling")).to_contain_text("the worker, which pulls, is not running (never seen)")
+    page.get_by_role("button", name="Get latest from Talroo").click()
+    expect(page.locator("#pulling")).to_contain_text("Waiting for the worker, which is not running (never seen)")
     assert complaints(page) == []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.models import Alert, Delivery, Outbound, SyncRun, User
@@ -14,9 +14,10 @@ from dashboard.models.outbound import Channel, State
 from dashboard.models.watch import SIGNED, Reason
 from dashboard.services import accounts, alerts, problems, refusals
 from dashboard.services.alerts import CALM
+from dashboard.services.heartbeat import beat
 from dashboard.services.problems import KINDS, Problem
 from dashboard.services.refusals import Tally
-from dashboard.worker import Worker, beat
+from dashboard.worker import Worker
 from tests.outbox_fixtures import NOON, Clock
 from tests.smtp import MailServer
 
@@ -99,7 +100,7 @@ def test_one_mail_when_it_begins_one_a_day_while_it_lasts_and_one_when_it_is_ove
     clock.advance(hours=25)
     run(worker)
     run(worker)
-    assert subjects(server) == ["Nothing has come from Talroo for 25 hours."]
+    assert subjects(server) == ["Talroo dashboard: Nothing has come from Talroo for 25 hours."]
     told = server.mails[0].message.get_content()
     assert "Send a test application" in told
     assert "http://127.0.0.1:1/me" in told
@@ -109,7 +110,7 @@ def test_one_mail_when_it_begins_one_a_day_while_it_lasts_and_one_when_it_is_ove
     assert len(server.mails) == 1
     clock.advance(hours=2)
     run(worker)
-    assert subjects(server)[1:] == ["Still: Nothing has come from Talroo for 50 hours."]
+    assert subjects(server)[1:] == ["Talroo dashboard: Still: Nothing has come from Talroo for 50 hours."]
     arrive(session, 2, received_at=clock.now)
     run(worker)
     clock.advance(minutes=14)
@@ -118,7 +119,7 @@ def test_one_mail_when_it_begins_one_a_day_while_it_lasts_and_one_when_it_is_ove
     clock.advance(minutes=2)
     run(worker)
     run(worker)
-    assert subjects(server)[2:] == ["Over: Nothing has come from Talroo for 50 hours."]
+    assert subjects(server)[2:] == ["Talroo dashboard: Over: Nothing has come from Talroo for 50 hours."]
     (alert,) = session.scalars(select(Alert)).all()
     assert alert.ended_at == NOON + timedelta(hours=50)
 
@@ -135,7 +136,7 @@ def test_what_comes_and_goes_is_one_trouble_and_one_mail(
             session.commit()
             clock.advance(minutes=5)
             run(worker)
-    assert subjects(server) == ["Not understood, and waiting for a look: 1."]
+    assert subjects(server) == ["Talroo dashboard: 1 delivery could not be read and needs review."]
     assert len(session.scalars(select(Alert)).all()) == 1
 
 
@@ -164,6 +165,23 @@ def test_what_is_over_or_unwanted_by_then_is_not_told(session: Session, clock: C
 
 
 @pytest.mark.usefixtures("rita")
+def test_a_mail_of_which_an_upgrade_knows_no_words_is_parked_and_holds_nobody_up(
+    session: Session, clock: Clock, server: MailServer, worker: Worker
+):
+    alerts.keep(session, [Problem("kept", {"number": 1})], NOON, can_mail=True)
+    session.execute(update(Alert).values(kind="what an older version called it"))
+    session.commit()
+    arrive(session, 1, status="kept")
+    clock.advance(minutes=1)
+    run(worker)
+    assert subjects(server) == ["Not understood, and waiting for a look: 1.", "Stopped for good: 1 alert mail."]
+    session.rollback()
+    rows = session.scalars(select(Outbound).where(Outbound.channel == Channel.ALERT).order_by(Outbound.id)).all()
+    assert [(row.state, row.attempts) for row in rows] == [(State.PARKED, 0), (State.SENT, 1), (State.SENT, 1)]
+    assert rows[0].last_answer == "could not be put into a request (KeyError)"
+
+
+@pytest.mark.usefixtures("rita")
 def test_without_a_mail_server_it_is_noted_and_told_once_there_is_one(
     session: Session, make_worker: MakeWorker, server: MailServer, worker: Worker
 ):
@@ -171,7 +189,7 @@ def test_without_a_mail_server_it_is_noted_and_told_once_there_is_one(
     make_worker(NOWHERE, alert_disk_free=0).once()
     assert [alert.told_at for alert in session.scalars(select(Alert))] == [None]
     run(worker)
-    assert subjects(server) == ["In quarantine, signed by Talroo but too long ago: 1."]
+    assert subjects(server) == ["Talroo dashboard: 1 delivery is in quarantine: signed by Talroo, but too long ago."]
 
 
 @pytest.mark.usefixtures("rita")
@@ -213,7 +231,9 @@ def test_refusals_are_told_of_from_the_fifth_within_an_hour(session: Session, se
     session.commit()
     run(receiving)
     (told,) = subjects(server)
-    assert told.startswith("5 deliveries were refused within the last hour: wrong signature (3), signature")
+    assert told.startswith(
+        "Talroo dashboard: 5 deliveries were refused within the last hour: wrong signature (3), signature"
+    )
     assert told.endswith(", signature too old (1), another host name than PUBLIC_URL’s (1).")
     assert "http://127.0.0.1:8000/admin/deliveries?status=refused" in server.mails[0].message.get_content()
 
@@ -267,8 +287,8 @@ def test_a_failed_pull_and_what_stopped_are_told_of(session: Session, server: Ma
     )
     run(worker)
     assert sorted(subjects(server)) == [
-        "Stopped for good: 1 report.",
-        "The last pull of incomplete applications failed.",
+        "Talroo dashboard: Failed: 1 report.",
+        "Talroo dashboard: The last import of incomplete applications from Talroo failed.",
     ]
 
 
@@ -277,7 +297,7 @@ def test_a_disk_that_is_nearly_full_is_told_of(server: MailServer, make_worker: 
     worker = make_worker(NOWHERE, mail_url=server.url, mail_from="dashboard@example.com", alert_disk_free=10**12)
     run(worker)
     assert len(server.mails) <= 1
-    assert all(subject.startswith("The disk is nearly full:") for subject in subjects(server))
+    assert all(subject.startswith("Talroo dashboard: The disk is nearly full:") for subject in subjects(server))
 
 
 def test_every_kind_has_words_for_its_figures():

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import Engine, delete, event, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.inbox import Inbox
-from dashboard.models import Activity, Application, BulkAction, Outbound, StageChange, User
+from dashboard.models import Activity, Application, BulkAction, Outbound, StageChange, Tag, User
 from dashboard.models.outbound import State
 from dashboard.reach import EVERYTHING
 from dashboard.services import bulk, bulk_verbs, review, tagging, teamwork
@@ -215,6 +215,21 @@ def test_undo_of_a_move_puts_everybody_where_they_were_with_reason_and_first_day
     assert left(result.kept) == {"Somebody changed it since; it is at Offer now": ["Cleo"]}
 
 
+def test_a_first_day_is_kept_where_nothing_is_said_of_it_and_undo_restores_it(session: Session, rita: User):
+    ada, bea = add_applicant(session, "Ada"), add_applicant(session, "Bea")
+    for one in (ada, bea):
+        move(session, one, "hired", start_date="2026-12-01")
+        move(session, one, "offer")
+    action = act(session, these(ada, bea), verb(session, "stage", stage="hired"), rita)
+    assert values(session, Application.start_date) == ["2026-12-01", "2026-12-01"], "nobody said another day"
+    session.execute(update(Application).where(Application.id == ada.id).values(start_date=None))
+    session.commit()
+    assert undo(session, action, rita)
+    assert values(session, Application.start_date) == ["2026-12-01", "2026-12-01"]
+    move(session, ada, "hired", start_date="")
+    assert values(session, Application.start_date) == [None, "2026-12-01"], "an empty field takes it away"
+
+
 def test_hires_undone_in_time_are_never_reported(session: Session, rita: User):
     applicants = [add_applicant(session) for _ in range(3)]
     action = act(session, these(*applicants), verb(session, "stage", stage="hired"), rita)
@@ -282,6 +297,24 @@ def test_what_is_restricted_between_choosing_and_doing_stays_as_it_is(session: S
     kept = stored(session, ada)
     assert do(session, lambda writer: what.do(writer, wanted, by(rita), RULES)).changed == ()
     assert stored(session, ada) == kept
+
+
+def test_undo_finds_a_tag_gone_that_nobody_wears_any_more(session: Session, rita: User):
+    ada, bea = add_applicant(session, "Ada"), add_applicant(session, "Bea")
+    action = act(session, these(ada, bea), verb(session, "tag", tag="Night"), rita)
+    night = tagging.find(session, "night")
+    assert night is not None
+    do(session, tagging.untag, [ada.id, bea.id], night, by(rita))
+    session.execute(delete(Tag))  # as erasing does
+    session.commit()
+    assert undo(session, action, rita)
+    assert left(bulk.result(session, action, EVERYTHING).kept) == {"Somebody changed it since": ["Bea", "Ada"]}
+    action = act(session, these(ada, bea), verb(session, "tag", tag="Night"), rita)
+    off = act(session, these(ada, bea), verb(session, "untag", tag="Night"), rita)
+    session.execute(delete(Tag))
+    session.commit()
+    assert undo(session, off, rita)
+    assert tags_of(session, ada.id) == ["Night"], "what was taken off is put on again, and the tag made for it"
 
 
 def test_what_stays_is_noted_once_for_each_reason(engine: Engine, session: Session, rita: User):

@@ -151,7 +151,7 @@ def test_undoing_a_message_by_hand_gives_the_cadence_its_turn_back_and_undoing_t
     def undo(number: int) -> None:
         session.rollback()
         start_writing(session)
-        assert reminders.undo(session, number)
+        assert reminders.undo(session, number, now=AFTERNOON)
         session.commit()
 
     undo(by_hand)
@@ -163,6 +163,17 @@ def test_undoing_a_message_by_hand_gives_the_cadence_its_turn_back_and_undoing_t
     session.rollback()
     start_writing(session)
     cadence.replan_job(session, job.id, AFTERNOON + DAY)
+    session.commit()
+    assert planned(session, ada) is None
+
+
+def test_a_message_that_is_undone_too_late_for_the_cadence_gives_it_no_turn(session: Session, job: Job):
+    ada = add_unfinished(session, job=job, started_at=AFTERNOON)
+    set_cadence(session, job, (1, 3), now=AFTERNOON)
+    (by_hand,) = write(session, ada, at=AFTERNOON).done
+    session.rollback()
+    start_writing(session)
+    assert reminders.undo(session, by_hand, now=AFTERNOON + cadence.ONLY_SINCE + DAY)
     session.commit()
     assert planned(session, ada) is None
 

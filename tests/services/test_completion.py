@@ -328,7 +328,7 @@ def test_who_begins_again_has_applied_as_long_as_talroo_drops_the_repeat(session
 def test_who_begins_again_is_said_to_have_applied_already(session, deliver):
     deliver(completed())
     deliver(started(started_at=(utcnow() + timedelta(hours=1)).isoformat(), **AGAIN))
-    words = "Had already applied, recognised by the same email address and job"
+    words = "Had already applied, recognized by the same email address and job"
     assert follow_up(session).link_words == words
 
 
@@ -347,7 +347,7 @@ def test_it_says_after_which_message_they_came_back(session, deliver):
     session.commit()
     deliver(sharing("click"))
     found = follow_up(session)
-    assert (found.messages_before, found.link_words) == (2, "Recovered after message 2, recognised by the same click")
+    assert (found.messages_before, found.link_words) == (2, "Finished after email 2, recognized by the same click")
     found.messages = 3
     session.commit()
     deliver(sharing("application", application_id="surer"))
@@ -357,7 +357,7 @@ def test_it_says_after_which_message_they_came_back(session, deliver):
 def test_who_finished_by_themselves_is_not_said_to_have_been_recovered(session, deliver):
     deliver(started())
     deliver(completed("begun"))
-    assert follow_up(session).link_words == "Finished by themselves, recognised by the same application"
+    assert follow_up(session).link_words == "Finished on their own, recognized by the same application"
 
 
 @pytest.mark.parametrize("first", ["begun", "finished"])
@@ -394,7 +394,8 @@ def test_reading_a_delivery_again_changes_nothing(app, session, deliver):
     for delivery_id in session.scalars(select(Delivery.id).order_by(Delivery.id)).all():
         session.rollback()
         start_writing(session)
-        intake.replay(session, session.get_one(Delivery, delivery_id), files=app.extensions["file_store"], now=utcnow())
+        delivery, store = session.get_one(Delivery, delivery_id), app.extensions["file_store"]
+        intake.replay(session, intake.understand_again(delivery, store), now=utcnow())
         session.commit()
     assert told() == before | {"messages": 2}
 
@@ -416,10 +417,10 @@ def test_the_history_of_both_tells_how_it_was_recognised(session, deliver):
     session.commit()
     deliver(sharing("click"))
     found = follow_up(session)
-    words = "Completed: recovered after message 1, recognised by the same click"
+    words = "Completed: finished after email 1, recognized by the same click"
     assert words in [entry.text for entry in reading.timeline(session, found.application, EVERYTHING)]
     theirs = [(entry.text, entry.other) for entry in reading.timeline(session, found.completed_by, EVERYTHING)]
-    told = "Had started earlier and came back after message 1 (matched by the same click)"
+    told = "Had started earlier and came back after email 1 (matched by the same click)"
     assert (told, found.application.public_id) in theirs
 
 
@@ -434,14 +435,14 @@ def test_who_began_again_after_applying_did_not_come_back(session, deliver):
     )
 
 
-@pytest.mark.parametrize(("messages", "after"), [(0, ""), (1, ", after message 1")])
+@pytest.mark.parametrize(("messages", "after"), [(0, ""), (1, ", after email 1")])
 def test_the_history_tells_when_they_asked_for_no_more_reminders(session, deliver, messages, after):
     deliver(started())
     found = follow_up(session)
     found.messages, found.opted_out_at = messages, utcnow() + timedelta(minutes=1)
     session.commit()
     newest = reading.timeline(session, found.application, EVERYTHING)[0]
-    assert (newest.text, newest.at) == (f"Asked for no more reminders{after}", found.opted_out_at)
+    assert (newest.text, newest.at) == (f"Opted out of messages{after}", found.opted_out_at)
     told = StageChange(application_id=found.application_id, from_stage="new", to_stage="new", note="They called.")
     told.at = found.opted_out_at
     session.add(told)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from dashboard.clock import utcnow
@@ -15,11 +16,11 @@ from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Application, Delivery
 from dashboard.models.privacy import HoldKind
-from dashboard.services import erasing, erasing_again, tombstones
+from dashboard.services import cleaning, erasing, erasing_again, tombstones
 from dashboard.services.erasing import Cause, Warrant
 from dashboard.services.erasing_again import Again
 from dashboard.services.tombstones import Kind
-from tests.factories import event
+from tests.factories import event, file_object
 from tests.reminder_fixtures import SECRET
 from tests.services.test_holding import end_all, keep
 
@@ -199,3 +200,31 @@ def test_a_hold_that_ended_keeps_nothing_from_a_restore(session, deliver):
     keep(session, HoldKind.LEGAL, *left(session))
     end_all(session)
     assert bury_again(session) == Again(erased=1)
+
+
+def test_whoever_has_no_keys_to_the_tombstones_takes_nobody_in(sqlite_url):
+    engine = create_engine(sqlite_url)
+    with Session(engine) as stranger, pytest.raises(KeyError):
+        tombstones.is_buried(stranger, tombstones.Signs.of(email="ada@example.com"))
+    engine.dispose()
+
+
+# --- contents that two people sent ----------------------------------------------------------------------------------
+
+
+def test_a_content_that_is_brought_again_while_it_is_deleted_stays(app, session, deliver, monkeypatch):
+    def sent(name: str) -> dict[str, Any]:
+        return event(applicant={"emailAddress": f"{name}@example.com", "resume": file_object(b"the same", "a.txt")})
+
+    store = app.extensions["file_store"]
+    sha256, delete = hashlib.sha256(b"the same").hexdigest(), store.delete
+    erase(session, deliver(sent("ada")).json["application"])
+    session.rollback()
+
+    def delete_slowly(content: str) -> None:
+        assert deliver(sent("bea")).json["status"] == "accepted", "nobody waits for the store"
+        delete(content)
+
+    monkeypatch.setattr(store, "delete", delete_slowly)
+    assert cleaning.finish(db.engine, store, clock=utcnow)
+    assert store.get(sha256) == b"the same"

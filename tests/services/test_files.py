@@ -128,8 +128,8 @@ def test_a_store_that_keeps_nothing_makes_no_directories_for_it(tmp_path):
 def test_each_process_flushes_the_directories_before_its_first_file_whoever_made_them(tmp_path, monkeypatch):
     LocalFiles(tmp_path).put(SHA256, b"")
     flushed: list[Path] = []
-    flush, write = files._sync_directory, files._write_durably
-    monkeypatch.setattr(files, "_sync_directory", lambda path: (flushed.append(path), flush(path)))
+    flush, write = files.sync_directory, files._write_durably
+    monkeypatch.setattr(files, "sync_directory", lambda path: (flushed.append(path), flush(path)))
     monkeypatch.setattr(files, "_write_durably", lambda path, content: (flushed.append(path), write(path, content)))
     store = LocalFiles(tmp_path)
     store.put(SHA256, CONTENT)
@@ -146,7 +146,7 @@ def test_where_the_directories_cannot_be_flushed_nothing_is_kept_until_they_are(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(files, "_sync_directory", fail)
+        broken.setattr(files, "sync_directory", fail)
         for _ in range(2):
             with pytest.raises(OSError, match="Input/output"):
                 store.put(SHA256, CONTENT)

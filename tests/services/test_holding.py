@@ -89,7 +89,7 @@ def test_a_hold_whose_day_is_over_keeps_nothing(session, ada):
 
 
 @pytest.mark.parametrize(
-    ("reason", "until", "words"), [(" ", None, "Say why"), ("x" * 301, None, "300"), ("x", -1, "lie ahead")]
+    ("reason", "until", "words"), [(" ", None, "Enter a reason"), ("x" * 301, None, "300"), ("x", -1, "in the future")]
 )
 def test_what_nobody_could_understand_later_is_refused(session, ada, reason, until, words):
     with pytest.raises(BadHold, match=words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 
 import pytest
 from sqlalchemy import func, select
@@ -12,8 +13,11 @@ from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
 from dashboard.models import Application, Attachment, Delivery, Job, StoredFile
-from dashboard.services import filing, intake
-from dashboard.services.intake import Arrival
+from dashboard.services import cleaning, erasing, filing, intake
+from dashboard.services.erasing import Cause, Warrant
+from dashboard.services.files import FileMissing
+from dashboard.services.intake import Arrival, Effect
+from dashboard.talroo import payload as reader
 from dashboard.talroo.questions import CURRENT
 from tests.factories import as_body, event, file_object, file_question, payload
 
@@ -268,10 +272,50 @@ def test_reading_an_accepted_delivery_again_changes_nothing(app, deliver):
     assert exact_bodies(app) == [as_body(payload("complete"))]
 
 
+def test_what_is_erased_while_it_is_read_again_stays_erased_and_leaves_no_file(app, deliver):
+    public_id = deliver(payload("complete")).json["application"]
+    with app.app_context():
+        again = intake.understand_again(only_delivery(), store(app))
+        db.session.rollback()
+        start_writing(db.session())
+        erasing.erase(db.session(), [public_id], Warrant(Cause.REQUEST, "asked", utcnow()))
+        db.session.commit()
+        cleaning.finish(db.engine, store(app), clock=utcnow)
+        intake.understand(again.arrival, store(app))  # as late as it can put its files
+        db.session.rollback()
+        start_writing(db.session())
+        assert intake.replay(db.session(), again, now=utcnow()).status == "erased"
+        db.session.commit()
+        assert (count(Application), count(StoredFile), only_delivery().body) == (0, 0, b"")
+        db.session.rollback()
+        cleaning.finish(db.engine, store(app), clock=utcnow)
+        for file in again.understood.attached:
+            with pytest.raises(FileMissing):
+                store(app).get(file.sha256)
+
+
+def test_of_two_who_read_a_delivery_again_at_once_one_files_it(app, deliver, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(reader, "APPLICATION_TYPE", re.compile("nothing"))
+        deliver(payload("complete"))
+    with app.app_context():
+        both = [intake.understand_again(only_delivery(), store(app)) for _ in range(2)]
+        effects = []
+        for again in both:
+            db.session.rollback()
+            start_writing(db.session())
+            effects.append(intake.replay(db.session(), again, now=utcnow()).effect)
+            db.session.commit()
+        assert effects == [Effect.NEW, Effect.UNCHANGED]
+        assert count(Application) == 1
+    assert exact_bodies(app) == [as_body(payload("complete"))]
+
+
 def replay_only_delivery(app) -> intake.Outcome:
+    again = intake.understand_again(only_delivery(), store(app))
     db.session.rollback()
     start_writing(db.session())
-    outcome = intake.replay(db.session(), only_delivery(), files=store(app), now=utcnow())
+    outcome = intake.replay(db.session(), again, now=utcnow())
     db.session.commit()
     return outcome
 

@@ -41,10 +41,10 @@ def test_what_is_new_is_counted_by_job_the_most_first(session: Session):
     add_applicant(session, completed=False)
     told = mail(session, rita)
     assert told is not None
-    assert told.subject == "4 new applications"
+    assert told.subject == "Talroo dashboard: 4 new applications"
     assert told.text.startswith("New since yesterday\n  2  Driver\n  1  ")
     assert "\n  1  Picker\n" in told.text
-    assert "\n  1  No job named\n" in told.text
+    assert "\n  1  No job title\n" in told.text
     assert f"{URL}/applications\n" in told.text
 
 
@@ -59,7 +59,7 @@ def test_what_waits_for_the_reader_is_named_by_job_and_link_and_nothing_else(ses
     do(session, notes.write, [other.id], "@rita, secret words", by(dana))
     told = mail(session, rita)
     assert told is not None
-    assert told.subject == "1 waiting on you, 1 unread with your name"
+    assert told.subject == "Talroo dashboard: 1 assigned to you, 1 mention"
     assert f"\n  Picker: {URL}/applications/{mine.public_id}\n" in told.text
     assert f"\n  dana@example.com: {URL}/applications/{other.public_id}\n" in told.text
     for one in (held, moved):
@@ -84,6 +84,6 @@ def test_only_as_much_is_listed_as_anybody_reads(session: Session, monkeypatch: 
     do(session, teamwork.assign, mine, rita.id, by(None))
     told = mail(session, rita)
     assert told is not None
-    assert told.subject == "More than 3 new applications, more than 2 waiting on you"
+    assert told.subject == "Talroo dashboard: more than 3 new applications, more than 2 assigned to you"
     assert "\n  2  in 2 other jobs\n" in told.text
     assert told.text.count("  … and more") == 1

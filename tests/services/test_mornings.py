@@ -77,11 +77,11 @@ def test_it_goes_at_six_where_the_reader_is_and_says_how_to_get_no_more(
     (row,) = rows(session)
     assert (row.state, row.event, row.business_key.partition(":")[0]) == (State.SENT, "2026-11-22", "morning")
     assert mail.to == ("rita@example.com",)
-    assert mail.message["Subject"] == "1 new application"
+    assert mail.message["Subject"] == "Talroo dashboard: 1 new application"
     assert mail.message["List-Unsubscribe"] == "<https://jobs.example.com/me>"
     assert mail.message["List-Unsubscribe-Post"] is None
     assert mail.message["Auto-Submitted"] == "auto-generated"
-    assert "To get it no more: https://jobs.example.com/me" in mail.text
+    assert "To stop these emails: https://jobs.example.com/me" in mail.text
 
 
 @pytest.mark.usefixtures("rita")
@@ -96,7 +96,7 @@ def test_each_morning_has_its_own_and_one_with_nothing_to_tell_has_none(
     assert rows(session)[1].last_answer == mornings.NOTHING_WORDS
     add_applicant(session, arrived_at=clock.now - timedelta(hours=23))
     worker.once()
-    assert [mail.message["Subject"] for mail in server.mails] == ["1 new application"] * 2
+    assert [mail.message["Subject"] for mail in server.mails] == ["Talroo dashboard: 1 new application"] * 2
 
 
 @pytest.mark.usefixtures("rita")

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from dashboard.models import Refusal, SecretUse
 from dashboard.models.watch import REASON_LABELS, Reason
 from dashboard.services import notebook as notebooks
-from dashboard.services import refusals, secret_uses
+from dashboard.services import secret_uses
 from dashboard.services.notebook import MOST_ADDRESSES, Notebook
-from dashboard.services.refusals import KEPT_FOR, OTHERS, Tally
+from dashboard.services.refusals import OTHERS
 from tests.outbox_fixtures import NOON
 
 KEY = "for the tests only, nothing is secret"
@@ -122,14 +122,3 @@ def test_a_secret_is_noted_once_a_minute_and_never_told(session: Session, engine
     assert use.fingerprint != secret_uses.fingerprint(
         "another key of thirty-two bytes....", use.setting, "the secret itself"
     )
-
-
-def test_what_is_old_is_forgotten(session: Session):
-    refusals.add(session, [Tally.once("missing", "192.0.2.1", NOON - KEPT_FOR - timedelta(hours=2))])
-    refusals.add(session, [Tally.once("missing", "192.0.2.1", NOON)])
-    session.commit()
-    assert refusals.is_any_old(session, NOON)
-    assert refusals.forget_old(session, NOON) == 1
-    session.commit()
-    assert not refusals.is_any_old(session, NOON)
-    assert refused(session) == {("missing", "192.0.2.1"): 1}

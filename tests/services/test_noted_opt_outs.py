@@ -12,7 +12,8 @@ from dashboard.database import start_writing
 from dashboard.models import Application, StageChange, User
 from dashboard.models.outbound import State
 from dashboard.services import noted_opt_outs, opt_outs
-from dashboard.services.noted_opt_outs import NOTED_WORDS, TAKEN_BACK_WORDS, Noting
+from dashboard.services.activity import By
+from dashboard.services.noted_opt_outs import NOTED_WORDS, TAKEN_BACK_WORDS
 from tests.outbox_fixtures import add_job, add_recruiter
 from tests.reminder_fixtures import AFTERNOON, SECRET, add_unfinished, follow_up_of, only_message, set_cadence, write
 
@@ -33,7 +34,7 @@ def somebody(session: Session) -> int:
 
 def told(session: Session, verb, application: Application) -> bool:
     """`note` or `take_back`, by somebody who works here."""
-    by = Noting(session.scalars(select(User.id)).one(), "192.0.2.7", AFTERNOON)
+    by = By(session.scalars(select(User.id)).one(), "192.0.2.7", AFTERNOON)
     session.rollback()
     start_writing(session)
     done = verb(session, application, by, SECRETS)

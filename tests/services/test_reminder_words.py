@@ -49,8 +49,8 @@ def test_a_text_is_merged_and_doubled_braces_are_braces():
 
 def test_what_is_not_known_is_named_in_words_once():
     merged = merge("{first_name} {apply_link} {first_name} {company}", {**ALL, "first_name": None, "apply_link": ""})
-    assert merged.missing == ("first name", "the job's apply address")
-    assert merged.text == "[first name] [the job's apply address] [first name] COMPANY"
+    assert merged.missing == ("first name", "apply link")
+    assert merged.text == "[first name] [apply link] [first name] COMPANY"
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,7 @@ def test_a_field_that_there_is_not_is_named_with_those_there_are(text: str):
 
 @pytest.mark.parametrize(("text", "brace"), [("{first_name", "{"), ("100 }", "}"), ("a {\n} b", "{"), ("{{{", "{")])
 def test_a_single_brace_is_told_how_to_write_it(text: str, brace: str):
-    assert (
-        problem_with(text) == f"There is a single {brace} in the text. Write {brace * 2} where it is meant as a brace."
-    )
+    assert problem_with(text) == f"There is a single {brace} in the text. To show a brace, write {brace * 2}."
 
 
 def test_a_fallback_stands_where_a_value_is_not_known_and_only_there():
@@ -93,7 +91,7 @@ def test_a_fallback_stands_where_a_value_is_not_known_and_only_there():
 
 @pytest.mark.parametrize("text", ["{first_name|}", "{first_name| }"])
 def test_a_fallback_has_words(text: str):
-    assert problem_with(text) == f"Write after the | in {text} what stands there for people without it."
+    assert problem_with(text) == f"After the | in {text}, write what to say to people without it."
 
 
 @pytest.mark.parametrize("text", ["{first_name|a{b}", "{first_name|{last_name}}", "{first_name|a\nb}"])

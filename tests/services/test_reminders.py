@@ -85,7 +85,7 @@ def erase(session: Session, number: int, *, with_application: bool) -> None:
 def undo(session: Session, number: int) -> bool:
     session.rollback()
     start_writing(session)
-    done = reminders.undo(session, number)
+    done = reminders.undo(session, number, now=NOON)
     session.commit()
     return done
 
@@ -122,9 +122,9 @@ def test_a_reminder_is_held_then_arrives_once_with_its_words_closing_and_headers
     assert mail.message["Auto-Submitted"] is None
     assert mail.text.replace("\r\n", "\n") == (
         "Picker waits for you.\n\nKind regards\n\n"
-        "You get this message because you began to apply for Picker.\n"
+        "You're getting this email because you started an application for Picker.\n"
         "1 Quay Street, Austin, TX 78701\n"
-        f"If you want no more of these messages: {link}\n"
+        f"To stop these emails: {link}\n"
     )
     row, follow_up = only_message(session), follow_up_of(session, ada)
     assert (row.state, row.last_status, row.event) == (State.SENT, 250, "1")
@@ -212,8 +212,8 @@ def test_each_reason_not_to_write_to_somebody_is_told(session: Session):
         session.commit()
         assert why_skipped(session, finished, deaf, silent) == [
             "They have completed their application.",
-            "They have asked for no more reminders.",
-            "They gave no email address that can be written to.",
+            "They opted out of messages.",
+            "They gave no email address that works.",
         ]
     assert messages(session) == []
 
@@ -230,9 +230,7 @@ def test_an_opt_out_counts_for_every_spelling_and_application_of_an_address_and_
 def test_a_field_without_a_value_holds_the_message_back_and_is_named(session: Session):
     ada = add_unfinished(session, job=add_job(session, "WH-1", "Picker"))
     body = "{first_name}, go on at {apply_link}. {missing} {company}"
-    assert why_skipped(session, ada, body=body) == [
-        "Not known: the job's apply address, what was not given yet, company."
-    ]
+    assert why_skipped(session, ada, body=body) == ["Not known: apply link, what is still missing, company."]
     session.add(JobFollowUp(job_id=ada.job_id, apply_url="https://jobs.example.com/1", updated_at=NOON))
     session.commit()
     assert len(write(session, ada, body="Go on at {apply_link}").done) == 1
@@ -264,7 +262,7 @@ def test_a_draft_shows_the_words_and_the_closing_as_they_will_stand(session: Ses
 def test_a_double_click_leads_to_one_message(session: Session):
     ada = add_unfinished(session)
     assert len(write(session, ada, ada).done) == 1
-    assert why_skipped(session, ada) == ["A message to them is waiting to be sent."]
+    assert why_skipped(session, ada) == ["An email to them is waiting to be sent."]
     assert only_message(session).business_key == f"reminder:{ada.id}:1"
 
 
@@ -300,11 +298,11 @@ def test_nobody_gets_two_messages_within_twenty_hours_nor_more_than_three_ever(
         worker.once()
         assert follow_up_of(session, ada).messages == number
         clock.advance(hours=19)
-        told = "They had a message less than 20 hours ago." if number < 3 else "They have had 3 of 3 messages."
+        told = "They got an email less than 20 hours ago." if number < 3 else "They got 3 of 3 emails."
         assert why_skipped(session, ada, at=clock.now) == [told]
         clock.advance(hours=1)
     clock.advance(days=300)
-    assert why_skipped(session, ada, at=clock.now) == ["They have had 3 of 3 messages."]
+    assert why_skipped(session, ada, at=clock.now) == ["They got 3 of 3 emails."]
     assert len(server.mails) == 3
     assert len({mail.message["Message-ID"] for mail in server.mails}) == 3
 
@@ -312,10 +310,10 @@ def test_nobody_gets_two_messages_within_twenty_hours_nor_more_than_three_ever(
 def test_a_person_with_two_applications_gets_one_message_at_a_time(session: Session, worker: Worker, clock: Clock):
     one, other = (add_unfinished(session, email=email) for email in ("ada@example.com", "ADA@example.com"))
     write(session, one)
-    assert why_skipped(session, other) == ["A message to them is waiting to be sent."]
+    assert why_skipped(session, other) == ["An email to them is waiting to be sent."]
     clock.advance(minutes=2)
     worker.once()
-    assert why_skipped(session, other, at=clock.now) == ["They had a message less than 20 hours ago."]
+    assert why_skipped(session, other, at=clock.now) == ["They got an email less than 20 hours ago."]
 
 
 def test_an_address_gets_three_messages_in_thirty_days_however_many_applications_it_has(
@@ -327,7 +325,7 @@ def test_an_address_gets_three_messages_in_thirty_days_however_many_applications
         clock.advance(minutes=2)
         worker.once()
         clock.advance(hours=20)
-    told = "Their email address had 3 messages in 30 days, for all they applied for."
+    told = "They got 3 emails in 30 days, across all jobs they applied for."
     assert why_skipped(session, attempts_of_ada[3], at=clock.now) == [told]
     clock.advance(days=28)
     assert write(session, attempts_of_ada[3], at=clock.now).done
@@ -404,7 +402,7 @@ def test_what_may_have_arrived_is_not_written_anew_under_its_number_and_counts_a
         make_worker(NOWHERE, mail_url=broken.url, **MAIL_SETTINGS).once()
     assert undo(session, first)
     assert only_message(session).last_answer == reminders.UNSURE_WORDS
-    assert why_skipped(session, ada, at=clock.now) == ["They had a message less than 20 hours ago."]
+    assert why_skipped(session, ada, at=clock.now) == ["They got an email less than 20 hours ago."]
     clock.advance(hours=20)
     assert write(session, ada, body="Second words", at=clock.now).done != (first,)
     clock.advance(minutes=2)
@@ -417,7 +415,7 @@ def test_what_may_have_arrived_is_not_written_anew_under_its_number_and_counts_a
     clock.advance(minutes=2)
     make_worker(NOWHERE, mail_url=server.url, **MAIL_SETTINGS).once()
     clock.advance(hours=20)
-    assert why_skipped(session, ada, at=clock.now) == ["They have had 3 of 3 messages."]
+    assert why_skipped(session, ada, at=clock.now) == ["They got 3 of 3 emails."]
 
 
 # --- asked again before it leaves -----------------------------------------------------------------------------------
@@ -430,7 +428,7 @@ CHANGES: dict[str, tuple[Callable[[Session, Application], None], str]] = {
             session.execute(update(Application).where(Application.id == ada.id).values(email=None, email_key=None))
             and session.commit()
         ),
-        "They gave no email address that can be written to.",
+        "They gave no email address that works.",
     ),
 }
 

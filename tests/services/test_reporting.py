@@ -29,7 +29,7 @@ from tests.outbox_fixtures import (
     rules,
 )
 
-NOTHING_KNOWN = "no application id and no click id"
+NOTHING_KNOWN = "no application ID and no click ID"
 BOTH = rules({"hired": 2}, {"interview": "interview_scheduled", "hired": "hired", "rejected": "rejected"})
 
 
@@ -261,13 +261,13 @@ def test_a_disposition_is_one_per_application_and_event_and_names_what_it_knows(
     ("chosen", "fields", "words"),
     [
         (RULES, {}, "conversion event 2 for click 9e21…; disposition: none configured"),
-        (RULES, {"tlr_sid": None}, "conversion event 2 cannot be sent: no click id; disposition: none configured"),
+        (RULES, {"tlr_sid": None}, "conversion event 2 can't be sent: no click ID; disposition: none configured"),
         (rules({"offer": 1}), {}, "no conversion configured; disposition: none configured"),
         (BOTH, {}, "conversion event 2 for click 9e21…; disposition: “hired”"),
         (
             BOTH,
             {"tlr_sid": None, "tlr_application_id": None},
-            f"conversion event 2 cannot be sent: no click id; disposition: “hired” cannot be sent: {NOTHING_KNOWN}",
+            f"conversion event 2 can't be sent: no click ID; disposition: “hired” can't be sent: {NOTHING_KNOWN}",
         ),
     ],
 )
@@ -282,7 +282,7 @@ def test_the_confirmation_says_in_words_what_will_be_sent(
     ("state", "words"),
     [
         (State.SENT, "conversion event 2 for click 9e21… was sent before and is not sent again"),
-        (State.WAITING, "conversion event 2 for click 9e21… is queued already"),
+        (State.WAITING, "conversion event 2 for click 9e21… is already queued"),
         (State.CANCELLED, "conversion event 2 for click 9e21…"),
     ],
 )

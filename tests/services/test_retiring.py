@@ -134,7 +134,7 @@ def test_the_command_says_what_would_go_and_changes_nothing(app, session, six):
     told = app.test_cli_runner().invoke(args=["privacy", "retention", "--dry-run"])
     assert (
         told.exit_code,
-        "1 applications, 1 unfinished ones (1 more are kept, under legal hold or restricted)" in told.output,
+        "1 applications, 1 incomplete ones (1 more are kept, under legal hold or restricted)" in told.output,
     ) == (0, True)
     assert left(session) == set(six.values())
     done = app.test_cli_runner().invoke(args=["privacy", "retention"])

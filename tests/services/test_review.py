@@ -116,7 +116,7 @@ def test_a_hire_may_carry_a_first_day_and_nothing_else_does(session: Session):
     application = add_applicant(session)
     move(session, application, "hired", start_date="2026-12-01")
     assert session.get_one(Application, application.id).start_date == "2026-12-01"
-    assert ", first day of work 1 Dec 2026" in reading.timeline(session, application, EVERYTHING)[0].text
+    assert ", first day of work Dec 1, 2026" in reading.timeline(session, application, EVERYTHING)[0].text
 
 
 def test_the_first_day_of_a_hire_taken_back_is_offered_again_and_a_new_one_replaces_it(session: Session):
@@ -124,7 +124,7 @@ def test_the_first_day_of_a_hire_taken_back_is_offered_again_and_a_new_one_repla
     move(session, application, "hired", start_date="2026-12-01")
     move(session, application, "offer")
     assert session.get_one(Application, application.id).start_date == "2026-12-01"
-    move(session, application, "hired")
+    move(session, application, "hired", start_date="")
     assert session.get_one(Application, application.id).start_date is None
 
 
@@ -141,13 +141,13 @@ def test_the_history_tells_what_talroo_was_told_and_what_it_was_not(session: Ses
         session.execute(update(Outbound).where(Outbound.event == event).values(**values))
     told = reading.timeline(session, application, EVERYTHING, now=NOON - timedelta(hours=1))
     assert [(entry.text, entry.actor) for entry in told if "Talroo" in entry.text] == [
-        ("Talroo told: conversion event 2", "status 200"),
-        ("Talroo not told: disposition “hired” (parked)", ""),
-        ("Talroo not told: disposition “interviewed” (held)", ""),
+        ("Conversion event 2: sent to Talroo", "status 200"),
+        ("Disposition “hired” to Talroo: failed", ""),
+        ("Disposition “interviewed” to Talroo: waiting", ""),
     ]
     assert [entry.text for entry in told][2:] == [
         "Interview → Hired",
-        "Talroo not told: disposition “interviewed” (held)",
+        "Disposition “interviewed” to Talroo: waiting",
         "New → Interview",
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -57,6 +57,17 @@ def test_what_was_changed_is_noted_by_its_name_alone(session: Session, config: C
     assert json.loads(entry.details)["settings"] == ["TALROO_CONVERSION_EVENTS", "MAIL_URL"]
     assert "Xyzzyqua" not in entry.details
     assert changed(session, config) == {"MAIL_URL", "TALROO_CONVERSION_EVENTS"}
+
+
+def test_a_setting_that_a_release_brings_was_not_changed_and_is_watched_from_then_on(
+    session: Session, config: Config, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as older:
+        known = [setting for setting in fields(config) if setting.name != "web_workers"]
+        older.setattr("dashboard.services.settings_watch.fields", lambda _: known)
+        changed(session, config)
+    assert changed(session, config) == set()
+    assert changed(session, replace(config, web_workers=7)) == {"WEB_WORKERS"}
 
 
 def test_a_key_that_was_changed_and_kept_as_retired_hides_no_other_change(session: Session, config: Config):

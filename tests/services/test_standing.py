@@ -18,11 +18,11 @@ from dashboard.models.outbound import Channel, State
 from dashboard.services import accounts, audit, problems, refusals, secret_uses, standing, sync, violations
 from dashboard.services.audit import Subject
 from dashboard.services.files import LocalFiles
+from dashboard.services.heartbeat import beat
 from dashboard.services.problems import KINDS
 from dashboard.services.refusals import Tally
 from dashboard.services.standing import Disk, Machine, Standing
 from dashboard.tls import Certificate
-from dashboard.worker import beat
 from tests.certificates import issue
 from tests.colleagues import do
 from tests.outbox_fixtures import NOON
@@ -136,7 +136,9 @@ def test_who_never_sent_anything_right_is_told_of_on_the_page_alone_and_only_for
     stands = replace(WELL, refused_lately=lately)
     (problem,) = problems.find(stands, {}, SOUND, config(), NOON).problems
     assert (problem.kind, problem.of.mails, problem.of.serious) == ("strangers", False, False)
-    assert "5 were refused within the last hour: wrong signature (4), too large (1)." in problem.words
+    assert (
+        "from unknown addresses were refused within the last hour: wrong signature (4), too large (1)." in problem.words
+    )
     both = replace(WELL, refused_lately={"mismatch": 9, "host": 9}, refused_known={"mismatch": 4, "host": 4})
     assert found(both) == ["refused", "strangers"]
     assert found(replace(WELL, refused_lately={"host": 90})) == []
@@ -172,7 +174,7 @@ def test_serious_things_stand_first_and_the_sentence_counts_them():
     machine = Machine("SQLite", True, "PermissionError", (Disk("Database", 1_000, 10_000),))
     verdict = problems.find(stands, {}, machine, config(), NOON)
     assert [one.kind for one in verdict.problems] == ["files", "disk", "clock", "kept"]
-    assert verdict.words == "4 things need you."
+    assert verdict.words == "4 problems need attention."
     assert verdict.problems[2].words == "Signatures are 90 s ahead of this clock when they arrive."
     assert all(one.kind in KINDS for one in verdict.problems)
 
@@ -188,7 +190,7 @@ TLS = {"public_url": "https://jobs.example.com", "tls_cert": "/tls/cert.pem", "t
         ({"ends": NOON + timedelta(hours=30)}, ["The certificate in TLS_CERT ends in 1 day."]),
         ({"ends": NOON + timedelta(hours=3)}, ["The certificate in TLS_CERT ends in less than a day."]),
         ({"ends": NOON - timedelta(days=2, hours=1)}, ["The certificate in TLS_CERT ended 2 days ago."]),
-        ({"names": ("a.example.com",)}, ["The certificate in TLS_CERT is for other names than PUBLIC_URL’s."]),
+        ({"names": ("a.example.com",)}, ["The certificate in TLS_CERT is not for the name in PUBLIC_URL."]),
         ({"open_key": True}, ["Everybody on this machine can read the key in TLS_KEY."]),
     ],
 )
@@ -203,9 +205,8 @@ def test_a_certificate_that_is_gone_is_told_before_the_next_start_fails(session:
     files = LocalFiles(tmp_path / "files")
     gone = standing.machine(session, config(**TLS), files)
     (problem,) = problems.find(WELL, {}, gone, config(**TLS), NOON).problems
-    assert problem.words == (
-        "The certificate in TLS_CERT is of no use (TLS_CERT: /tls/cert.pem cannot be read (No such file or directory))."
-    )
+    why = "TLS_CERT: /tls/cert.pem cannot be read (No such file or directory)"
+    assert problem.words == f"The certificate in TLS_CERT can’t be used ({why})."
     assert problem.of.mails
     issued = issue(tmp_path, "jobs.example.com")
     there = TLS | dict(zip(("tls_cert", "tls_key"), issued.tls, strict=True))
@@ -274,12 +275,12 @@ def told_of(uses: dict[str, timedelta], *secrets: str) -> list[tuple[str, bool]]
 def test_rotating_a_secret_is_overlap_observe_retire():
     minute, week = timedelta(minutes=1), timedelta(days=8)
     (only,) = told_of({}, "one")
-    assert only == ("It signed nothing so far.", False)
+    assert only == ("Talroo has not signed with it yet.", False)
     new, old = told_of({"one": minute}, "two", "one")
-    assert new == ("Talroo does not use it yet: keep the older one until then.", False)
-    assert old == ("Keep it: Talroo may still sign with it.", False)
+    assert new == ("Talroo does not use it yet. Keep the older one until then.", False)
+    assert old == ("Keep it. Talroo may still sign with it.", False)
     new, old = told_of({"two": minute, "one": timedelta(hours=20)}, "two", "one")
-    assert (new[1], old) == (False, ("Keep it: Talroo may still sign with it.", False))
+    assert (new[1], old) == (False, ("Keep it. Talroo may still sign with it.", False))
     new, old = told_of({"two": minute, "one": week}, "two", "one")
     assert (new[1], old[1]) == (False, True)
 

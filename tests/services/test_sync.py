@@ -183,7 +183,8 @@ def test_a_pulled_delivery_can_be_read_again(engine, api, files, pulled):
         start = intake.exact_body(delivery, files)
         session.rollback()
         start_writing(session)
-        outcome = intake.replay(session, session.scalars(select(Delivery)).one(), files=files, now=NOON)
+        again = intake.understand_again(session.scalars(select(Delivery)).one(), files)
+        outcome = intake.replay(session, again, now=NOON)
         session.commit()
     assert b"a resume" not in start
     assert resume["data"].encode() in start

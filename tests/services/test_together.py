@@ -14,8 +14,9 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, Delivery
 from dashboard.services import intake
+from dashboard.services import together as together_module
 from dashboard.services.intake import Arrival
-from dashboard.services.together import StorageBusy, Together
+from dashboard.services.together import StorageBusy, Together, _Waiting
 from tests.factories import as_body, payload
 
 MANY = 8
@@ -68,6 +69,16 @@ def test_those_who_wait_together_are_stored_with_fewer_commits_and_each_is_answe
     assert len({outcome.application for outcome in outcomes}) == MANY
     assert counts(engine) == (MANY, MANY)
     assert len(commits) <= MANY
+
+
+def test_a_leader_behind_more_than_one_transaction_holds_is_stored_too(app, engine, together, monkeypatch):
+    """Each who waits wakes in its own time: the first in the queue need not be the one who leads."""
+    monkeypatch.setattr(together_module, "MOST", 2)
+    ahead = [_Waiting(one, intake.understand(one, app.extensions["file_store"])) for one in map(arrival, range(5))]
+    together._queue.extend(ahead)
+    assert together.receive(arrival(5), app.extensions["file_store"]).status == "accepted"
+    assert {one.result().status for one in ahead} == {"accepted"}
+    assert counts(engine) == (6, 6)
 
 
 def test_one_that_fails_takes_nobody_with_it(app, engine, together, monkeypatch):

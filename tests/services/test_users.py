@@ -95,7 +95,7 @@ def test_whoever_lost_the_right_to_manage_users_a_moment_ago_resets_nobodys_seco
     noted = session.scalars(select(AuditEntry.action).order_by(AuditEntry.number)).all()
     changes = [action for action in noted if action in (Action.ROLE_CHANGED, Action.SECOND_FACTOR_OFF)]
     if isinstance(reset, users.NotAllowed):
-        assert (str(reset), changes) == ("You may not manage users any more.", [Action.ROLE_CHANGED])
+        assert (str(reset), changes) == ("You can no longer manage users.", [Action.ROLE_CHANGED])
     else:
         assert changes == [Action.SECOND_FACTOR_OFF, Action.ROLE_CHANGED]
 
@@ -104,7 +104,7 @@ def test_whoever_may_not_manage_users_any_more_resets_nobodys_second_factor(sess
     ann, ivy = add_user(session, "ann@example.com"), add_user(session, "ivy@example.com")
     do(session, lambda one: one.execute(update(User).values(totp_secret="x", totp_since=NOON, totp_step=1)))
     do(session, users.set_role, ann.id, Role.RECRUITER, By(None, None, NOON))
-    with pytest.raises(users.NotAllowed, match="not manage users any more"):
+    with pytest.raises(users.NotAllowed, match="no longer manage users"):
         do(session, users.reset_second_factor, ivy.id, by(ann))
     with pytest.raises(users.NotAllowed, match="your own"):
         do(session, users.reset_second_factor, ivy.id, by(ivy))
@@ -188,11 +188,11 @@ def test_an_invitation_goes_at_once_with_its_link_and_by_whom(session: Session, 
     worker.once()
     (mail,) = server.mails
     assert mail.to == ("ivy@example.com",)
-    assert mail.message["Subject"] == "Your access to the recruiter dashboard"
+    assert mail.message["Subject"] == "Your access to the Talroo dashboard"
     assert mail.message["List-Unsubscribe"] is None
     assert "ann@example.com added you" in mail.text
     assert "at https://jobs.example.com as Recruiter" in mail.text
-    assert "until 28 November 2026, 12:00 UTC" in mail.text
+    assert "until Nov 28, 2026, 12:00 PM UTC" in mail.text
     address = access_links.address(link, "https://jobs.example.com", [SECRET])
     assert f"\n{address}\n" in mail.text.replace("\r\n", "\n")
     session.rollback()
@@ -240,10 +240,10 @@ def test_whoever_asked_for_a_new_password_themselves_is_told_that_somebody_did(
     do(session, verb)
     worker.once()
     (mail,) = server.mails
-    assert mail.message["Subject"] == "A new password for the recruiter dashboard"
+    assert mail.message["Subject"] == "Reset your password for the Talroo dashboard"
     assert mail.message["Auto-Submitted"] == "auto-generated"
-    assert "Somebody asked for a new password for you" in " ".join(mail.text.split())
-    assert "until 22 November 2026, 12:00 UTC" in mail.text
+    assert "A password reset was requested for your account" in " ".join(mail.text.split())
+    assert "until Nov 22, 2026, 12:00 PM UTC" in mail.text
 
 
 def test_a_stranger_who_goes_on_asking_sends_three_mails_an_hour_and_five_a_day(session: Session):
@@ -291,8 +291,11 @@ def test_whom_somebody_lets_see_applicants_who_sees_none_each_hr_administrator_h
     assert {mail.to for mail in server.mails} == ({("ann@example.com",), ("ben@example.com",)} if mails else set())
     for mail in server.mails:
         text = " ".join(mail.text.split())
-        assert mail.message["Subject"] == "Somebody was given access to applicants"
-        assert "it@example.com, who sees no applicants, gave ivy@example.com a role that does at https://jobs" in text
+        assert mail.message["Subject"] == "Somebody was given access to applicants in the Talroo dashboard"
+        assert (
+            "it@example.com, whose role sees no applicants, gave ivy@example.com a role that does at https://jobs"
+            in text
+        )
         ivy = session.scalars(select(User.public_id).where(User.email == "ivy@example.com")).one()
         assert text.endswith(f"https://jobs.example.com/admin/users/{ivy}")
     told = [details for details in session.scalars(select(AuditEntry.details)) if '"let_in":1' in details]
@@ -325,10 +328,20 @@ def test_who_is_let_see_no_applicants_is_no_news(session: Session, server: MailS
 @pytest.mark.parametrize(
     ("notice", "by_whom", "subject", "told"),
     [
-        (Notice.PASSWORD, True, "Your password", "by a link that eve@example.com made."),
-        (Notice.PASSWORD, False, "Your password", "by a link that was asked for."),
-        (Notice.SECOND_FACTOR, True, "Your second factor", "eve@example.com reset the second factor of your account"),
-        (Notice.SECOND_FACTOR, False, "Your second factor", "Whoever runs the dashboard reset the second factor"),
+        (Notice.PASSWORD, True, "Your password", "with a link that eve@example.com created."),
+        (Notice.PASSWORD, False, "Your password", "with a link that was requested on the sign-in page."),
+        (
+            Notice.SECOND_FACTOR,
+            True,
+            "Your two-step verification",
+            "eve@example.com reset two-step verification for your account",
+        ),
+        (
+            Notice.SECOND_FACTOR,
+            False,
+            "Your two-step verification",
+            "The operator of the dashboard reset two-step verification",
+        ),
     ],
 )
 def test_whoever_was_given_a_password_or_lost_their_factor_is_told_by_whom_and_when(
@@ -343,5 +356,5 @@ def test_whoever_was_given_a_password_or_lost_their_factor_is_told_by_whom_and_w
     assert mail.message["Subject"].startswith(subject)
     text = " ".join(mail.text.split())
     assert told in text
-    assert "https://jobs.example.com on 21 November 2026, 12:00 UTC" in text
-    assert "tell another administrator at once" in text
+    assert "https://jobs.example.com on Nov 21, 2026, 12:00 PM UTC" in text
+    assert "tell another administrator right away" in text

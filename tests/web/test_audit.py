@@ -392,8 +392,8 @@ def test_what_an_entry_tells_besides_is_told_in_words(app, sign_in):
     told = [row.select_one("td small").get_text(" ", strip=True) for row in page.select("tr[data-entry]")]
     assert told == [
         "settings: A, B",
-        "broken off, rows: 7 , a.csv",
-        "sent ahead of time, as the browser said",
+        "interrupted, rows: 7 , a.csv",
+        "preloaded by the browser (may not have been seen)",
     ]
 
 
@@ -404,7 +404,7 @@ TOLD = [
     (
         Action.ACCESS_LINK_MADE,
         {"purpose": "reset", "way": "asked for"},
-        "asked for at the sign-in page, for a new password",
+        "requested on the sign-in page, for a new password",
     ),
     (
         Action.SCOPE_CHANGED,
@@ -418,7 +418,7 @@ TOLD = [
         "by age, “They asked to be erased”, 2 applications",
     ),
     (Action.APPLICATION_VIEWED, {"page": "privacy"}, "on the privacy page"),
-    (Action.TEST_SENT, {"what": "conversion", "ok": False, "event": 2}, "it failed, conversion, event: 2"),
+    (Action.TEST_SENT, {"what": "conversion", "ok": False, "event": 2}, "failed, conversion, event: 2"),
     (Action.SESSION_REVOKED, {"sessions": 1}, "1 session"),
 ]
 
@@ -473,8 +473,8 @@ def test_filters_narrow_alone_and_together(sign_in, happened):
 
 def test_a_filter_that_cannot_be_read_is_named(sign_in, happened):
     page = sign_in("hr_admin").get("/admin/audit?action=baked&from=soon")
-    assert "There is no such action" in page.text
-    assert "“soon” is no date" in page.text
+    assert "The filter “action” has an unknown value" in page.text
+    assert "“soon” isn’t a valid date" in page.text
     assert len(entries(page)) == 3
 
 

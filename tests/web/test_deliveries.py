@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -18,6 +20,7 @@ from dashboard.models import Application, Attachment, AuditEntry, Delivery
 from dashboard.services import sorting_out
 from dashboard.talroo import payload as reader
 from dashboard.worker import Worker
+from tests.application import signed_in_client
 from tests.factories import event, file_object, signed
 from tests.stocked_site import token_of
 
@@ -81,7 +84,7 @@ def test_what_a_later_version_understands_is_accepted_when_it_is_read_again(app,
         assert deliver(body).json["status"] == "kept"
     kept = delivery_of(app, "kept")
     assert counted(app, Application) == 0
-    assert "Read again: its application is filed." in replay(it_admin, kept).text
+    assert "Reprocessed. The application is filed." in replay(it_admin, kept).text
     assert delivery_of(app, "accepted") == kept
     assert (counted(app, Application), counted(app, Attachment)) == (1, 1)
     assert deliver(body).json["status"] == "duplicate"
@@ -91,14 +94,14 @@ def test_reading_again_twice_changes_nothing_twice(app, deliver, it_admin):
     deliver(event(applicant={"resume": file_object(b"once", "a.txt")}))
     accepted = delivery_of(app, "accepted")
     for _ in range(2):
-        assert "its application is filed" in replay(it_admin, accepted).text
+        assert "The application is filed" in replay(it_admin, accepted).text
     assert (counted(app, Application), counted(app, Attachment), counted(app, Delivery)) == (1, 1, 1)
 
 
 def test_what_is_still_not_understood_says_so_and_stays(app, deliver, it_admin):
     deliver(KEPT)
     page = replay(it_admin, delivery_of(app, "kept")).text
-    assert "still not understood" in page
+    assert "still could not be read" in page
     assert "type is not a job application" in page
     assert counted(app, Application) == 0
 
@@ -170,7 +173,7 @@ def test_each_filter_shows_what_it_says(app, deliver, it_admin):
     }
     for query, wanted in asked.items():
         assert listed(it_admin, query) == wanted, query
-    assert "is no date" in it_admin.get("/admin/deliveries?from=soon").text
+    assert "a valid date" in it_admin.get("/admin/deliveries?from=soon").text
 
 
 def test_the_next_page_keeps_the_filter(deliver, it_admin):
@@ -237,12 +240,12 @@ def test_refusals_are_narrowed_to_days(app, it_admin):
 def test_a_quarantined_delivery_is_accepted_by_a_click_and_marked_late(app, deliver, it_admin):
     deliver(event(), age=80 * 3600)
     old = delivery_of(app, "quarantined")
-    assert "Accepted: its application is filed." in press(it_admin, old, "accept")
+    assert "Accepted. The application is filed." in press(it_admin, old, "accept")
     with app.app_context():
         (application,) = db.session.scalars(select(Application)).all()
         assert (application.is_late, application.completed) == (True, True)
     assert status_of(app, old) == "accepted"
-    assert "dealt with it meanwhile" in press(it_admin, old, "accept")
+    assert "already handled this delivery" in press(it_admin, old, "accept")
     assert entries(app) == ["delivery_accepted"]
     assert "Signature too old" in it_admin.get(f"/admin/deliveries/{old}").text
 
@@ -262,8 +265,8 @@ def test_what_waits_is_dismissed_stays_listed_and_can_be_taken_back(app, deliver
     assert "Dismissed. It stays in the list." in press(it_admin, one, "dismiss")
     assert listed(it_admin, "status=dismissed") == {one}
     assert listed(it_admin, f"status={status}") == set()
-    assert "dealt with it meanwhile" in press(it_admin, one, "dismiss")
-    assert "It waits for a look again." in press(it_admin, one, "take-back")
+    assert "already handled this delivery" in press(it_admin, one, "dismiss")
+    assert "Dismissal undone. The delivery needs review again." in press(it_admin, one, "take-back")
     assert status_of(app, one) == status
     assert entries(app) == ["delivery_dismissed", "delivery_taken_back"]
 
@@ -271,7 +274,7 @@ def test_what_waits_is_dismissed_stays_listed_and_can_be_taken_back(app, deliver
 def test_what_is_filed_cannot_be_dismissed(app, deliver, it_admin):
     deliver(event())
     one = delivery_of(app, "accepted")
-    assert "dealt with it meanwhile" in press(it_admin, one, "dismiss")
+    assert "already handled this delivery" in press(it_admin, one, "dismiss")
     assert status_of(app, one) == "accepted"
 
 
@@ -286,15 +289,13 @@ def test_all_kept_ones_are_read_again_some_now_and_the_rest_by_the_worker(app, d
     )
     token = token_of(it_admin.get("/admin/deliveries?status=kept").text)
     told = it_admin.post("/admin/deliveries/replay", data={"csrf_token": token}, follow_redirects=True).text
-    assert "Read again: 2 filed, 0 still not understood; the worker reads 2 more." in told
-    assert "2 wait for the worker to read them again." in " ".join(told.split())
+    assert "Reprocessed: 2 filed, 0 still could not be read. The worker reprocesses 2 more." in told
+    assert "2 are waiting for the worker to reprocess them." in " ".join(told.split())
     worker = Worker.of(app)
     while worker._read_again():
         pass
     assert (counted(app, Application), len(listed(it_admin, "status=kept"))) == (3, 1)
-    assert "again." not in page(it_admin, "/admin/deliveries?status=kept").select_one(".count").text.replace(
-        "kept ones again", ""
-    )
+    assert "waiting" not in page(it_admin, "/admin/deliveries?status=kept").select_one(".count").text
 
 
 def test_the_exact_bytes_are_handed_to_hr_alone(app, deliver, sign_in, it_admin):
@@ -306,6 +307,63 @@ def test_the_exact_bytes_are_handed_to_hr_alone(app, deliver, sign_in, it_admin)
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert entries(app) == ["delivery_viewed"]
     assert it_admin.get(f"/admin/deliveries/{one}/body").status_code == 403
+
+
+class WatchedStore:
+    """A file store that looks, whenever it is asked for something, whether a delivery could be stored meanwhile."""
+
+    def __init__(self, store, database: str) -> None:
+        self._store, self._database, self.asked = store, database, 0
+
+    def __getattr__(self, name: str):
+        self.asked += 1
+        with closing(sqlite3.connect(self._database, timeout=0, isolation_level=None)) as beside:
+            beside.execute("BEGIN IMMEDIATE")  # fails at once where somebody holds the writers' turn
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("verb", ["body", "replay", "accept", "read waiting"])
+def test_deliveries_wait_for_no_file_store(make_app, sqlite_url, monkeypatch, verb):
+    app = make_app(sqlite_url)
+    body = json.dumps(event(applicant={"resume": file_object(b"slow to come", "a.txt")})).encode()
+    with monkeypatch.context() as older:
+        older.setattr(reader, "APPLICATION_TYPE", re.compile("nothing"))
+        age = 80 * 3600 if verb == "accept" else 0
+        app.test_client().post("/talroo/applications", data=body, headers=signed(body, age=age))
+    with app.app_context():
+        one = db.session.scalars(select(Delivery.public_id)).one()
+        database = db.engine.url.database
+    admin = signed_in_client(app, "it_admin")
+    if verb == "body":
+        replay(admin, one)  # only what is filed has files to ask for
+    watched = app.extensions["file_store"] = WatchedStore(app.extensions["file_store"], database)
+    if verb == "body":
+        answer = signed_in_client(app, "hr_admin").get(f"/admin/deliveries/{one}/body")
+        assert answer.data == body
+    elif verb == "read waiting":
+        token = token_of(admin.get("/admin/deliveries?status=kept").text)
+        admin.post("/admin/deliveries/replay", data={"csrf_token": token})
+    else:
+        press(admin, one, verb)
+    assert watched.asked > 0
+    assert status_of(app, one) == "accepted"
+
+
+def test_a_body_is_indented_to_be_read_and_every_value_stays_as_it_was_sent(app, deliver, sign_in):
+    body = json.dumps(event(applicant={"firstName": 'Zo\u00eb "Q", {['}))[:-1] + ', "n": 1.50E+2, "empty": []}'
+    assert deliver(body.encode()).json["status"] == "accepted"
+    told = page(sign_in("hr_admin"), f"/admin/deliveries/{delivery_of(app, 'accepted')}").select_one("pre.text-preview")
+    assert "\n  " in told.text
+    assert told.text.endswith('\n  "n": 1.50E+2,\n  "empty": []\n}')
+    assert '"Zo\\u00eb \\"Q\\", {["' in told.text
+    assert json.loads(told.text) == json.loads(body)
+
+
+@pytest.mark.parametrize("body", [b"no JSON, {at all", b"[" * 60 + b"]" * 60])
+def test_what_cannot_be_indented_is_shown_as_it_was_sent(app, deliver, sign_in, body):
+    assert deliver(body).json["status"] == "kept"
+    shown = page(sign_in("hr_admin"), f"/admin/deliveries/{delivery_of(app, 'kept')}")
+    assert shown.select_one("pre.text-preview").text == body.decode()
 
 
 def test_in_place_of_a_files_content_stands_a_link_to_it(app, deliver, sign_in):

@@ -7,9 +7,13 @@ import re
 
 import pytest
 from flask import request
+from sqlalchemy import event as hook
 from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.orm import Session
 
 from dashboard.permissions import PUBLIC, needs
+from tests.factories import event
+from tests.stocked_site import token_of
 
 SECRET = "Ada Quill's own words"
 
@@ -113,3 +117,35 @@ def test_what_was_written_in_a_form_that_is_refused_is_given_back_but_not_what_a
         assert answer.status_code == (400 if signed_in else 401 if is_back else 302)
         assert ('readonly dir="auto">\n&lt;b&gt;Half a sentence</textarea>' in answer.text) == is_back
         assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "form"),
+    [
+        ("hr_admin", "/incomplete/{}/opt-out", {}),
+        ("hr_admin", "/incomplete/{}/opt-out/undo", {}),
+        ("recruiter", "/applications/{}/stage", {"stage": "new", "note": "Called."}),
+        ("recruiter", "/applications/{}/notes", {"body": "Called.", "token": "t"}),
+    ],
+)
+def test_nobody_is_told_of_something_as_done_that_could_not_be_committed(sign_in, deliver, role, path, form):
+    kind = "started:v1" if role == "hr_admin" else "completed:v1"
+    number = deliver(event(kind=kind)).json["application"]
+    client, told = sign_in(role), "flash flash-"
+    page = f"/{path.split('/')[1]}/{number}"
+    sent = form | {"csrf_token": token_of(client.get(page).text)}
+    if path.endswith("undo"):
+        client.post(f"{page}/opt-out", data=sent)
+        client.get(page)
+
+    def refuse(_session: Session) -> None:
+        raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
+
+    hook.listen(Session, "before_commit", refuse)
+    try:
+        answer = client.post(path.format(number), data=sent)
+    finally:
+        hook.remove(Session, "before_commit", refuse)
+    assert (answer.status_code, told in answer.text + client.get(page).text) == (503, False)
+    client.post(path.format(number), data=sent)
+    assert told in client.get(page).text

@@ -10,12 +10,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, AuditEntry, LoginThrottle
 from dashboard.services import throttle
+from dashboard.web.bulk import _ARCHIVES
 from tests.application import signed_in_client
 from tests.factories import as_body, event, signed
 from tests.following_up import token_of
@@ -74,7 +77,7 @@ def test_beyond_the_limit_every_export_waits_and_says_until_when(site: Flask, ri
         assert (second.status_code, second.mimetype) == (429, "text/html")
         first.get_data()
         assert 3_500 < int(second.headers["Retry-After"]) <= 3_600
-        assert f"{MOST} within an hour is as many as there can be." in second.text
+        assert f"You can make {MOST} exports an hour." in second.text
         again = utcnow() + timedelta(seconds=int(second.headers["Retry-After"]))
         # It was some moments ago that this was said, in whole seconds: the minute may have been the one before.
         times = {f"{again + timedelta(seconds=off):%H:%M} UTC" for off in (-10, -1, 1)}
@@ -127,6 +130,31 @@ def _is_export(answer: Any) -> bool:
     return answer.mimetype in ("text/csv", "application/zip")
 
 
+def test_an_archive_that_has_to_wait_for_others_is_not_counted_and_one_that_is_refused_keeps_nobody_waiting(
+    site: Flask, rita: FlaskClient
+):
+    chosen = {"csrf_token": token_of(rita.get("/me").text), "application": applied(site)}
+
+    def counted() -> int:
+        with site.app_context():
+            return db.session.scalars(select(LoginThrottle.failures)).one()
+
+    while _ARCHIVES.acquire(blocking=False):
+        pass
+    assert rita.post("/applications/bulk/files", data=chosen).status_code == 302
+    assert counted() == 1
+    _ARCHIVES.release()
+    for status in (200, 200, 429, 429):
+        answer = rita.post("/applications/bulk/files", data=chosen)
+        assert answer.status_code == status
+        answer.get_data()
+        answer.close()
+    assert counted() == MOST + 1
+    assert _ARCHIVES.acquire(blocking=False)
+    for _ in range(2):
+        _ARCHIVES.release()
+
+
 def test_whoever_goes_on_asking_is_noted_once_and_may_again_after_the_hour(site: Flask, rita: FlaskClient):
     for _ in range(MOST + 3):
         rita.get("/applications.csv").get_data()
@@ -145,11 +173,22 @@ def test_what_one_took_counts_against_nobody_else_and_reading_goes_on(site: Flas
     assert rita.get(f"/applications/{applied(site)}").status_code == 200
 
 
+def test_of_a_count_that_breaks_off_nothing_is_kept(site: Flask, rita: FlaskClient, monkeypatch: pytest.MonkeyPatch):
+    def break_off(session: Session, *_: Any, **__: Any) -> None:
+        session.execute(update(LoginThrottle).values(failures=MOST + 7))
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(throttle, "begin_export", break_off)
+    assert rita.get("/applications.csv").status_code == 503
+    with site.app_context():
+        assert db.session.scalars(select(LoginThrottle.failures)).all() == [1]
+
+
 def test_those_who_run_it_read_that_somebody_reached_it_and_who(site: Flask, rita: FlaskClient):
     for _ in range(MOST + 1):
         rita.get("/applications.csv").get_data()
     page = rita.get("/admin").text
-    assert "Somebody reached the limit of exports within the last hour." in page
+    assert "A user reached the export limit within the last hour." in page
     assert "/admin/audit?action=exports_stopped" in page
     assert "hr-admin@example.com" in rita.get("/admin/audit?action=exports_stopped").text
 

@@ -94,8 +94,8 @@ def test_an_address_and_a_cadence_are_kept_and_shown_again(desk: Desk, app: Flas
     assert desk.kept() == (ADDRESS, True, [(1, desk.linked), (3, desk.plain)])
     assert planned(app) == 1
     page = desk.see()
-    assert "Saved. 1 person who is open now is written to when their day comes" in words(page)
-    assert "1 of them has a next message planned." in words(page)
+    assert "Saved. 1 person who already started is emailed when their day comes" in words(page)
+    assert "1 of them has a next email planned." in words(page)
     assert "Last changed just now by hr-admin@example.com" in words(page)
     assert (typed(page, "apply_url"), typed(page, "days_1"), typed(page, "days_2")) == (ADDRESS, "1", "3")
     assert f'<option value="{desk.linked}" selected>' in page
@@ -107,7 +107,7 @@ def test_turning_it_off_plans_nobody(desk: Desk, app: Flask):
     assert planned(app) == 1
     desk.save(("1", desk.plain))
     assert planned(app) == 0
-    assert "Nothing is written by itself for this job." in desk.told()
+    assert "Automatic reminders are off for this job." in desk.told()
     assert desk.kept() == (None, False, [(1, desk.plain)])
 
 
@@ -128,9 +128,9 @@ def test_a_step_in_between_may_be_left_out(desk: Desk):
     [
         ("https://www.jobs2careers.com/click.php?id=1", "leads through Talroo"),
         ("https://apply.talroo.com/x", "leads through Talroo"),
-        ("https://jobs.example.com/?tlr_sid=9e21", "carries somebody's Talroo click id"),
-        ("jobs.example.com/picker", "Give the whole address"),
-        ("javascript:alert(1)", "Give the whole address"),
+        ("https://jobs.example.com/?tlr_sid=9e21", "carries somebody's Talroo click ID"),
+        ("jobs.example.com/picker", "Enter the whole link"),
+        ("javascript:alert(1)", "Enter the whole link"),
         ("https://jobs.example.com/" + "a" * 2000, "longer than 2,000 characters"),
     ],
 )
@@ -147,17 +147,17 @@ def test_an_address_that_cannot_be_used_is_refused_with_the_reason(desk: Desk, a
 @pytest.mark.parametrize(
     ("steps", "at", "sentence"),
     [
-        ([], "days_1", "Say after how many days the first message goes out"),
-        ([("", "plain")], "days_1", "Write a number of days: at most 13."),
+        ([], "days_1", "Enter after how many days the first email goes out"),
+        ([("", "plain")], "days_1", "Enter a number of days: at most 13."),
         ([("1", "")], "template_1", "Choose a template."),
         ([("1", "none")], "template_1", "Choose a template."),
-        ([("0", "plain")], "days_1", "Write a number of days"),
-        ([("-1", "plain")], "days_1", "Write a number of days"),
-        ([("14", "plain")], "days_1", "Write a number of days: at most 13."),
-        ([("1.5", "plain")], "days_1", "Write a number of days"),
-        ([("٣", "plain")], "days_1", "Write a number of days"),
-        ([("3", "plain"), ("3", "plain")], "days_2", "more than message 1, at most 13."),
-        ([("1", "linked")], "template_1", "give the apply address above"),
+        ([("0", "plain")], "days_1", "Enter a number of days"),
+        ([("-1", "plain")], "days_1", "Enter a number of days"),
+        ([("14", "plain")], "days_1", "Enter a number of days: at most 13."),
+        ([("1.5", "plain")], "days_1", "Enter a number of days"),
+        ([("٣", "plain")], "days_1", "Enter a number of days"),
+        ([("3", "plain"), ("3", "plain")], "days_2", "more than for email 1, at most 13."),
+        ([("1", "linked")], "template_1", "Enter the apply link above"),
     ],
 )
 def test_a_cadence_that_cannot_be_kept_says_why_at_its_field(
@@ -182,7 +182,7 @@ def test_an_archived_template_stays_where_it_is_used_until_another_is_chosen(des
         db.session.execute(update(ReminderTemplate).values(archived_at=utcnow()))
         db.session.commit()
     page = desk.see()
-    assert f'<option value="{desk.plain}" selected>Without (archived: it is not sent)' in page
+    assert f'<option value="{desk.plain}" selected>Without (archived: not sent)' in page
     assert f'value="{desk.linked}"' not in page
 
 
@@ -195,13 +195,13 @@ def test_it_says_how_many_it_would_write_to(desk: Desk, deliver: Callable[..., A
     deliver(event(application_id="finished"))
     assert done
     said = desk.told()
-    assert "2 people began in the last 14 days and can still be written to." in said
-    assert "Whoever began earlier is left in peace." in said
-    assert "Where people stop" in said
+    assert "2 people started in the last 14 days and can still be emailed." in said
+    assert "Earlier applicants are not contacted." in said
+    assert "Drop-off" in said
     desk.save(("1", desk.plain), active="yes")
     said = desk.told()
-    assert "Saved. 2 people who are open now are written to" in said
-    assert "2 people began in the last 14 days and can still be written to. 2 of them have a next message" in said
+    assert "Saved. 2 people who already started are emailed" in said
+    assert "2 people started in the last 14 days and can still be emailed. 2 of them have a next email" in said
 
 
 def test_the_list_has_the_jobs_with_open_applications_first_and_is_searched(
@@ -214,8 +214,8 @@ def test_the_list_has_the_jobs_with_open_applications_first_and_is_searched(
     page = desk.client.get(LIST).text
     found = [words(row) for row in re.findall(r"<tr data-job.*?</tr>", page, re.DOTALL)]
     assert [row.split(" Harbor")[0] for row in found] == ["Night driver", "Picker"]
-    assert "2 open Reminders: By hand Apply address: None" in found[0]
-    assert f"1 open Reminders: By hand Apply address: Set {ADDRESS}" in found[1]
+    assert "2 incomplete Automatic reminders: Off Apply link: None" in found[0]
+    assert f"1 incomplete Automatic reminders: Off Apply link: Set {ADDRESS}" in found[1]
     only = desk.client.get(f"{LIST}?q=RENO").text
     assert "Night driver" in only
     assert "Picker" not in words(only)

@@ -94,4 +94,4 @@ def test_nobody_is_told_of_their_invitation_or_of_what_they_asked_for(mailing: F
     ask(mailing, EMAIL)
     client = mailing.test_client()
     assert "Since you last" not in follow(log_in(client, EMAIL, NEW), client)
-    assert "Was that not agreed" not in client.get("/me").text
+    assert "If you didn’t expect this" not in client.get("/me").text

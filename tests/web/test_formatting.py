@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -45,7 +45,7 @@ def test_over_https_the_cookie_of_this_host_alone_counts(app: Flask):
         (timedelta(hours=23, minutes=59), "23 h ago"),
         (timedelta(days=1), "1 day ago"),
         (timedelta(days=13, hours=23), "13 days ago"),
-        (timedelta(days=14), "7 Nov 2026"),
+        (timedelta(days=14), "Nov 7, 2026"),
         (timedelta(minutes=-4), "in 4 min"),
         (timedelta(seconds=-5), "in a moment"),
     ],
@@ -57,10 +57,10 @@ def test_a_span_counts_in_the_largest_unit_that_fits_and_becomes_a_date(earlier:
 @pytest.mark.parametrize(
     ("moment", "words"),
     [
-        (NOON, "today 12:04 CST"),
-        (NOON - timedelta(hours=12, minutes=5), "yesterday 23:59 CST"),
-        (NOON - timedelta(days=2), "Thu 19 Nov 2026, 12:04 CST"),
-        (datetime(2026, 7, 4, 17, 0, tzinfo=UTC), "Sat 4 Jul 2026, 12:00 CDT"),
+        (NOON, "today 12:04 PM CST"),
+        (NOON - timedelta(hours=12, minutes=5), "yesterday 11:59 PM CST"),
+        (NOON - timedelta(days=2), "Thu, Nov 19, 2026, 12:04 PM CST"),
+        (datetime(2026, 7, 4, 17, 0, tzinfo=UTC), "Sat, Jul 4, 2026, 12:00 PM CDT"),
     ],
 )
 def test_a_clock_time_is_in_the_viewers_zone_and_names_it(moment: datetime, words: str) -> None:
@@ -69,19 +69,20 @@ def test_a_clock_time_is_in_the_viewers_zone_and_names_it(moment: datetime, word
 
 def test_a_time_element_carries_the_instant_and_the_exact_time_of_the_viewers_zone(app: Flask) -> None:
     assert shown(app, "{{ moment|ago }}", moment=NOON - timedelta(minutes=3)) == (
-        '<time datetime="2026-11-21T18:01:31+00:00" title="Sat 21 Nov 2026, 12:01:31 CST" data-ago>3 min ago</time>'
+        '<time datetime="2026-11-21T18:01:31+00:00" title="Sat, Nov 21, 2026, 12:01:31 PM CST" data-ago>'
+        "3 min ago</time>"
     )
-    assert ">today 19:04 CET<" in shown(app, "{{ moment|when }}", moment=NOON, zone="Europe/Berlin")
+    assert ">today 7:04 PM CET<" in shown(app, "{{ moment|when }}", moment=NOON, zone="Europe/Berlin")
 
 
 def test_a_day_is_the_viewers_day(app: Flask) -> None:
     late = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
-    assert shown(app, "{{ late|date }}", late=late) == "20 Nov 2026"
-    assert shown(app, "{{ day|date }}", day=date(2026, 11, 1)) == "1 Nov 2026"
+    assert shown(app, "{{ late|date }}", late=late) == "Nov 20, 2026"
+    assert shown(app, "{{ day|date }}", day=date(2026, 11, 1)) == "Nov 1, 2026"
 
 
 @pytest.mark.parametrize(
-    ("sent", "words"), [("2027-01-04", "4 Jan 2027"), ("", ""), ("someday", "someday"), ("2027-02-30", "2027-02-30")]
+    ("sent", "words"), [("2027-01-04", "Jan 4, 2027"), ("", ""), ("someday", "someday"), ("2027-02-30", "2027-02-30")]
 )
 def test_a_day_kept_as_text_reads_as_a_day_and_what_is_none_as_it_is(app: Flask, sent: str, words: str) -> None:
     assert shown(app, "{{ sent|date }}", sent=sent) == words
@@ -90,9 +91,9 @@ def test_a_day_kept_as_text_reads_as_a_day_and_what_is_none_as_it_is(app: Flask,
 @pytest.mark.parametrize(
     ("moment", "words"),
     [
-        (datetime(2026, 11, 19, 3, 0, tzinfo=UTC), "18 Nov"),
-        (datetime(2025, 12, 31, 12, 0, tzinfo=UTC), "31 Dec 2025"),
-        (date(2026, 1, 2), "2 Jan"),
+        (datetime(2026, 11, 19, 3, 0, tzinfo=UTC), "Nov 18"),
+        (datetime(2025, 12, 31, 12, 0, tzinfo=UTC), "Dec 31, 2025"),
+        (date(2026, 1, 2), "Jan 2"),
     ],
 )
 def test_a_short_date_leaves_out_this_year(app: Flask, moment: date, words: str) -> None:
@@ -113,7 +114,7 @@ def test_no_cookie_can_break_the_page(cookie: str) -> None:
 
 def test_times_outside_a_request_are_utc(app: Flask) -> None:
     with app.app_context():
-        assert ">today 18:04 UTC<" in app.jinja_env.from_string("{{ moment|when }}").render(moment=NOON)
+        assert ">today 6:04 PM UTC<" in app.jinja_env.from_string("{{ moment|when }}").render(moment=NOON)
 
 
 @pytest.mark.parametrize(
@@ -185,3 +186,10 @@ def test_nothing_is_shown_for_none(app: Flask) -> None:
 
 def test_what_an_applicant_wrote_is_escaped(app: Flask) -> None:
     assert "<b>" not in shown(app, "{{ text|phone }}{{ text|initials }}{{ text|tel }}", text="<b>x</b>")
+
+
+@pytest.mark.parametrize(
+    ("hour", "words"), [(0, "12:05 AM"), (9, "9:05 AM"), (12, "12:05 PM"), (13, "1:05 PM"), (23, "11:05 PM")]
+)
+def test_a_time_of_day_is_told_in_two_halves(app: Flask, hour: int, words: str) -> None:
+    assert shown(app, "{{ at|clock }}", at=time(hour, 5)) == words

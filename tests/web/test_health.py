@@ -9,13 +9,13 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard import schema, worker
+from dashboard import schema
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import public_id
 from dashboard.extensions import db
 from dashboard.models import Alert, Outbound, Refusal, SyncRun
-from dashboard.services import audit
+from dashboard.services import audit, heartbeat
 from dashboard.web import health
 from tests.factories import event, file_object
 
@@ -37,7 +37,7 @@ def test_ready_names_the_database_its_migrations_and_no_worker_yet(app, client):
 
 def test_ready_says_how_long_ago_a_worker_was_seen(app, client):
     with app.app_context():
-        worker.beat(lambda: db.session(), "one", now=utcnow() - timedelta(seconds=40))
+        heartbeat.beat(lambda: db.session(), "one", now=utcnow() - timedelta(seconds=40))
     assert 39 < client.get("/readyz").json["details"]["worker_seen_seconds_ago"] < 100
 
 
@@ -131,7 +131,7 @@ def test_the_figures_count_what_there_is(app, client, deliver):
                 )
             )
         db.session.commit()
-        worker.beat(lambda: db.session(), "one", now=now - timedelta(seconds=40))
+        heartbeat.beat(lambda: db.session(), "one", now=now - timedelta(seconds=40))
     answer = client.get("/metrics")
     assert answer.content_type.startswith("text/plain")
     found = {name: value for name, value in values(answer.text).items() if "_duration_" not in name}

@@ -14,7 +14,7 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.models import Application, FollowUp, SyncKind, SyncRun, SyncState
 from dashboard.services import opt_outs, sync
-from dashboard.worker import beat
+from dashboard.services.heartbeat import beat
 from tests.application import signed_in_client
 from tests.factories import event
 from tests.stocked_site import token_of
@@ -87,7 +87,7 @@ def test_a_row_tells_who_how_far_and_by_what_they_are_reached(client, deliver, b
         "Picker",
         "Harbor & Vale",
         "1 of 3 questions",
-        "Not written to",
+        "Not contacted yet",
     ):
         assert part in told
     assert "without address, résumé" in told
@@ -100,7 +100,7 @@ def test_a_row_tells_who_how_far_and_by_what_they_are_reached(client, deliver, b
         (0, {}, "Contact page only"),
         (2, {}, "2 questions"),
         (1, {}, "1 question"),
-        (1, {"answered": 3, "asked": 3}, "All 3 questions, not sent"),
+        (1, {"answered": 3, "asked": 3}, "All 3 questions, not submitted"),
     ],
 )
 def test_how_far_somebody_came_is_said_in_words(app, client, begin, answers, columns, told):
@@ -123,10 +123,10 @@ def test_a_next_message_that_did_not_leave_is_due_or_says_what_it_waits_for(app,
     whom, why = begin(), "Not known: first name."
     change(app, whom, next_message_at=utcnow() - timedelta(hours=7))
     assert words(rows(client)[0].select_one(".cell-sent")).endswith("next is due now")
-    assert "The next message waits" not in words(page(client, f"/incomplete/{whom}").main)
+    assert "The next email is blocked" not in words(page(client, f"/incomplete/{whom}").main)
     change(app, whom, next_message_at=utcnow() + timedelta(hours=7), next_blocked=why)
-    assert words(rows(client)[0].select_one(".cell-sent")).endswith(f"next message waits: {why}")
-    assert f"The next message waits: {why}" in words(page(client, f"/incomplete/{whom}").main)
+    assert words(rows(client)[0].select_one(".cell-sent")).endswith(f"next email is blocked: {why}")
+    assert f"The next email is blocked: {why}" in words(page(client, f"/incomplete/{whom}").main)
     change(app, whom, next_message_at=None)
     assert why not in words(page(client, f"/incomplete/{whom}").main)
 
@@ -136,7 +136,7 @@ def test_a_next_message_that_did_not_leave_is_due_or_says_what_it_waits_for(app,
     [
         ({"email": None}, {}, "No email, no phone"),
         ({"email": None, "phone": "5125550123"}, {}, "No email"),
-        ({}, {"opted_out_at": utcnow()}, "Wants no messages"),
+        ({}, {"opted_out_at": utcnow()}, "Opted out"),
         ({}, {"messages": 3}, "3 of 3"),
     ],
 )
@@ -184,7 +184,7 @@ def test_a_filter_that_means_nothing_is_left_out_and_said(client, begin):
     begin()
     found = page(client, "/incomplete?age=year&show=all")
     assert found.main["data-total"] == "1"
-    assert words(found.select_one(".flash")).startswith("There is no such age")
+    assert words(found.select_one(".flash")).startswith("The filter “age” has an unknown value")
 
 
 def test_every_tile_leads_to_exactly_those_it_counts(app, client, deliver, begin):
@@ -197,10 +197,10 @@ def test_every_tile_leads_to_exactly_those_it_counts(app, client, deliver, begin
     change(app, begin("Old"), since=long_ago, messages=1, opted_out_at=long_ago)
     tiles = page(client).select(".tiles a")
     assert [words(tile) for tile in tiles] == [
-        "3 Began in 30 days",
-        "2 67% Written to",
-        "1 33%, 1 after a message Finished later",
-        "1 33% Want no messages",
+        "3 Started in 30 days",
+        "2 67% Contacted",
+        "1 33%, 1 after an email Finished later",
+        "1 33% Opted out",
     ]
     shown = [sorted(words(row.select_one(".row-link")) for row in rows(client, tile["href"])) for tile in tiles]
     everybody = ["Ada Quill", "Bea Quill", "Cleo Quill"]
@@ -227,7 +227,7 @@ def test_every_filter_has_a_field_in_the_form(client, begin):
 
 def test_an_empty_list_says_so_and_promises_nothing(client):
     found = page(client)
-    assert "Nobody is incomplete" in words(found.main)
+    assert "No incomplete applications" in words(found.main)
     assert found.select("form.filters, .tiles") == []
 
 
@@ -239,10 +239,10 @@ def test_who_finished_under_another_id_leaves_the_list_and_is_shown_below_it(cli
     finished = deliver(event(tlrSid="click-1")).json["application"]
     found = page(client)
     assert found.main["data-total"] == "0"
-    assert "Nobody is left to follow up" in words(found.select_one("#results"))
+    assert "There is nobody left to follow up with" in words(found.select_one("#results"))
     (row,) = found.select(".part-lately tr[data-application]")
     assert (row["data-application"], row["data-linked"]) == (begun, finished)
-    assert "Finished by themselves, recognised by the same click" in words(row)
+    assert "Finished on their own, recognized by the same click" in words(row)
     assert row.select_one(".row-link")["href"] == f"/applications/{finished}"
     assert row.find("a", class_="above")["href"] == f"/incomplete/{begun}"
 
@@ -260,9 +260,9 @@ def test_after_how_many_messages_somebody_came_back_is_said(app, client, deliver
     change(app, begin(), messages=2)
     deliver(event(tlrSid="click-1"))
     (row,) = rows(client, "/incomplete?show=recovered")
-    assert "Recovered after message 2" in words(row)
+    assert "Finished after email 2" in words(row)
     tile = next(tile for tile in page(client).select(".tiles a") if "Finished later" in tile.text)
-    assert words(tile) == "1 100%, 1 after a message Finished later"
+    assert words(tile) == "1 100%, 1 after an email Finished later"
 
 
 # --- one person -----------------------------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ def test_the_page_of_somebody_tells_what_is_known_what_is_missing_and_where_they
 def test_who_answered_everything_stopped_before_sending_it(app, client, begin):
     begun = begin(answers=1)
     change(app, begun, answered=3, asked=3, stopped_at=None, stopped_at_id=None)
-    assert "Stopped before sending it" in words(page(client, f"/incomplete/{begun}").main)
+    assert "Stopped before submitting it" in words(page(client, f"/incomplete/{begun}").main)
 
 
 def test_a_phone_number_gives_links_to_call_and_to_text_with_the_words_filled_in(client, begin):
@@ -295,7 +295,7 @@ def test_a_phone_number_gives_links_to_call_and_to_text_with_the_words_filled_in
     number, _, body = sms.partition("?body=")
     assert number == "sms:+15125550123"
     assert unquote(body) == found.select_one("#short-text").text
-    assert "Hello Zoë & co, you began an application for Picker at Harbor & Vale" in unquote(body)
+    assert "Hi Zoë & co, you started an application for Picker at Harbor & Vale" in unquote(body)
     assert not set(" &?#ë") & set(body)
     assert "http" not in unquote(body)
 
@@ -307,7 +307,7 @@ def test_what_is_no_number_gives_no_links(client, begin, phone):
 
 
 @pytest.mark.parametrize(
-    ("columns", "why"), [({"opted_out_at": utcnow()}, "no more reminders"), ({"messages": 0}, "no email address")]
+    ("columns", "why"), [({"opted_out_at": utcnow()}, "They opted out"), ({"messages": 0}, "no email address")]
 )
 def test_who_may_not_be_written_to_has_no_button_and_the_page_says_why(app, client, begin, columns, why):
     begun = begin(email=None if "messages" in columns else "{name}@example.com")
@@ -324,15 +324,15 @@ def test_who_wants_no_messages_and_told_a_person_is_noted_and_a_mistake_taken_ba
     assert (form["method"], form["action"]) == ("post", f"{address}/opt-out")
     client.post(form["action"], data=token)
     noted = page(client, address)
-    assert "Wants no messages" in words(noted.select_one(".person-facts"))
-    assert "no more reminders" in words(noted.select_one(".outcome"))
-    assert "Wants no messages." in words(noted.select_one(".part-timeline"))
+    assert "Opted out" in words(noted.select_one(".person-facts"))
+    assert "They opted out of messages." in words(noted.select_one(".outcome"))
+    assert "The applicant opted out of messages." in words(noted.select_one(".part-timeline"))
     assert "hr-admin@example.com" in words(noted.select_one(".part-timeline"))
     back = noted.select_one("details.confirm form")
     assert back["action"] == f"{address}/opt-out/undo"
     client.post(back["action"], data=token)
     free = page(client, address)
-    assert "Wants no messages" not in words(free.select_one(".person-facts"))
+    assert "Opted out" not in words(free.select_one(".person-facts"))
     assert free.select_one("a[href^='/incomplete/message?application=']")
     client.post(back["action"], data=token)
     assert "Nothing was changed" in words(page(client, address).select_one(".flash"))
@@ -370,7 +370,7 @@ def test_the_page_of_who_finished_leads_to_what_they_finished_and_offers_no_mess
     finished = deliver(event(tlrSid="click-1")).json["application"]
     found = page(client, f"/incomplete/{begun}")
     assert found.main["data-linked"] == finished
-    assert "Finished by themselves, recognised by the same click" in words(found.select_one(".flash-success"))
+    assert "Finished on their own, recognized by the same click" in words(found.select_one(".flash-success"))
     assert found.main.find("a", href=f"/applications/{finished}")
     assert found.select("a[href*='/incomplete/message'], a[href^='sms:']") == []
 
@@ -415,11 +415,11 @@ def test_the_button_asks_once_and_the_bar_waits_for_the_worker(app, client):
     waiting = bar(client)
     assert waiting["data-sync"] == "asked"
     assert waiting["hx-get"] == "/incomplete/sync?seen=none"
-    assert "begins in a moment" in words(waiting)
+    assert "Starting…" in words(waiting)
     assert waiting.select("button") == []
     pull_again = client.post("/incomplete/sync", data={"csrf_token": token_of(client.get("/incomplete").text)})
     assert pull_again.status_code == 302
-    assert "under way already" in words(page(client).select_one(".flash"))
+    assert "Already getting the latest" in words(page(client).select_one(".flash"))
 
 
 def test_without_a_living_worker_the_bar_says_what_it_waits_for(client):
@@ -447,7 +447,7 @@ def test_a_running_pull_shows_its_counts_and_is_looked_at_again(app, client):
     found = bar(client)
     assert found["data-sync"] == "running"
     assert found["hx-trigger"] == "every 2s"
-    assert "250 of about 5,000 looked at, 12 new" in words(found)
+    assert "250 of about 5,000 checked, 12 new" in words(found)
     progress = found.find("progress")
     assert (progress["value"], progress["max"]) == ("250", "5000")
     assert found.find("noscript").find("a")["href"] == "/incomplete"
@@ -455,19 +455,19 @@ def test_a_running_pull_shows_its_counts_and_is_looked_at_again(app, client):
 
 def test_the_last_pull_and_the_next_are_told_in_words(app, client):
     alive(app)
-    assert "Nothing was pulled from Talroo yet." in words(bar(client))
+    assert "Nothing imported from Talroo yet." in words(bar(client))
     note_run(app, failed=2)
     told = words(bar(client))
-    assert "Pulled just now: 2 new, 1 updated." in told
-    assert "2 could not be read; they are kept among the deliveries" in told
-    assert "Next in 14 min" in told or "Next in 15 min" in told
+    assert "Updated just now: 2 new, 1 changed." in told
+    assert "2 could not be read; they are kept in deliveries" in told
+    assert "Next update in 14 min" in told or "Next update in 15 min" in told
 
 
 @pytest.mark.parametrize(
     ("state", "told"),
     [
         ("failed", "failed: Talroo refused the App Client."),
-        ("interrupted", "interrupted; the next goes on where it stopped"),
+        ("interrupted", "interrupted. The next one goes on where it stopped"),
     ],
 )
 def test_a_pull_that_did_not_end_well_says_so(app, client, state, told):
@@ -479,15 +479,15 @@ def test_whoever_waited_is_offered_what_came_and_who_opens_the_page_is_not(app, 
     before = note_run(app)
     after = note_run(app, new=5)
     assert "Show them" not in words(bar(client))
-    assert "5 new, 1 updated. Show them" in words(bar(client, f"/incomplete/sync?seen={before}"))
+    assert "5 new, 1 changed. Show them" in words(bar(client, f"/incomplete/sync?seen={before}"))
     assert "Show them" not in words(bar(client, f"/incomplete/sync?seen={after}"))
 
 
 def test_a_pull_that_brought_nothing_is_told_once(app, client):
     note_run(app, new=0, updated=0)
     told = words(bar(client, "/incomplete/sync?seen=none"))
-    assert "Pulled just now: nothing new." in told
-    assert (told.count("new"), told.count("updated")) == (1, 0)
+    assert "Updated just now: nothing new." in told
+    assert (told.count("new"), told.count("changed")) == (1, 0)
     assert "Show them" not in told
 
 
@@ -511,7 +511,7 @@ def test_without_an_app_client_the_button_is_off_and_says_why(make_app, sqlite_u
 
 def test_where_nothing_is_pulled_by_itself_the_bar_says_so(make_app, sqlite_url):
     app = make_app(sqlite_url, talroo_client_id="a", talroo_client_secret="b", talroo_sync_interval=0)
-    assert "Nothing is pulled by itself" in words(bar(signed_in_client(app, "hr_admin")))
+    assert "Automatic updates are off" in words(bar(signed_in_client(app, "hr_admin")))
 
 
 # --- where people stop ----------------------------------------------------------------------------------------------
@@ -529,13 +529,13 @@ def test_where_people_stop_leads_from_the_worst_job_to_its_questions(client, del
         "Question 1? 4 0 0%",
         "Question 2? 4 3 75%",
         "Question 3? 1 0 0%",
-        "Look it over and submit 1 0 0%",
+        "Review and submit 1 0 0%",
     ]
     assert all(bar["aria-hidden"] == "true" for bar in table.select("svg"))
 
 
 def test_where_people_stop_without_anybody_and_with_a_job_that_is_not_there(client):
-    assert "Nobody stopped" in words(page(client, "/incomplete/stops").main)
+    assert "Nobody dropped off" in words(page(client, "/incomplete/stops").main)
     assert "There is no such job" in words(page(client, "/incomplete/stops?job=nothing").main)
 
 
@@ -560,16 +560,16 @@ def test_a_job_with_a_nul_in_it_is_read_without_it(sign_in, address):
 
 def test_how_many_of_a_page_cannot_be_chosen_and_why_is_told_over_the_list(app, client, begin):
     begin("Ada")
-    assert "cannot be written to" not in words(page(client).select_one(".count"))
+    assert "can’t be emailed" not in words(page(client).select_one(".count"))
     begin("Bea", email=None)
     begin("Cy", email=None, phone="5125550123")
     change(app, begin("Di"), opted_out_at=utcnow())
     change(app, begin("Eve"), messages=3)
     told = page(client, "/incomplete?select=page")
     assert len(told.select("[name=application][checked]")) == 1
-    before, _, why = words(told.select_one(".count")).partition(" on this page cannot be written to: ")
+    before, _, why = words(told.select_one(".count")).partition(" on this page can’t be emailed: ")
     assert before.endswith(" 4")
-    assert set(why.split(", ")) == {"no email address (2)", "had 3 messages (1)", "want no messages (1)"}
+    assert set(why.split(", ")) == {"no email address (2)", "got 3 emails (1)", "opted out (1)"}
 
 
 def test_a_search_without_a_word_is_said_and_searches_nothing(client, begin):

@@ -12,8 +12,8 @@ from dashboard.documents import confinement
 from dashboard.extensions import db
 from dashboard.models import Outbound, SyncKind, SyncRun
 from dashboard.models.outbound import Channel, State
+from dashboard.services.heartbeat import beat
 from dashboard.web.formatting import day
-from dashboard.worker import beat
 from tests.application import signed_in_client
 from tests.factories import event
 from tests.following_up import MAIL
@@ -45,7 +45,7 @@ def test_a_fresh_dashboard_says_what_it_waits_for(sign_in, role):
     found = page(sign_in(role))
     assert "Nothing yet" in card(found, "pushed")
     assert "Not running" in card(found, "machine")
-    assert "Nothing was pulled from Talroo yet." in card(found, "incomplete")
+    assert "Nothing imported from Talroo yet." in card(found, "incomplete")
     assert found.select_one("#posturl").text == (
         "<postUrl><![CDATA[http://127.0.0.1:8000/talroo/applications]]></postUrl>"
     )
@@ -62,8 +62,8 @@ def test_the_last_arrival_and_what_waits_for_a_look_are_told(sign_in, deliver):
     deliver(event())
     deliver({"id": "odd", "type": "platform:Other:closed:v1", "data": {}})
     found = page(sign_in("it_admin"))
-    assert "Last arrival today" in card(found, "pushed")
-    assert "Kept for a look 1 to look at" in card(found, "pushed")
+    assert "Last received today" in card(found, "pushed")
+    assert "Needs review 1 to review" in card(found, "pushed")
 
 
 def test_the_gap_is_told_of_completed_ones(app, sign_in):
@@ -78,7 +78,7 @@ def test_the_gap_is_told_of_completed_ones(app, sign_in):
     )
     found = page(sign_in("it_admin"))
     assert "pushed 412, found only by the API 3, missing 0. New with this pull: 2." in card(found, "completed")
-    assert f"were started since {day(now)}, again with each pull." in card(found, "completed")
+    assert f"counts the applications started since {day(now)}." in card(found, "completed")
     assert [one["data-pull"] for one in found.select("[data-pull]:has([data-gap])")] == ["completed"]
     assert "only by the API" not in card(found, "incomplete")
     assert "9 new" in card(found, "incomplete")
@@ -104,15 +104,15 @@ def test_what_waits_and_what_stopped_are_counted_by_channel(app, sign_in):
     )
     rows = page(sign_in("it_admin")).select("section[aria-labelledby=outbox-title] tbody tr")
     assert [" ".join(row.get_text(" ").split()) for row in rows] == [
-        *("Conversions 2 1", "Dispositions 0 0", "Messages to applicants 0 0", "Morning mails 0 0"),
-        *("Invitations and links for a new password 0 0", "Alert mails 0 0"),
+        *("Conversions 2 1", "Dispositions 0 0", "Messages to applicants 0 0", "Morning emails 0 0"),
+        *("Invitations and password reset links 0 0", "Alert emails 0 0"),
     ]
 
 
 def test_the_mail_side_says_what_is_not_set(sign_in):
     told = card(page(sign_in("it_admin")), "mail")
     assert "Reminders can be written but not sent: MAIL_URL, MAIL_FROM and MAIL_POSTAL_ADDRESS are not set." in told
-    assert "Server None set Sender None set Postal address None set Apply address Each job needs its own" in told
+    assert "Server Not set Sender Not set Postal address Not set Apply address Each job needs its own" in told
     assert "Last reminder sent None yet" in told
 
 
@@ -130,7 +130,7 @@ def test_the_mail_side_says_what_is_set_and_when_the_last_mail_left(make_app, da
     assert "not set" not in told
     assert "Server Set Sender Harbor & Vale <jobs@example.com> Postal address Harbor & Vale, 1 Pier Road" in told
     assert "Apply address https://jobs.example.com/{job_reference}" in told
-    assert "Last reminder sent Wed 4 Mar 2026, 05:06 UTC" in told
+    assert "Last reminder sent Wed, Mar 4, 2026, 5:06 AM UTC" in told
 
 
 def test_a_worker_is_alive_until_it_was_silent_for_half_a_minute(app, sign_in):
@@ -143,21 +143,21 @@ def test_a_worker_is_alive_until_it_was_silent_for_half_a_minute(app, sign_in):
 
 def test_a_file_store_that_does_not_answer_is_named_by_its_problem(app, sign_in, monkeypatch):
     client = sign_in("it_admin")
-    assert "File store Answers" in card(page(client), "machine")
+    assert "File store Works" in card(page(client), "machine")
 
     def refuse():
         raise PermissionError("/secret/path")
 
     monkeypatch.setattr(app.extensions["file_store"], "check", refuse, raising=True)
     told = card(page(client), "machine")
-    assert "Does not answer: PermissionError" in told
+    assert "Not responding: PermissionError" in told
     assert "/secret/path" not in told
 
 
 def test_what_is_not_configured_is_said(make_app, sqlite_url):
     client = signed_in_client(make_app(sqlite_url, talroo_webhook_secrets=()), "it_admin")
     found = page(client)
-    assert "None set: deliveries are refused" in card(found, "pushed")
+    assert "Not set: deliveries are refused" in card(found, "pushed")
     assert "no App Client is set" in card(found, "pulls")
 
 

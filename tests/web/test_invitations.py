@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from dashboard.clock import utcnow
@@ -53,6 +54,21 @@ def test_whoever_is_invited_chooses_a_password_by_the_link_and_is_in(app: Flask,
     assert noted(app)[:4] == ["user_added", "user_invited", "password_changed", "signed_in"]
 
 
+def test_a_link_that_is_used_while_a_password_is_refused_is_over(
+    app: Flask, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+):
+    link = invite(sign_in("hr_admin"))
+
+    def refuse_slowly(*_: str) -> str:
+        with Session(db.engine) as beside:
+            beside.execute(update(AccessLink).values(used_at=utcnow()))
+            beside.commit()
+        raise accounts.AccountError("Too short.")
+
+    monkeypatch.setattr("dashboard.services.passwords.chosen", refuse_slowly)
+    assert choose(app.test_client(), link).status_code == 410
+
+
 def test_the_link_is_shown_once_and_opening_it_changes_nothing(app: Flask, sign_in: Any):
     admin = sign_in("hr_admin")
     link = invite(admin)
@@ -75,7 +91,7 @@ def test_the_cookie_that_leads_to_the_shown_link_opens_nothing(app: Flask, sign_
         ({"email": "nobody", "role": "recruiter"}, "'nobody' is not an email address."),
         ({"email": "a@b.example\r\nBcc: x@y.example", "role": "recruiter"}, "is not an email address."),
         ({"email": EMAIL, "role": "root"}, "The role must be one of recruiter, hr_admin, it_admin."),
-        ({"email": "HR-admin@example.com", "role": "recruiter"}, "There is a user hr-admin@example.com already."),
+        ({"email": "HR-admin@example.com", "role": "recruiter"}, "hr-admin@example.com is already a user."),
     ],
 )
 def test_whoever_cannot_be_invited_is_named_and_what_was_typed_stays(
@@ -100,7 +116,7 @@ def test_a_recruiter_invited_for_some_jobs_sees_nothing_before_these_are_chosen(
     answer = post(admin, "/admin/users", email=EMAIL, role="recruiter", sees="some")
     assert answer.location == f"{path_of(app)}/scope"
     choosing = admin.get(answer.location).text
-    assert "is invited and sees nothing so far" in choosing
+    assert "is invited. Choose which jobs they can see" in choosing
     assert BeautifulSoup(choosing, "html.parser").select_one("[name=limited][value=yes]").has_attr("checked")
     with app.app_context():
         link = db.session.scalars(select(AccessLink)).one()
@@ -141,10 +157,10 @@ def test_an_administrator_cannot_be_invited_for_some_jobs(app: Flask, sign_in: A
     ("password", "again", "told"),
     [
         ("short", "short", "The password must have 10 to 1,000 characters."),
-        (NEW, NEW + "x", "The two are not the same."),
+        (NEW, NEW + "x", "The passwords don’t match."),
         ("", "", "The password must have"),
-        ("1q2w3e4r5t", "1q2w3e4r5t", "stolen elsewhere"),
-        (f"{EMAIL}1", f"{EMAIL}1", "made of your address"),
+        ("1q2w3e4r5t", "1q2w3e4r5t", "lists of stolen passwords"),
+        (f"{EMAIL}1", f"{EMAIL}1", "too close to your email address"),
     ],
 )
 def test_a_password_that_cannot_be_one_leaves_the_link_open(
@@ -184,7 +200,7 @@ def test_a_link_that_is_over_opens_nothing_and_says_what_to_do(app: Flask, sign_
     before = user_of(app).password_hash
     for answer in (client.get(link), choose(client, link, "another long password")):
         assert answer.status_code == 410
-        assert "This link does not work" in answer.text
+        assert "This link doesn’t work" in answer.text
         assert "ask the administrator who sent it for a new one" in words(answer.text)
     assert user_of(app).password_hash == before
 
@@ -229,7 +245,7 @@ def test_where_mail_can_be_sent_the_link_is_queued_and_a_new_one_takes_its_place
     admin = signed_in_client(app, "hr_admin")
     invite(admin)
     page = words(admin.get(path_of(app)).text)
-    assert "Mail On its way" in page
+    assert "Email On its way" in page
     post(admin, f"{path_of(app)}/link")
     first, second = links_of(app)
     assert waiting(app) == [(State.CANCELLED, first), (State.WAITING, second)]
@@ -258,7 +274,7 @@ def test_without_a_mail_server_nothing_is_queued_and_the_page_says_so(app: Flask
     admin = sign_in("hr_admin")
     invite(admin)
     assert waiting(app) == []
-    assert "Mail Not sent by mail" in words(admin.get(path_of(app)).text)
+    assert "Email Not sent by email" in words(admin.get(path_of(app)).text)
 
 
 # --- the first administrator --------------------------------------------------------------------------------------

@@ -105,8 +105,8 @@ def test_a_row_names_person_job_stage_attempts_answer_and_next_try(
     said = words(recruiter.get("/conversions").text)
     for expected in ("Ada Quill", "Night picker", "Hired", "1 attempt", "Status 503", "later", "next try in"):
         assert expected in said
-    assert "nobody knows whether Talroo got it" in said
-    assert re.search(r"[0-9]{2}:[0-9]{2}:[0-9]{2} UTC : nobody knows", said), "tries may lie seconds apart"
+    assert "not known whether Talroo got it" in said
+    assert re.search(r"[0-9]{1,2}:[0-9]{2}:[0-9]{2} [AP]M UTC : not known", said), "tries may lie seconds apart"
 
 
 def test_an_attempt_shows_talroos_answer_and_its_error_only_where_there_was_none(
@@ -154,9 +154,9 @@ def test_the_header_proves_parity(recruiter: FlaskClient, hire: Callable[..., st
     for number, state in enumerate(["sent", "sent", "held", "parked", "unsendable"]):
         hire(state, tlrSid=f"c{number}")
     assert "parity-off" in recruiter.get("/conversions").text, "no green tick while anything is parked"
-    sums = "5 hires = 2 sent + 1 held + 1 parked + 1 without"
-    assert f"{sums} click id" in words(recruiter.get("/conversions").text)
-    assert f"{sums} application or click id" in words(recruiter.get("/dispositions").text)
+    sums = "5 hires: 2 sent, 1 waiting, 1 failed, 1 can't be sent (no"
+    assert f"{sums} click ID" in words(recruiter.get("/conversions").text)
+    assert f"{sums} application ID or click ID" in words(recruiter.get("/dispositions").text)
 
 
 def test_what_was_sent_and_then_taken_back_says_so_in_its_row(app, recruiter, hire):
@@ -170,14 +170,14 @@ def test_what_was_sent_and_then_taken_back_says_so_in_its_row(app, recruiter, hi
     for ledger in ("/conversions", "/dispositions"):
         source = recruiter.get(ledger).text
         parts = source.split("<tr data-")[1:]
-        assert [back in part for part in parts if "taken back since" in part] == [True]
+        assert [back in part for part in parts if "undone since" in part] == [True]
         assert len(parts) >= 2
 
 
 def test_one_is_retried_and_all_that_are_parked(app: Flask, recruiter: FlaskClient, hire: Callable[..., str]):
     first, second, sent = (hire(state, tlrSid=state + str(n)) for n, state in enumerate(["parked", "parked", "sent"]))
     source = recruiter.get("/conversions").text
-    assert "2 reports are parked" in words(source)
+    assert "2 reports failed" in words(source)
     one = next(row for row in rows(source) if row["application"] == first)
     recruiter.post(f"/conversions/{one['conversion']}/retry", data={"csrf_token": token(source)})
     source = recruiter.get("/conversions").text
@@ -186,10 +186,10 @@ def test_one_is_retried_and_all_that_are_parked(app: Flask, recruiter: FlaskClie
         second: "parked",
         sent: "sent",
     }
-    assert "It will be tried again right away." in words(source)
+    assert "Trying again now." in words(source)
     recruiter.post("/conversions/retry", data={"csrf_token": token(source)})
     source = recruiter.get("/conversions").text
-    assert "1 parked report will be tried again right away." in words(source)
+    assert "Trying 1 failed report again now." in words(source)
     assert sorted(row["state"] for row in rows(source)) == ["pending", "pending", "sent"]
     dispositions = recruiter.get("/dispositions").text
     assert [row["state"] for row in rows(dispositions, "disposition")].count("parked") == 2, "the other channel too"
@@ -285,5 +285,5 @@ def test_of_somebody_restricted_neither_click_nor_answer_is_told(app, recruiter,
     for address in addresses:
         shown = recruiter.get(address).text
         assert ("click-of-ada" in shown, "Zara" in shown, person in shown) == (False, False, False), address
-    assert "Somebody who is restricted" in recruiter.get("/conversions").text
+    assert "A restricted applicant" in recruiter.get("/conversions").text
     assert len(rows(recruiter.get("/conversions").text)) == 1

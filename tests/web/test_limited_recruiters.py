@@ -336,7 +336,7 @@ def test_the_morning_mail_tells_of_those_seen(limited: Limited):
         since = utcnow() - timedelta(days=1)
         told = morning.mail(session, user, since=since, public_url="https://jobs.example.com")
         assert told is not None
-        assert told.subject == "1 new application, 1 waiting on you"
+        assert told.subject == "Talroo dashboard: 1 new application, 1 assigned to you"
         for known in (CANARY, limited.stranger, "Nurse", "Summit"):
             assert known not in told.text
         user.is_limited = False

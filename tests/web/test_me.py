@@ -58,7 +58,7 @@ def test_another_password_ends_the_other_sessions_and_keeps_this_one(app: Flask,
     here, there, elsewhere, colleague = (*(sign_in("recruiter") for _ in range(3)), sign_in("hr_admin"))
     answer = change(here)
     assert (answer.status_code, answer.location) == (302, "/me")
-    assert "Your password is changed. You are signed out of 2 other browsers." in words(here.get("/me").text)
+    assert "Password changed. You are signed out of 2 other browsers." in words(here.get("/me").text)
     assert [is_in(client) for client in (here, there, elsewhere, colleague)] == [True, False, False, True]
     assert log_in(app, PASSWORD) is None
     assert log_in(app, NEW) is not None
@@ -68,12 +68,12 @@ def test_another_password_ends_the_other_sessions_and_keeps_this_one(app: Flask,
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ({"present": "wrong"}, "That is not your present password. Nothing was changed."),
-        ({"present": ""}, "That is not your present password."),
+        ({"present": "wrong"}, "That is not your current password. Nothing was changed."),
+        ({"present": ""}, "That is not your current password."),
         ({"password": "short", "again": "short"}, "The password must have 10 to 1,000 characters."),
-        ({"again": "another one"}, "The two are not the same."),
-        ({"password": "Password123", "again": "Password123"}, "stolen elsewhere"),
-        ({"password": "recruiter2026", "again": "recruiter2026"}, "this dashboard’s own words"),
+        ({"again": "another one"}, "The passwords don’t match."),
+        ({"password": "Password123", "again": "Password123"}, "lists of stolen passwords"),
+        ({"password": "recruiter2026", "again": "recruiter2026"}, "this dashboard’s name"),
     ],
 )
 def test_a_password_that_cannot_be_changed_ends_nothing(app: Flask, sign_in: Any, typed: dict[str, str], told: str):
@@ -136,7 +136,7 @@ def test_whoever_has_no_password_is_told_how_they_sign_in(app: Flask, sign_in: A
     with app.app_context():
         db.session.execute(update(User).values(password_hash=NO_PASSWORD, oidc_issuer="x", oidc_subject="y"))
         db.session.commit()
-    assert "through your company’s identity provider" in words(client.get("/me").text)
+    assert "through your company’s sign-in service" in words(client.get("/me").text)
     assert change(client, present=NO_PASSWORD).status_code == 400
 
 
@@ -146,12 +146,12 @@ def test_where_one_is_signed_in_is_listed_and_can_be_ended(app: Flask, sign_in: 
     (first, is_here), (second, was_here) = listed(there)
     assert (is_here, was_here) == (True, False)
     assert first.startswith("Firefox on Windows since today")
-    assert first.endswith("by password, from 127.0.0.1 This one")
+    assert first.endswith("by password, from 127.0.0.1 This browser")
     assert second.startswith("the tests since ")
     name = BeautifulSoup(here.get("/me").text, "html.parser").select_one("[data-session]:not([data-here])")
     assert name is not None
     post(here, f"/me/sessions/{name['data-session']}/end")
-    assert "That session is ended." in words(here.get("/me").text)
+    assert "That browser is signed out." in words(here.get("/me").text)
     assert (is_in(here), is_in(there)) == (True, False)
     assert noted(app)[-1] == ("session_revoked", '{"sessions":1}')
 
@@ -162,7 +162,7 @@ def test_all_others_can_be_ended_at_once(app: Flask, sign_in: Any):
     assert [is_in(client) for client in (here, *others)] == [True, False, False]
     assert len(listed(here)) == 1
     post(here, "/me/sessions/end-others")
-    assert "You are signed in nowhere else." in words(here.get("/me").text)
+    assert "You are not signed in anywhere else." in words(here.get("/me").text)
 
 
 def test_nobody_ends_the_session_of_somebody_else(app: Flask, sign_in: Any):

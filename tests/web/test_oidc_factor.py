@@ -100,7 +100,7 @@ def test_whom_it_did_not_ask_is_led_to_setting_up_ours_without_a_password(
     shown = BeautifulSoup(browser.get("/me/second-factor").text, "html.parser")
     secret = re.search(r"secret=(\w+)", str(shown))[1]
     done = post(browser, "/me/second-factor/confirm", "/me/second-factor", code=pyotp.TOTP(secret).at(utcnow()))
-    assert "Your second factor is on" in done.text
+    assert "Two-step verification is on" in done.text
     assert is_in(browser)
     again, answer = comes_back(strict, provider)
     assert answer.location == "/login/code"
@@ -114,7 +114,7 @@ def test_setting_it_up_without_a_password_is_for_those_who_just_came(strict: Fla
         db.session.commit()
     late = post(browser, "/me/second-factor/start", "/me/second-factor")
     assert late.status_code == 400
-    assert "Sign out and in again, then set it up within ten minutes." in words(late.text)
+    assert "Sign out, sign in again, then set it up within 10 minutes." in words(late.text)
 
 
 def test_whoever_has_ours_is_asked_for_it_and_then_is_where_they_wanted(strict: Flask, provider: IdentityProvider):
@@ -153,7 +153,7 @@ def test_a_role_that_needs_none_is_the_providers_business(
     assert is_in(browser)
     provider.add("ben", email="ben@example.com", email_verified=True, groups=["recruiters"])
     browser, _ = comes_back(app, provider, "ben")
-    assert "You have no password here" in browser.get("/me/second-factor").text
+    assert "without a password here" in browser.get("/me/second-factor").text
     assert post(browser, "/me/second-factor/start", "/me").status_code == 400
 
 

@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event as hook
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from dashboard.extensions import db
 from dashboard.models import Application, Outbound
 from dashboard.models.outbound import State
+from dashboard.web.outcome import LAST
 from tests.application import signed_in_client
 from tests.factories import as_body, event, signed
 
@@ -96,7 +100,7 @@ def test_the_confirmation_says_what_will_be_sent_before_anything_is(page: Page):
 def test_a_hire_is_held_with_seconds_and_an_undo(page: Page, app: Flask):
     page.press("hire", start_date="2026-12-01")
     assert (page.stage, page.report) == ("hired", "held")
-    assert re.search(r"Talroo is told in (59|60) seconds", page.text)
+    assert re.search(r"is sent to Talroo in (59|60) seconds", page.text)
     assert "Undo" in page.text
     with app.app_context():
         assert db.session.scalars(select(Application.start_date)).one() == "2026-12-01"
@@ -105,7 +109,7 @@ def test_a_hire_is_held_with_seconds_and_an_undo(page: Page, app: Flask):
 def test_undo_within_the_hold_leaves_a_cancelled_row_and_says_so(page: Page, app: Flask):
     page.press("stage", stage="interview").press("hire").press("unhire")
     assert (page.stage, conversion(app).state) == ("interview", State.CANCELLED)
-    assert "its conversion is cancelled and was not sent" in page.text
+    assert "Its conversion was canceled and not sent" in page.text
     assert "cannot be recalled" not in page.text
 
 
@@ -131,11 +135,11 @@ def test_undo_after_sending_says_that_a_conversion_cannot_be_recalled(
     ("values", "report", "words"),
     [
         ({"due": -1}, "pending", "About to be sent to Talroo"),
-        ({"state": State.SENDING}, "sending", "Being sent to Talroo"),
+        ({"state": State.SENDING}, "sending", "Sending to Talroo"),
         ({"state": State.SENT, "last_status": 200}, "sent", "(200)"),
-        ({"failures": 1, "last_status": 503}, "retrying", "last answer 503"),
-        ({"state": State.PARKED, "last_status": 404}, "parked", "Talroo did not take the conversion (404)"),
-        ({"state": State.UNSENDABLE}, "unsendable", "Cannot be sent: no click id"),
+        ({"failures": 1, "last_status": 503}, "retrying", "Last answer: 503"),
+        ({"state": State.PARKED, "last_status": 404}, "parked", "Failed: Talroo did not accept the conversion (404)"),
+        ({"state": State.UNSENDABLE}, "unsendable", "Can’t be sent: no click ID"),
         ({"uncertain": 1}, "held", "1 attempt with unknown outcome"),
     ],
 )
@@ -159,7 +163,7 @@ def test_without_a_click_id_the_page_says_so_before_and_after(
     deliver: Callable[..., Any], sign_in: Callable[..., FlaskClient]
 ):
     page = Page(sign_in("recruiter"), deliver(event()).json["application"])
-    assert "conversion event 2 cannot be sent: no click id" in page.text
+    assert "conversion event 2 can't be sent: no click ID" in page.text
     page.press("hire")
     assert page.report == "unsendable"
 
@@ -168,7 +172,7 @@ def test_a_hire_older_than_the_setting_says_that_nobody_was_told(page: Page, app
     with app.app_context():
         db.session.execute(update(Application).values(stage="hired"))
         db.session.commit()
-    assert "Talroo was never told: this hire is older than the setting that reports it." in page.look().text
+    assert "Talroo was not told about this hire, because reporting was set up later." in page.look().text
 
 
 def test_a_double_click_changes_nothing_and_says_so(page: Page, app: Flask):
@@ -280,10 +284,10 @@ def test_what_each_stage_tells_talroo_stands_beside_the_choice(
 
 def test_the_history_says_what_talroo_was_told(page: Page, app: Flask):
     page.press("hire", start_date="2026-12-01")
-    assert "Talroo not told: conversion event 2 (held)" in page.text
+    assert "Conversion event 2 to Talroo: waiting" in page.text
     change(app, state=State.SENT, last_status=200, sent_at=conversion(app).due_at)
-    assert "Talroo told: conversion event 2" in page.look().text
-    assert "New → Hired, first day of work 1 Dec 2026" in page.text
+    assert "Conversion event 2: sent to Talroo" in page.look().text
+    assert "New → Hired, first day of work Dec 1, 2026" in page.text
 
 
 AGE = {"id": "age", "type": "select", "question": "Are you 18?"}
@@ -319,7 +323,7 @@ def test_a_date_among_the_answers_reads_like_every_other(
 ):
     asked = {"question": {"id": "from", "type": "date", "question": "From when?"}, "answer": "2026-12-01"}
     answer = deliver(event(questionsAndAnswers=[asked]))
-    assert "From when? 1 Dec 2026" in Page(sign_in("recruiter"), answer.json["application"]).text
+    assert "From when? Dec 1, 2026" in Page(sign_in("recruiter"), answer.json["application"]).text
 
 
 def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
@@ -328,14 +332,14 @@ def test_a_hire_taken_back_after_it_was_sent_says_both(page: Page, app: Flask):
     page.look().press("unhire")
     assert "Taken back: Ada Quill is New again." in page.text
     assert "The hire was reported to Talroo" in page.text
-    assert "(200) and cannot be recalled; it was taken back here." in page.text
+    assert "(200) and can’t be recalled there. Here it was undone." in page.text
     assert "Sent to Talroo" not in page.text
     assert 'name="start_date" value="2026-12-01"' in page.source
 
 
 def test_a_first_day_of_work_in_another_century_is_asked_about_and_nobody_is_hired(page: Page):
     page.press_in_vain("hire", 400, start_date="1901-01-01")
-    assert "The first day of work cannot be in 1901: look at the year, or leave it empty." in page.text
+    assert "The start date can’t be in 1901. Check the year, or leave it empty." in page.text
     assert page.stage == "new"
 
 
@@ -367,3 +371,23 @@ def test_only_who_may_see_applications_moves_them(
     assert sign_in("it_admin").post(f"{page.address}/{verb}", data={"stage": "hired"}).status_code == 403
     assert sign_in("recruiter").post(f"/applications/nobody/{verb}", data={"stage": "hired"}).status_code in (302, 404)
     assert page.look().stage == "new"
+
+
+@pytest.mark.parametrize(("done", "undone"), [("hire", "undo"), ("hold", "undo"), ("hire", "unhire")])
+def test_an_undo_that_could_not_be_committed_is_offered_again(page: Page, done: str, undone: str):
+    page.press(done)
+    verb = done if done == "hold" else ""
+
+    def refuse(_session: Session) -> None:
+        raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
+
+    hook.listen(Session, "before_commit", refuse)
+    try:
+        assert page._send(undone, {"verb": verb}).status_code == 503
+    finally:
+        hook.remove(Session, "before_commit", refuse)
+    with page.client.session_transaction() as kept:
+        assert LAST in kept
+    assert page.look()._send(undone, {"verb": verb}).status_code == 302
+    with page.client.session_transaction() as kept:
+        assert LAST not in kept

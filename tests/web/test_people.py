@@ -271,7 +271,7 @@ def test_who_only_shares_a_telephone_is_doubted_beside_the_application_until_som
 
     def doubted(public_id):
         others = BeautifulSoup(client.get(f"/applications/{public_id}").text, "html.parser").select(".part-others li")
-        return [row["data-application"] for row in others if "another person?" in row.text]
+        return [row["data-application"] for row in others if "Maybe another person." in row.text]
 
     assert doubted(ada) == [mother]
     assert set(doubted(mother)) == {ada, again}

@@ -99,7 +99,11 @@ def test_on_sqlite_it_is_done_before_the_page_says_so(make_app, sqlite_url):
 
 @pytest.mark.parametrize(
     ("fields", "words"),
-    [({"reason": ""}, "Choose why"), ({"sure": ""}, "cannot be brought back"), ({"application": []}, "at least one")],
+    [
+        ({"reason": ""}, "Choose a reason"),
+        ({"sure": ""}, "Check the box to confirm"),
+        ({"application": []}, "at least one"),
+    ],
 )
 def test_nothing_is_erased_by_half_a_form(app, client, ada, fields, words):
     told = erase(client, ada[0], **fields)
@@ -119,8 +123,8 @@ def test_what_is_held_says_so_and_stays_until_that_is_ended(app, client, ada):
     told = erase(client, ada[0], *ada)
     assert (told.status_code, "A charge" in told.text) == (409, True)
     held = page(client, "/privacy").select_one("[data-hold]")["data-hold"]
-    assert "may be erased again" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
-    assert "ended before" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
+    assert "can be erased again" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
+    assert "already ended" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
     assert erase(client, ada[0], *ada).status_code == 200
     assert [one for one in actions(app) if one in ("held", "hold_ended", "erased")] == ["held", "hold_ended", "erased"]
 
@@ -128,7 +132,7 @@ def test_what_is_held_says_so_and_stays_until_that_is_ended(app, client, ada):
 def test_what_is_done_to_several_is_told_of_several(client, ada, deliver):
     assert len(ada) > 1
     told = keep(client, ada[0], "hold", application=list(ada)).text
-    assert f"{len(ada)} applications are under legal hold: neither retention nor anybody erases them." in told
+    assert f"{len(ada)} applications are under legal hold. They can’t be erased until the hold ends." in told
 
 
 def test_a_refused_erasure_is_no_dead_end_the_hold_is_ended_where_it_is_seen(app, client, ada):
@@ -138,7 +142,7 @@ def test_a_refused_erasure_is_no_dead_end_the_hold_is_ended_where_it_is_seen(app
     (button,) = refused.select("button[formaction]:-soup-contains('End the legal hold')")
     ended = post(client, button["formaction"], f"/privacy/people/{ada[0]}", **{button["name"]: button["value"]})
     assert ended.request.path == f"/privacy/people/{ada[0]}"
-    assert "The legal hold is ended" in ended.text
+    assert "Legal hold ended" in ended.text
     assert "End the legal hold" not in ended.text
 
 
@@ -153,15 +157,15 @@ def test_what_is_kept_says_so_in_place_of_the_form_that_would_be_refused(client,
     box = erase_box(page(client, address))
     assert not box.select("button, select, input")
     told = " ".join(box.get_text(" ").split())
-    assert "1 of these 2 is kept, so nothing can be erased now. Legal hold on" in told
+    assert "1 of these 2 can’t be erased now. Legal hold on" in told
     assert (
-        ": A charge To erase them, first press “End the legal hold” under “Which applications”. To erase what" in told
+        ": A charge To erase them, first choose “End the legal hold” under “Which applications”. To erase only" in told
     )
     free = erase_box(page(client, f"{address}?application={ada[1]}"))
     assert free.select("button:-soup-contains('Erase this application')")
     keep(client, ada[0], "hold", application=list(ada))
     told = " ".join(erase_box(page(client, address)).get_text(" ").split())
-    assert ("All 2 are kept" in told, "To erase what nothing keeps" in told) == (True, False)
+    assert ("None of these 2 can be erased now" in told, "To erase only the others" in told) == (True, False)
     keep(client, ada[0], "restrict")
     told = " ".join(erase_box(page(client, f"{address}?application={ada[0]}")).get_text(" ").split())
     assert "“Lift the restriction” and “End the legal hold”" in told or "“End the legal hold” and “Lift the" in told
@@ -177,9 +181,9 @@ def test_the_legal_holds_of_a_person_are_ended_at_one_press_and_each_is_noted(ap
     named = [str(one["value"]) for one in shown.select("form input[name=hold]")]
     told = post(client, button["formaction"], address, hold=named)
     assert told.request.path == address
-    assert "2 legal holds are ended: they may be erased again." in told.text
+    assert "2 legal holds ended. The applications can be erased again." in told.text
     assert actions(app).count("hold_ended") == 2
-    assert "ended before" in post(client, button["formaction"], address, hold=named).text
+    assert "already ended" in post(client, button["formaction"], address, hold=named).text
     assert actions(app).count("hold_ended") == 2
     assert erase(client, ada[0], *ada).status_code == 200
 
@@ -238,7 +242,7 @@ def test_whoever_decides_about_it_sees_on_every_page_that_somebody_is_under_lega
         keep(client, one, "hold")
     for address in pages:
         (chip,) = page(client, address).select("main .chip:-soup-contains('Legal hold')")
-        assert "Must not be erased" in chip["title"], address
+        assert "Can’t be erased" in chip["title"], address
     assert "Legal hold" not in sign_in("recruiter").get(pages[0]).text
 
 
@@ -347,10 +351,47 @@ def test_what_is_restricted_is_on_the_page_of_privacy_alone(client, sign_in, ada
         assert ada[0] not in client.get(address).text, address
     shown = page(client, "/privacy")
     assert "Quill" in shown.select_one("[data-hold]").get_text()
-    assert "31 Jan 2099" in shown.get_text() or "1 Feb 2099" in shown.get_text()
+    assert "Jan 31, 2099" in shown.get_text() or "Feb 1, 2099" in shown.get_text()
     held = shown.select_one("[data-hold]")["data-hold"]
-    assert "back in its place" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
+    assert "back in the lists" in post(client, f"/privacy/holds/{held}/end", "/privacy").text
     assert client.get(f"/applications/{ada[0]}").status_code == 200
+
+
+def test_a_restriction_with_a_date_is_asked_about_before_it_erases_and_says_so_after(app, client, ada):
+    typed = {"restrict_words": "A charge", "restrict_until": "2099-01-31"}
+    shown = BeautifulSoup(keep(client, ada[0], "restrict", **typed).text, "html.parser")
+    (button,) = shown.select("button[value=restrict]")
+    last = button.text.removeprefix("Restrict, then erase after ")
+    assert f"after {last}, this application will be permanently erased." in shown.select_one("[role=alert]").text
+    assert (last.endswith("2099"), "held" in actions(app)) == (True, False)
+    sure = {one["name"]: one["value"] for one in shown.select("input[name=erase_after], input[name^=restrict]")}
+    assert sure == {**typed, "erase_after": "2099-01-31"}
+    moved = {**sure, "restrict_until": "2099-02-28"}
+    assert "Check the date" in keep(client, ada[0], "restrict", **moved).text, "another date is asked about, too"
+    told = keep(client, ada[0], "restrict", **sure).text
+    assert f"restricted until {last}. It will be permanently erased after that date unless you lift" in told
+    assert actions(app).count("held") == 1
+
+
+def test_a_legal_hold_never_takes_the_date_or_the_reason_of_a_restriction(client, ada):
+    typed = {"words": "", "restrict_words": "Only here", "restrict_until": "2099-01-31"}
+    assert keep(client, ada[0], "hold", **typed).status_code == 400
+    told = keep(client, ada[0], "hold", **{**typed, "words": "A charge"}).text
+    assert "1 application is under legal hold. It can’t be erased until the hold ends." in told
+    assert keep(client, ada[1], "restrict", **{**typed, "restrict_words": " "}).status_code == 400
+
+
+@pytest.mark.parametrize(("months", "erases"), [(24, True), (0, False)])
+@pytest.mark.parametrize("address", ["/privacy", "/privacy/people/{}"])
+def test_ending_a_hold_says_first_that_retention_may_erase_tonight(make_app, sqlite_url, address, months, erases):
+    app = make_app(sqlite_url, retention_months=months)
+    client, body = signed_in_client(app, "hr_admin"), as_body(event())
+    one = app.test_client().post("/talroo/applications", data=body, headers=signed(body)).json["application"]
+    keep(client, one, "hold")
+    (box,) = page(client, address.format(one)).select("details.confirm .confirm-box")
+    told = " ".join(box.get_text(" ").split())
+    assert told.startswith("End this legal hold? The application can be erased again.")
+    assert ("for 24 months, it is erased tonight." in told) == erases
 
 
 @pytest.mark.parametrize("fields", [{"reason": " "}, {"until": "yesterday"}, {"until": "2001-01-01"}])
@@ -375,7 +416,10 @@ def test_the_export_holds_everything_in_words_and_the_files(app, client, deliver
     assert first["answers"]
     assert first["history"]
     assert archive.read("files/cv.txt") == b"I pick"
-    assert "exported" in actions(app)
+    assert actions(app)[-2:] == ["exported", "export_ended"]
+    with app.app_context():
+        ended = db.session.scalars(select(AuditEntry).order_by(AuditEntry.number.desc()).limit(2)).all()
+        assert {entry.subject_id for entry in ended} == {public_id}
 
 
 def exported(client: FlaskClient, address: str) -> set[str]:
@@ -399,8 +443,8 @@ def test_whoever_shares_a_telephone_number_alone_is_listed_and_not_chosen(client
     assert {one["value"] for one in shown.select("[type=checkbox][checked][name=application]")} == {begun, done}
     assert {one["value"] for one in shown.select("[name=previewed]")} == {begun, done}
     other = shown.select_one(f"form [data-application='{victim}']").get_text(" ", strip=True)
-    assert "Same phone number, another email address: another person?" in other
-    assert shown.get_text().count("another person?") == 1
+    assert "Same phone number, different email address. Maybe another person." in other
+    assert shown.get_text().count("Maybe another person.") == 1
     assert exported(client, f"/privacy/export/{begun}") == {begun, done}
     link = page(client, f"{address}?application={begun}&application={victim}").select_one("a[download]")["href"]
     assert exported(client, link) == {begun, victim}

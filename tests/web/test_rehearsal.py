@@ -68,8 +68,8 @@ def test_a_test_application_arrives_and_is_marked_as_one_everywhere(app, sign_in
     assert "was accepted after 0.01 s." in said(found)
     delivery = found.select_one(".flash a")["href"]
     hr = sign_in("hr_admin")
-    assert "Test of ours" in hr.get(delivery).text
-    assert "Test of ours" in hr.get("/admin/deliveries?source=test").text
+    assert "Test from this dashboard" in hr.get(delivery).text
+    assert "Test from this dashboard" in hr.get("/admin/deliveries?source=test").text
     with app.app_context():
         one = db.session.scalars(select(Application)).one()
         assert (one.is_test, one.name) == (True, "Test application")
@@ -87,11 +87,11 @@ def test_nothing_is_reported_of_it(make_app, database_url):
     with app.app_context():
         public_id = db.session.scalars(select(Application.public_id)).one()
     page = client.get(f"/applications/{public_id}").text
-    assert "it is a test of this dashboard" in page
+    assert "this is a test application" in page
     client.post(f"/applications/{public_id}/hire", data={"csrf_token": token_of(page)})
     assert counted(app, Application.stage == "hired") == 1
     assert counted(app, model=Outbound) == 0
-    assert "0 hires = 0 sent" in client.get("/conversions").text
+    assert "0 hires: 0 sent" in client.get("/conversions").text
 
 
 def test_an_outsider_or_talroo_cannot_mark_one_as_a_test(app, deliver):
@@ -199,7 +199,7 @@ def test_over_real_http_an_address_where_nobody_listens_is_said_in_time(make_app
 
 def test_without_a_secret_nothing_can_be_signed(make_app, sqlite_url):
     app = make_app(sqlite_url, talroo_webhook_secrets=())
-    assert "nothing can be signed" in said(press(signed_in_client(app, "it_admin"), "application"))
+    assert "Nothing can be signed" in said(press(signed_in_client(app, "it_admin"), "application"))
 
 
 def test_the_newest_secret_signs_and_is_seen_to_have_proved_something(make_app, sqlite_url):
@@ -210,7 +210,7 @@ def test_the_newest_secret_signs_and_is_seen_to_have_proved_something(make_app, 
     assert "1 of 2, the newest" in rows[0].text
     assert "just now" in rows[0].text
     assert "Never" in rows[1].text
-    assert "Can be retired" in rows[1].text
+    assert "Can be removed" in rows[1].text
     assert "the newest of two" not in client.get("/admin").text
     assert SECRET not in client.get("/admin").text
 
@@ -260,7 +260,7 @@ def test_what_can_be_no_conversion_is_not_even_shown(make_app, sqlite_url, event
     assert answer.status_code == 400
     found = BeautifulSoup(answer.text, "html.parser")
     field = found.select_one("#field-tlr_sid")
-    assert "That is no click id" in found.select_one("#problem-tlr_sid").text
+    assert "That click ID isn’t valid" in found.select_one("#problem-tlr_sid").text
     assert (field["value"], field["aria-invalid"], field.has_attr("autofocus")) == (click, "true", True)
 
 
@@ -281,7 +281,7 @@ def test_what_came_of_a_test_stands_beside_it_and_the_address_leads_there(make_a
     assert answer.location == f"/admin#test-{of}"
     (told,) = page_of(client, answer.location).select("main .flash")
     assert (told["id"], told["tabindex"]) == (f"test-{of}", "-1")
-    assert "Try it" in told.find_parent("section").h2.text
+    assert "Test the connections" in told.find_parent("section").h2.text
 
 
 def test_the_words_of_every_hint_are_those_that_calls_use():

@@ -94,16 +94,16 @@ def test_a_text_that_begins_with_empty_lines_keeps_them(desk: Desk):
 @pytest.mark.parametrize(
     ("fields", "at", "sentence"),
     [
-        ({"name": " "}, "name", "Write a name."),
-        ({"name": "n" * 101}, "name", "Keep it under 100 characters"),
-        ({"name": "two\nlines"}, "name", "Write it in one line"),
-        ({"subject": ""}, "subject", "Write a subject."),
-        ({"subject": "Hello\r\nBcc: everybody@example.com"}, "subject", "Write it in one line"),
-        ({"subject": "Hello\u2028there"}, "subject", "Write it in one line"),
-        ({"subject": "s" * 301}, "subject", "Keep it under 300 characters; these are 301."),
+        ({"name": " "}, "name", "Enter a name."),
+        ({"name": "n" * 101}, "name", "Use at most 100 characters"),
+        ({"name": "two\nlines"}, "name", "Use one line"),
+        ({"subject": ""}, "subject", "Enter a subject."),
+        ({"subject": "Hello\r\nBcc: everybody@example.com"}, "subject", "Use one line"),
+        ({"subject": "Hello\u2028there"}, "subject", "Use one line"),
+        ({"subject": "s" * 301}, "subject", "Use at most 300 characters. This has 301."),
         ({"subject": "{firstname}"}, "subject", "There is no merge field {firstname}. The fields are {first_name}"),
-        ({"body": " \n "}, "body", "Write a text."),
-        ({"body": "b" * 5_001}, "body", "Keep it under 5,000 characters; these are 5,001."),
+        ({"body": " \n "}, "body", "Enter a message."),
+        ({"body": "b" * 5_001}, "body", "Use at most 5,000 characters. This has 5,001."),
         ({"body": "Dear {first_name"}, "body", "There is a single { in the text."),
         ({"body": "Dear {0.__class__}"}, "body", "There is no merge field {0.__class__}."),
         ({"body": "nul\0"}, "body", "Remove the invisible characters"),
@@ -169,7 +169,7 @@ def test_a_preview_shows_an_example_person_and_saves_nothing(desk: Desk, app: Fl
     preview = words(re.findall(r'id="preview".*?</section>', answer.text, re.DOTALL)[0])
     for expected in ("For Ada", "{as} Warehouse associate: https://jobs.example.com", "/unsubscribe/"):
         assert expected in preview
-    assert "Write a name." not in answer.text
+    assert "Enter a name." not in answer.text
     assert saved(app) == []
 
 
@@ -197,7 +197,7 @@ def test_an_archived_template_is_put_away_and_offered_again(desk: Desk):
     address = desk.address_of("After a day")
     assert desk.press(f"{address}/archive").location == LIST
     said = words(desk.see())
-    assert "“After a day” is not offered any more." in said
+    assert "“After a day” is archived." in said
     assert "1 archived" in said
     assert desk.save(subject="A new one of that name").status_code == 302
     assert desk.press(f"{address}/restore").location == LIST

@@ -52,14 +52,14 @@ def test_an_administrator_chooses_and_the_recruiter_sees_only_that(app, sign_in,
     }
     assert not any(ticked for _, _, ticked in offered.values())
     saved = send(client, recruiter, do="save", limited="yes", company=offered["Oak & Iron, all jobs"][1])
-    assert "sees only what is chosen here from now on" in saved.text
+    assert "can now see only the jobs and companies chosen here" in saved.text
     assert "Oak &amp; Iron</bdi>, all jobs" in saved.text
     inbox = sign_in("recruiter").get("/applications").text
     assert "Welder" in inbox
     assert "Picker" not in inbox
     again = choices(client.get(f"/admin/users/{recruiter}/scope"))
     assert [words for words, (_, _, ticked) in again.items() if ticked] == ["Oak & Iron, all jobs"]
-    assert "sees all applications from now on" in send(client, recruiter, do="save").text
+    assert "can now see all applications" in send(client, recruiter, do="save").text
     assert "Picker" in sign_in("recruiter").get("/applications").text
 
 
@@ -84,14 +84,14 @@ def test_what_is_ticked_for_somebody_who_sees_all_is_asked_about(sign_in, recrui
     welder = choices(client.get(f"/admin/users/{recruiter}/scope"))["Welder · Oak & Iron"][1]
     refused = send(client, recruiter, do="save", limited="no", job=welder)
     assert refused.status_code == 400
-    assert "You ticked what they may see" in refused.text
+    assert "You checked jobs or companies" in refused.text
     assert choices(refused)["Welder · Oak & Iron"][2], "what was ticked is still"
 
 
 def test_whoever_is_limited_to_nothing_is_said_to_see_nothing(sign_in, recruiter):
     client = sign_in("hr_admin")
     told = send(client, recruiter, do="save", limited="yes", job="none", company="none")
-    assert "sees no applications until a job or a company is chosen" in told.text
+    assert "can’t see any applications until you choose a job or a company" in told.text
 
 
 def test_only_recruiters_are_limited(app, sign_in, recruiter):

@@ -116,7 +116,7 @@ def test_a_wrong_code_is_said_so_noted_and_lets_nobody_in(ada: Person):
     ada.gives_password()
     answer = ada.gives_code("000000")
     assert answer.status_code == 401
-    assert "That code does not count" in answer.text
+    assert "That code is wrong or expired" in answer.text
     assert not ada.is_in()
     assert audited(ada.app)[-1] == ("sign_in_failed", '{"how":"code"}')
     assert ada.gives_code().status_code == 302
@@ -139,7 +139,7 @@ def test_a_recovery_code_lets_in_once_and_says_how_many_are_left(app: Flask, ada
     assert "inputmode" not in page.text
     answer = ada.gives_code(ada.codes[0].lower(), recovery="yes")
     assert answer.status_code == 302
-    assert "You used a recovery code; 9 are left." in words(ada.browser.get(answer.location).text)
+    assert "You used a recovery code. 9 are left." in words(ada.browser.get(answer.location).text)
     assert audited(ada.app)[-1] == ("signed_in", '{"how":"recovery"}')
     again = Person(app, [])
     again.gives_password()
@@ -156,7 +156,7 @@ def test_the_page_is_for_the_browser_that_gave_the_password_and_for_ten_minutes(
     token = token_of(ada.browser.get("/login/code").text)
     later(monkeypatch, timedelta(minutes=11))
     assert ada.browser.post("/login/code", data={"csrf_token": token, "code": ada.code()}).location == "/login"
-    assert "Please sign in again" in ada.browser.get("/login").text
+    assert "Sign in again" in ada.browser.get("/login").text
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
@@ -243,15 +243,15 @@ def set_up(who: Person) -> TestResponse:
 
 
 def test_setting_up_shows_a_code_to_scan_and_ends_with_ten_recovery_codes(app: Flask, bob: Person):
-    assert "Second factor Off." in words(bob.browser.get("/me").text)
+    assert "Two-step verification Off." in words(bob.browser.get("/me").text)
     answer = set_up(bob)
     codes = BeautifulSoup(answer.text, "html.parser").select_one("#codes").text.split()
     assert len(codes) == 10
-    assert "they are not shown again" in answer.text
+    assert "They won’t be shown again" in answer.text
     page = words(bob.browser.get("/me/second-factor").text)
     assert "Codes left 10 of 10" in page
     assert not any(code in page for code in codes)
-    assert "Second factor On:" in words(bob.browser.get("/me").text)
+    assert "Two-step verification On." in words(bob.browser.get("/me").text)
     assert audited(app) == [("second_factor_on", "{}")]
 
 
@@ -270,7 +270,7 @@ def test_what_is_scanned_is_what_the_link_opens_and_stands_in_the_page_alone(bob
 def test_it_takes_the_password_so_that_a_stolen_session_cannot_lock_its_owner_out(app: Flask, bob: Person):
     answer = bob.post("/me/second-factor", "/me/second-factor/start", password="guessed")
     assert answer.status_code == 400
-    assert "That is not right." in answer.text
+    assert "Wrong password or code. Try again." in answer.text
     assert bob.post("/me/second-factor", "/me/second-factor/confirm", code="000000").status_code == 302
     with app.app_context():
         assert db.session.scalars(select(User.totp_since)).one() is None
@@ -297,7 +297,7 @@ def test_a_wrong_first_code_keeps_what_was_scanned(app: Flask, bob: Person):
     before = key()
     answer = bob.post("/me/second-factor", "/me/second-factor/confirm", code="000000")
     assert answer.status_code == 400
-    assert "That is not the app’s code." in answer.text
+    assert "That code is wrong." in answer.text
     assert key() == before
 
 
@@ -338,7 +338,7 @@ def test_turning_it_off_takes_a_proof(app: Flask, inside: Person, proof: str):
     assert inside.post("/me/second-factor", "/me/second-factor/off", off="guessed").status_code == 400
     given = PASSWORD if proof == "password" else inside.code()
     assert inside.post("/me/second-factor", "/me/second-factor/off", off=given).status_code == 302
-    assert "Your second factor is off." in inside.browser.get("/me/second-factor").text
+    assert "Two-step verification is off." in inside.browser.get("/me/second-factor").text
     assert audited(app)[-1] == ("second_factor_off", "{}")
     assert inside.is_in()
     again = Person(app, [])
@@ -376,7 +376,7 @@ def test_guessing_the_proof_must_wait_too(inside: Person):
     for _ in range(throttle.TRIES_HERE):
         inside.post("/me/second-factor", "/me/second-factor/off", off="000000")
     answer = inside.post("/me/second-factor", "/me/second-factor/off", off=PASSWORD)
-    assert "Too many tries. Try again in 15 minutes." in answer.text
+    assert "Too many attempts. Try again in 15 minutes." in answer.text
 
 
 # --- helping whoever lost phone and codes ---------------------------------------------------------------------------
@@ -390,8 +390,8 @@ def test_an_administrator_resets_somebodys_and_it_is_written_down(app: Flask, ad
     page = f"/admin/users/{ada_id}"
     answer = admin.post(page, f"{page}/second-factor/reset")
     assert answer.location == page
-    assert "Their second factor is reset." in admin.browser.get(page).text
-    assert "Reset second factor" not in admin.browser.get(page).text
+    assert "Their two-step verification is reset." in admin.browser.get(page).text
+    assert "Reset two-step verification" not in admin.browser.get(page).text
     with app.app_context():
         entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.number.desc())).first()
         assert (entry.action, entry.subject_id) == ("second_factor_off", ada_id)
@@ -422,7 +422,7 @@ def test_nobody_resets_their_own_without_a_proof(make_app: Callable[..., Flask],
     with app.app_context():
         own = db.session.scalars(select(User.public_id)).one()
     page = f"/admin/users/{own}"
-    assert "Reset second factor" not in admin.browser.get(page).text
+    assert "Reset two-step verification" not in admin.browser.get(page).text
     assert admin.post("/me", f"{page}/second-factor/reset").location == "/me/second-factor"
     with app.app_context():
         assert db.session.scalars(select(User.totp_since)).one() is not None
@@ -458,9 +458,9 @@ def test_the_last_administrator_is_helped_by_a_command(app: Flask, ada: Person):
         done = app.test_cli_runner().invoke(args=["users", "reset-second-factor", email])
         return done.exit_code, done.output.strip()
 
-    assert reset(EMAIL) == (0, f"The second factor of {EMAIL} is reset.")
-    assert reset(EMAIL) == (1, f"{EMAIL} has no second factor.")
-    assert reset("nobody@example.com") == (1, "There is no user nobody@example.com.")
+    assert reset(EMAIL) == (0, f"Two-step verification of {EMAIL} is reset.")
+    assert reset(EMAIL) == (1, f"Two-step verification is not on for {EMAIL}.")
+    assert reset("nobody@example.com") == (1, "nobody@example.com is not a user.")
     assert ada.gives_password().location == "/applications"
 
 
@@ -480,7 +480,7 @@ def test_whoever_must_have_one_sees_nothing_else_until_it_is_set_up(strict: Flas
         assert client.get(path).status_code == 403
     assert client.get("/applications", headers={"Accept": "application/json"}).status_code == 403
     page = client.get("/me/second-factor").text
-    assert "HR administrators must have one" in page
+    assert "Your role requires two-step verification" in page
     assert "<nav" not in page
     assert client.post("/me", data={"csrf_token": token_of(page)}).location == "/me/second-factor"
     assert client.post("/logout", data={"csrf_token": token_of(page)}).location == "/login"
@@ -509,7 +509,7 @@ def test_once_it_is_set_up_everything_opens_and_it_cannot_be_turned_off(strict: 
     assert admin.browser.get("/applications").status_code == 200
     assert "Turn off" not in admin.browser.get("/me/second-factor").text
     answer = admin.post("/me/second-factor", "/me/second-factor/off", off=PASSWORD)
-    assert "Your role must have a second factor." in answer.text
+    assert "Your role requires two-step verification." in answer.text
     with strict.app_context():
         assert db.session.scalars(select(User.totp_since)).one() is not None
 

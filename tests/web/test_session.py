@@ -98,7 +98,7 @@ def test_each_role_has_its_first_page(sign_in, role, page):
 def test_anything_else_does_not_and_the_answer_never_tells_why(log_in, email, password):
     client, answer = log_in(email=email, password=password)
     assert answer.status_code == 401
-    assert "The email address or the password is not right." in answer.text
+    assert "Wrong email address or password." in answer.text
     assert client.get("/applications").status_code == 302
 
 
@@ -390,10 +390,10 @@ def hours_of(time: timedelta) -> int:
 @pytest.mark.parametrize(
     ("began", "words"),
     [
-        (timedelta(hours=5), f"You were signed out after {hours_of(accounts.SESSION_IDLE)} hours without use."),
+        (timedelta(hours=5), f"You were signed out after {hours_of(accounts.SESSION_IDLE)} hours of inactivity."),
         (
             timedelta(hours=12, seconds=1),
-            f"signed out {hours_of(accounts.SESSION_LIFE)} hours after you signed in, as everybody is.",
+            f"signed out {hours_of(accounts.SESSION_LIFE)} hours after you signed in.",
         ),
     ],
 )

@@ -57,7 +57,7 @@ def only_user(app: Flask) -> User:
 def test_single_keys_are_on_until_somebody_turns_them_off_for_themselves(sign_in: Callable[[str], FlaskClient]):
     rita, admin = sign_in("recruiter"), sign_in("hr_admin")
     assert page(rita).body["data-keys"] == "on"
-    assert "Your settings are saved." in save(rita)
+    assert "Settings saved." in save(rita)
     assert page(rita).body["data-keys"] == "off"
     assert BeautifulSoup(rita.get("/applications").text, "html.parser").body["data-keys"] == "off"
     assert page(admin).body["data-keys"] == "on"
@@ -74,14 +74,14 @@ def test_the_name_at_the_top_leads_here(sign_in: Callable[[str], FlaskClient]):
 
 def test_the_morning_mail_comes_at_six_where_the_browser_is(app: Flask, sign_in: Callable[[str], FlaskClient]):
     client = in_zone(sign_in("recruiter"), "America/Chicago")
-    assert "It would come at 06:00 in America/Chicago" in words(client.get("/me").text)
+    assert "Sent at 6:00 AM in America/Chicago" in words(client.get("/me").text)
     told = save(client, **BOTH)
     user = only_user(app)
     assert user.time_zone == "America/Chicago"
     assert user.morning_at is not None
     assert timedelta() < user.morning_at - utcnow() <= timedelta(hours=26)
-    assert f"To {user.email} At 06:00 in America/Chicago Next " in told
-    assert "06:00 C" in told
+    assert f"To {user.email} At 6:00 AM in America/Chicago Next " in told
+    assert "6:00 AM C" in told
     assert "Last None yet" in told
     assert ticked(page(client)) == ["single_keys", "morning_mail"]
     save(client, single_keys="yes")
@@ -92,7 +92,8 @@ def test_a_browser_elsewhere_is_told_before_the_mail_moves_there(app: Flask, sig
     client = in_zone(sign_in("recruiter"), "America/New_York")
     save(client, **BOTH)
     in_zone(client, "Pacific/Honolulu")
-    assert "This browser is in Pacific/Honolulu. Saving has it come at 06:00 there." in words(client.get("/me").text)
+    told = "This browser is in Pacific/Honolulu. When you save, the email changes to 6:00 AM there."
+    assert told in words(client.get("/me").text)
     client.delete_cookie("tz")
     save(client, **BOTH)
     assert only_user(app).time_zone == "America/New_York"
@@ -104,7 +105,7 @@ def test_whoever_may_not_see_applications_is_offered_no_mail_and_cannot_ask_for_
     app: Flask, sign_in: Callable[[str], FlaskClient]
 ):
     client = sign_in("it_admin")
-    assert "Morning mail" not in client.get("/me").text
+    assert "Morning email" not in client.get("/me").text
     save(client, **BOTH)
     assert only_user(app).morning_at is None
 
@@ -112,7 +113,7 @@ def test_whoever_may_not_see_applications_is_offered_no_mail_and_cannot_ask_for_
 def test_without_a_mail_server_the_page_says_who_can_help(make_app: Callable[..., Flask], sqlite_url: str):
     client = signed_in_client(make_app(sqlite_url), "recruiter")
     told = save(client, **BOTH)
-    assert "No mail can be sent: MAIL_URL and MAIL_FROM are not set. Ask whoever runs this dashboard." in told
+    assert "No email can be sent: MAIL_URL and MAIL_FROM are not set. Ask whoever runs this dashboard." in told
     assert "in UTC Last None yet" in told
 
 
@@ -120,10 +121,10 @@ def test_without_a_mail_server_the_page_says_who_can_help(make_app: Callable[...
     ("fields", "told"),
     [
         ({"state": State.SENT, "sent_at": "now"}, "Last today "),
-        ({"state": State.CANCELLED, "last_answer": mornings.NOTHING_WORDS}, "None on 22 Nov 2026: There was nothing"),
-        ({"state": State.PARKED, "last_answer": "5.7.1 no"}, "did not take the one of 22 Nov 2026: 5.7.1 no"),
-        ({"state": State.WAITING, "failures": 1, "last_answer": "full"}, "(full); it is tried again until noon."),
-        ({"state": State.SENDING}, "The one of 22 Nov 2026 is on its way."),
+        ({"state": State.CANCELLED, "last_answer": mornings.NOTHING_WORDS}, "Not sent on Nov 22, 2026: There was"),
+        ({"state": State.PARKED, "last_answer": "5.7.1 no"}, "did not accept the one for Nov 22, 2026: 5.7.1 no"),
+        ({"state": State.WAITING, "failures": 1, "last_answer": "full"}, "(full). The dashboard tries again until"),
+        ({"state": State.SENDING}, "The one for Nov 22, 2026 is on its way."),
     ],
 )
 def test_what_became_of_the_last_one_is_told(
@@ -148,7 +149,7 @@ def test_mails_that_stopped_are_counted_for_administrators_who_can_have_them_tri
     (form,) = found.select("table form")
     token = form.select_one("[name=csrf_token]")["value"]
     answer = client.post(form["action"], data={"csrf_token": token}, follow_redirects=True)
-    assert "1 morning mail will be tried again; those of a day that is over are put away." in words(answer.text)
+    assert "1 morning email will be tried again. Those of an earlier day are canceled." in words(answer.text)
     with app.app_context():
         assert db.session.scalars(select(Outbound.state)).all() == [State.WAITING]
 

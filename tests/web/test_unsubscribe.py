@@ -53,9 +53,9 @@ def known(app: Flask) -> list[str]:
 def test_opening_the_link_asks_and_changes_nothing(app: Flask, client: FlaskClient, waiting: str):
     page = client.get(waiting)
     assert page.status_code == 200
-    assert "<title>Stop these messages? · Harbor &amp; Vale</title>" in page.text
+    assert "<title>Stop these reminders? · Harbor &amp; Vale</title>" in page.text
     assert "Talroo dashboard" not in page.text
-    assert "Send me no more reminders" in page.text
+    assert "Stop reminders" in page.text
     assert EMAIL.lower() not in page.text.lower()
     client.head(waiting)
     assert known(app) == []
@@ -63,7 +63,7 @@ def test_opening_the_link_asks_and_changes_nothing(app: Flask, client: FlaskClie
 
 def test_the_button_opts_out_cancels_what_waits_and_the_page_says_so(app: Flask, client: FlaskClient, waiting: str):
     page = client.post(waiting, follow_redirects=True)
-    assert "You get no more reminders" in page.text
+    assert "You will get no more reminders" in page.text
     assert "<form" not in page.text.partition("<main")[2].partition("</main>")[0]
     assert known(app) == ["link"]
     with app.app_context():
@@ -77,7 +77,7 @@ def test_a_mail_programs_one_click_needs_no_session_and_may_come_twice(app: Flas
         answer = client.post(waiting, data=ONE_CLICK)
         assert (answer.status_code, answer.text) == (200, "Done.")
     assert known(app) == ["one-click"]
-    assert "You get no more reminders" in client.get(waiting).text
+    assert "You will get no more reminders" in client.get(waiting).text
 
 
 @pytest.mark.parametrize("token", ["none", "a.b", "ä", f"{'a' * 64}.mail.signature", "."])
@@ -85,7 +85,7 @@ def test_a_link_that_is_not_ours_is_told_so_and_does_nothing(app: Flask, client:
     for answer in (client.get(f"/unsubscribe/{token}"), client.post(f"/unsubscribe/{token}", data=ONE_CLICK)):
         assert answer.status_code == 404
         assert "Open it from the email again" in answer.text
-        assert "<title>This link is not complete</title>" in answer.text
+        assert "<title>This link does not work</title>" in answer.text
         assert 'href="/"' not in answer.text, "the first page is for people with an account"
     assert known(app) == []
 
@@ -102,7 +102,7 @@ def test_a_link_holds_no_personal_data(waiting: str):
 def test_a_link_outlives_the_key_that_signed_it_where_that_is_kept(make_app: Any, database_url: str, waiting: str):
     retired = "for the tests only, nothing is secret"
     later = make_app(database_url, secret_key="a new key for the tests, also no secret", secret_key_retired=(retired,))
-    assert "You get no more reminders" in later.test_client().post(waiting, follow_redirects=True).text
+    assert "You will get no more reminders" in later.test_client().post(waiting, follow_redirects=True).text
     with later.app_context():
         secrets = Rules.of(later.config["SETTINGS"]).secrets
         assert opt_outs.is_opted_out(db.session(), EMAIL, secrets)
@@ -114,7 +114,7 @@ def test_a_link_still_opts_out_when_the_applicant_is_no_longer_known(app: Flask,
     secret = app.config["SECRET_KEY"]
     link = f"/unsubscribe/{opt_outs.token(EMAIL, 'a-mail-that-is-gone', secret)}"
     assert "This employer" in client.get(link).text
-    assert "You get no more reminders from <bdi>this employer" in client.post(link, follow_redirects=True).text
+    assert "You will get no more reminders from <bdi>this employer" in client.post(link, follow_redirects=True).text
     with app.app_context():
         assert opt_outs.is_opted_out(db.session(), EMAIL.upper(), (secret,))
 

@@ -43,15 +43,15 @@ def test_whoever_comes_back_is_told_what_an_administrator_did_to_their_way_in(ap
         db.session.commit()
     path = path_of(app, theirs)
     page = follow(post(admin, f"{path}/link"), admin)
-    assert "No mail server is set, so nobody has told them: pass it on yourself." in page
-    assert "Not sent by mail: nobody told them" in page
+    assert "No email server is set, so pass it on yourself." in page
+    assert "Not sent by email. Pass it on yourself" in page
     reset = follow(post(admin, f"{path}/second-factor/reset"), admin)
-    assert "Nobody told them, because no mail can be sent: tell them." in reset
+    assert "No email can be sent, so tell them yourself." in reset
     client = app.test_client()
     told = follow(log_in(client, theirs, PASSWORD), client)
-    made = "hr-admin@example.com made a link by which a password for your account can be chosen."
+    made = "hr-admin@example.com created a password reset link for your account."
     assert f"Since you last signed in, {made}" in told
-    assert "hr-admin@example.com reset your second factor." in told
+    assert "hr-admin@example.com reset your two-step verification." in told
     kept = words(client.get("/me").text)
     assert made in kept
     client = app.test_client()
@@ -67,7 +67,7 @@ def test_whoever_uses_somebodys_link_does_not_take_that_news_from_them(app: Flas
     assert "Since you last" not in follow(choose(thief, link), thief)
     client = app.test_client()
     told = follow(log_in(client, "recruiter@example.com", NEW), client)
-    assert "Since you last signed in, hr-admin@example.com made a link" in told
+    assert "Since you last signed in, hr-admin@example.com created a password" in told
 
 
 AWAY_AND_BACK = ("deactivate", "reactivate")
@@ -115,19 +115,22 @@ def test_where_mail_can_be_sent_hr_is_written_to_at_once(make_app: Any, database
 @pytest.mark.parametrize("ends", ["sessions/end", "deactivate", "role"])
 def test_whose_session_was_ended_reads_why_where_they_sign_in(app: Flask, sign_in: Any, ends: str):
     admin, theirs = sign_in("hr_admin"), sign_in("recruiter")
-    assert "Your session was ended" not in app.test_client().get("/login").text
+    assert "You were signed out:" not in app.test_client().get("/login").text
     post(admin, f"{path_of(app, 'recruiter@example.com')}/{ends}", role="it_admin")
     asked = theirs.get("/applications")
     assert asked.status_code == 302
     page = follow(asked, theirs)
-    assert "Your session was ended: from another browser of yours, by a new password, or by an administrator." in page
+    assert (
+        "You were signed out: from another of your browsers, because your password changed, or by an administrator."
+        in page
+    )
     assert "recruiter@example.com" not in page
     assert "deactivated" not in page
 
 
 def test_whoever_signed_out_themselves_reads_nothing_of_the_kind(sign_in: Any):
     client = sign_in("recruiter")
-    assert "Your session was ended" not in follow(post(client, "/logout"), client)
+    assert "You were signed out:" not in follow(post(client, "/logout"), client)
 
 
 # --- roles and access ---------------------------------------------------------------------------------------------
@@ -143,10 +146,12 @@ def test_a_user_who_gets_another_role_or_is_deactivated_is_out_at_once(app: Flas
     assert recruiter.get("/applications").status_code == 403
     told = follow(post(admin, f"{path}/deactivate"), admin)
     assert "is deactivated" in told
-    assert "They cannot sign in. Reactivated, they can again, with the password and the role they had." in words(told)
+    assert "They can’t sign in. If you reactivate them, they can sign in with the password and role they had." in words(
+        told
+    )
     assert recruiter.get("/me").status_code == 302
     assert log_in(app.test_client(), "recruiter@example.com", PASSWORD).status_code == 401
-    assert "may sign in again" in follow(post(admin, f"{path}/reactivate"), admin)
+    assert "can sign in again" in follow(post(admin, f"{path}/reactivate"), admin)
     assert recruiter.get("/me").status_code == 302
     assert log_in(app.test_client(), "recruiter@example.com", PASSWORD).status_code == 302
     told = [action for action in noted(app) if not action.startswith("sign")]
@@ -172,8 +177,8 @@ def test_what_takes_something_from_somebody_says_so_first_and_is_pressed_twice(a
     assert "The earlier link stops working" in asked["link"]
     assert "they are signed out everywhere (1 browser now)" in asked["role"]
     assert "HR administrator: all applications" in asked["role"]
-    assert "Their password alone lets them in then" in asked["reset"]
-    assert "can sign in no more. Their link stops working." in asked["deactivate"]
+    assert "They can then sign in with their password alone" in asked["reset"]
+    assert "can no longer sign in. Their link stops working." in asked["deactivate"]
     bare = BeautifulSoup(admin.get(path).text, "html.parser").select("main form:not(.confirm-box)")
     assert [str(one["action"]).removeprefix(path) for one in bare] == ["/sessions/end"]
 
@@ -184,19 +189,19 @@ def test_whoever_was_invited_and_never_came_is_not_said_to_be_signed_out(app: Fl
     path = path_of(app)
     asked = boxes(admin.get(path).text)
     assert not any("signed out" in told or "sign them out" in told for told in asked.values())
-    assert "come in the new role: their link goes on working." in asked["role"]
+    assert "They will have the new role when they do, and their link still works." in asked["role"]
     assert "their link stops working" in asked["deactivate"]
     told = words(follow(post(admin, f"{path}/role", role="it_admin"), admin))
-    assert f"{EMAIL} now has the role IT administrator. They have not come yet, and begin with it." in told
+    assert f"{EMAIL} now has the role IT administrator. They will have it when they first sign in." in told
     told = words(follow(post(admin, f"{path}/deactivate"), admin))
-    assert f"{EMAIL} is deactivated. Their link opens nothing any more." in told
+    assert f"{EMAIL} is deactivated. Their link no longer works." in told
 
 
 def test_a_first_link_takes_nothing_away_and_does_not_say_so(app: Flask, sign_in: Any):
     sign_in("recruiter")
     asked = boxes(sign_in("hr_admin").get(path_of(app, "recruiter@example.com")).text)
     assert "earlier link" not in asked["link"]
-    assert "Nobody else tells them" in asked["link"]
+    assert "they learn of it when they next sign in" in asked["link"]
 
 
 def test_nobody_changes_their_own_role_or_deactivates_themselves(app: Flask, sign_in: Any):
@@ -235,7 +240,7 @@ def test_an_invitation_can_be_taken_back_even_if_it_is_for_the_only_hr_administr
     invite(it, EMAIL, "hr_admin")
     told = follow(post(it, f"{path_of(app)}/deactivate"), it)
     assert "is deactivated" in told
-    assert "They cannot sign in. Reactivated, they can be invited anew." in words(told)
+    assert "They can’t sign in. If you reactivate them, you can invite them again." in words(told)
 
 
 def test_a_user_can_be_signed_out_everywhere(app: Flask, sign_in: Any):
@@ -260,10 +265,11 @@ def test_the_list_says_how_everybody_stands(app: Flask, sign_in: Any):
     assert list(rows) == ["hr-admin@example.com", EMAIL, "recruiter@example.com"]
     assert [state for state, _ in rows.values()] == ["active", "invited", "deactivated"]
     assert (
-        " You HR administrator Active Second factor: On Sees: All jobs Signed in: " in rows["hr-admin@example.com"][1]
+        " HR administrator Active Two-step verification: On Job access: All jobs Signed in: "
+        in rows["hr-admin@example.com"][1]
     )
-    assert "Sees: Some jobs" in rows["recruiter@example.com"][1]
-    assert rows[EMAIL][1].endswith("Second factor: Off Sees: All jobs Signed in: Never")
+    assert "Job access: Some jobs" in rows["recruiter@example.com"][1]
+    assert rows[EMAIL][1].endswith("Two-step verification: Off Job access: All jobs Signed in: Never")
 
 
 def test_when_somebody_last_signed_in_is_known_after_their_session_is_forgotten(app: Flask, sign_in: Any):
@@ -281,5 +287,5 @@ def test_what_a_verb_would_do_by_somebody_who_may_not_any_more_is_not_done(app: 
     for role in ("hr_admin", "it_admin", "recruiter"):
         sign_in(role)
     former = user_of(app, "recruiter@example.com")
-    with app.app_context(), pytest.raises(users.NotAllowed, match="may not manage users any more"):
+    with app.app_context(), pytest.raises(users.NotAllowed, match="can no longer manage users"):
         users.deactivate(db.session(), user_of(app, "it-admin@example.com").id, By(former.id, None, utcnow()))
