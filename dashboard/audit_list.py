@@ -18,6 +18,7 @@ from dashboard.models import AuditEntry, User
 from dashboard.paging import Page, rows_after
 
 _TO_A_WAY_IN: Final = (Action.ACCESS_LINK_MADE, Action.SECOND_FACTOR_OFF)
+_GIVES_ROLES: Final = (Action.USER_ADDED, Action.ROLE_CHANGED, Action.USER_REACTIVATED)
 _SLOWEST: Final = timedelta(hours=1)
 """Entries are numbered when they are committed, and a little after the moment they tell; never so much."""
 
@@ -157,6 +158,18 @@ def done_to(session: Session, user_id: int, public_id: str, since: datetime) -> 
         .options(joinedload(AuditEntry.actor))
     )
     return [entry for entry in entries if "way" not in details(entry)]
+
+
+def let_in(session: Session, user_id: int, public_id: str, since: datetime) -> Sequence[AuditEntry]:
+    """Whom somebody who may not see applicants has let see them since then, newest first; besides this user."""
+    entries = session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.action.in_(_GIVES_ROLES), AuditEntry.at >= since, AuditEntry.subject_id != public_id)
+        .where(AuditEntry.actor_id != user_id)
+        .order_by(AuditEntry.number.desc())
+        .options(joinedload(AuditEntry.actor))
+    )
+    return [entry for entry in entries if "let_in" in details(entry)]
 
 
 def last_details(

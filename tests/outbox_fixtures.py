@@ -17,10 +17,12 @@ from sqlalchemy.orm import Session
 
 from config import Config
 from dashboard.database import keep_promises, start_writing
-from dashboard.models import Application, Attempt, Job, Outbound, User
+from dashboard.models import Application, Attempt, Hold, Job, Outbound, User
 from dashboard.models.outbound import Channel
-from dashboard.services import audit, review, tombstones
+from dashboard.models.privacy import HoldKind
+from dashboard.services import audit, holding, review, tombstones
 from dashboard.services.files import LocalFiles
+from dashboard.services.holding import Keeping
 from dashboard.services.reporting import Rules
 from dashboard.services.review import Change, Moved, Wanted
 from dashboard.stages import Stage
@@ -153,6 +155,24 @@ def move(
     moved = review.move(session, [Wanted(number, seen)], change, rules)
     session.commit()
     return moved
+
+
+def restrict(session: Session, *applications: Application, at: datetime = NOON) -> None:
+    """Nobody may work with these any more."""
+    ids = [one.public_id for one in applications]
+    session.rollback()
+    start_writing(session)
+    holding.place(session, ids, Keeping(HoldKind.RESTRICTION, "They asked for it", None, at, None))
+    session.commit()
+
+
+def lift(session: Session, *, at: datetime = NOON) -> None:
+    """Whoever is restricted may be worked with again."""
+    session.rollback()
+    start_writing(session)
+    for hold in session.scalars(select(Hold).where(Hold.ended_at.is_(None))).all():
+        holding.end(session, hold, at=at, user_id=None)
+    session.commit()
 
 
 def all_at_once(*works: Callable[[], object]) -> None:

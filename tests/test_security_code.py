@@ -35,7 +35,7 @@ NOWHERE: Final = {
 """Modules that nothing imports, and why."""
 ONLY: Final = {
     "subprocess": {"dashboard/launch.py", "dashboard/supervisor.py", "dashboard/documents/child.py"},
-    "ctypes": {"dashboard/supervisor.py"},
+    "ctypes": {"dashboard/supervisor.py", "dashboard/documents/confinement.py"},
     "xml": {"dashboard/documents/office.py", "dashboard/sandbox/word.py"},
     "lxml": set(),
     "cryptography": {"dashboard/services/sealing.py", "dashboard/tls.py"},

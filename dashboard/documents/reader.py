@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from dashboard import filetypes
+from dashboard.documents import confinement
 from dashboard.documents.child import Answer, Limits
 from dashboard.documents.problems import CRASHED, DAMAGED, TOO_LARGE, UNSUPPORTED, Unreadable
 
@@ -63,6 +64,7 @@ def confine(limits: Limits) -> None:
         (resource.RLIMIT_NPROC, 0, 0),
     ):
         resource.setrlimit(what, (soft, hard))
+    confinement.confine(confinement.libraries())
 
 
 def _own_stdout() -> int:

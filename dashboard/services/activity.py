@@ -48,11 +48,12 @@ class Line:
 def locked(session: Session, ids: Iterable[int]) -> Sequence[Application]:
     """The applications as they are now, held until the commit; what refers to them can still be written by others.
 
-    In one order for everybody, so that nobody waits for somebody who waits for them.
+    In one order for everybody, so that nobody waits for somebody who waits for them. One that was restricted since
+    somebody looked is not among them: nothing may be done with it.
     """
     return session.scalars(
         select(Application)
-        .where(Application.id.in_(set(ids)))
+        .where(Application.id.in_(set(ids)), Application.is_shown())
         .order_by(Application.id)
         .with_for_update(of=Application, key_share=True)
         .execution_options(populate_existing=True)

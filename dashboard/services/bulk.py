@@ -216,7 +216,7 @@ def _done_before(session: Session, selection: Selection, verb: Verb, by: By, rea
 
 
 def undo(session: Session, action: BulkAction, by: By, rules: Rules, reach: Reach) -> bool:
-    """Take an action back, as far as nobody changed its applications since; `result` tells what stayed.
+    """Take an action back, as far as nobody changed or restricted its applications since; `result` tells what stayed.
 
     False where it was taken back before. The database decides between two who press Undo at once.
     """
@@ -235,9 +235,9 @@ def undo(session: Session, action: BulkAction, by: By, rules: Rules, reach: Reac
         )
     )
     before: dict[int, Before] = {number: was for number, was in done}  # noqa: C416 - rows are no pairs to mypy
-    seen = those_within(session, reach, before)
-    kept = dict.fromkeys(before.keys() - seen, BEYOND_REACH)
-    kept |= verb.undo(session, locked(session, seen), before, by, rules)
+    seen = locked(session, those_within(session, reach, before))
+    kept = dict.fromkeys(before.keys() - {one.id for one in seen}, BEYOND_REACH)
+    kept |= verb.undo(session, seen, before, by, rules)
     for why in set(kept.values()):
         numbers = [number for number, reason in kept.items() if reason == why]
         session.execute(

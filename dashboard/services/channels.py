@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from sqlalchemy import func, select
@@ -16,7 +16,7 @@ from dashboard import daytime, mail
 from dashboard.calls import Proof
 from dashboard.clock import zone_named
 from dashboard.mail import Letter, Mailer
-from dashboard.models import FollowUp, Outbound, Reminder
+from dashboard.models import Application, FollowUp, Outbound, Reminder
 from dashboard.models.outbound import Channel, State
 from dashboard.services import (
     access_links,
@@ -38,6 +38,8 @@ from dashboard.talroo.dispositions import Disposition, DispositionClient
 
 DISPOSITIONS_AT_ONCE: Final = 50
 """At most so many dispositions in one call."""
+RESTRICTED_WAITS: Final = timedelta(hours=1)
+"""Until a report about somebody restricted is looked at again, and so, at most, from the end of that until it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,10 @@ class NoLonger:
 
 @dataclass(frozen=True, slots=True)
 class NotBefore:
-    """A row has to wait until `at`."""
+    """A row has to wait until `at`. `anew`: its tries begin there, as if none had failed."""
 
     at: datetime
+    anew: bool = False
 
 
 class Way(Protocol):
@@ -115,8 +118,10 @@ class _Reports:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
 
-    def load(self, session: Session, row: Outbound, now: datetime) -> Report:
-        return Report.of(row)
+    def load(self, session: Session, row: Outbound, now: datetime) -> Report | NotBefore:
+        """Of somebody restricted nothing is told; once that is lifted, it goes out."""
+        restricted = select(Application.restricted_at).where(Application.id == row.application_id)
+        return NotBefore(now + RESTRICTED_WAITS, anew=True) if session.scalar(restricted) else Report.of(row)
 
     def still_stands(self, session: Session, row: Outbound) -> bool:
         return reporting.still_stands(session, row)
@@ -281,7 +286,7 @@ class Invitations(_Mails):
         user = notices.user_of(session, row)
         if user is None:
             return NoLonger(GONE_WORDS)
-        told = notices.words(row, self._rules.public_url)
+        told = notices.words(session, row, self._rules.public_url)
         return Letter(id=row.public_id, to=user.email, subject=told.subject, text=told.text, automatic=True)
 
     def _link(self, session: Session, row: Outbound, now: datetime) -> Letter | NoLonger:

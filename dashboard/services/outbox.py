@@ -271,6 +271,8 @@ def _load_and_take(session: Session, row: Outbound, way: Way, now: datetime, lea
         return None
     if isinstance(message, NotBefore):
         row.due_at = message.at
+        if message.anew:
+            row.failures, row.first_attempt_at = 0, None
         return None
     return Item(row.id, row.attempts, Channel(row.channel), message) if _take(session, row, now, lease) else None
 

@@ -109,12 +109,13 @@ class Moved:
 def move(session: Session, wanted: Sequence[Wanted], change: Change, rules: Rules) -> Moved:
     """Move every wanted application that is still as it was seen. The caller has begun to write, and commits.
 
+    One that was restricted since somebody looked is nowhere in the answer: nothing may be done with it.
     The database decides the race: the version a decision was made on is part of the UPDATE's condition.
     """
     seen = {one.application_id: one.seen_version for one in wanted}
     found = session.scalars(
         select(Application)
-        .where(Application.id.in_(seen))
+        .where(Application.id.in_(seen), Application.is_shown())
         .order_by(Application.id)
         .with_for_update(of=Application)
         .execution_options(populate_existing=True)

@@ -36,6 +36,7 @@ from config import Config
 from dashboard import schema, tls
 from dashboard.audit_actions import Action
 from dashboard.database import UTCDateTime
+from dashboard.documents import confinement
 from dashboard.models import Alert, AuditEntry, Delivery, Outbound, Refusal, SecretUse, WorkerBeat
 from dashboard.models.outbound import Channel, State
 from dashboard.models.watch import OF_PAGES
@@ -77,6 +78,7 @@ class Machine:
     """What the database cannot tell. `files_problem`: why the file store does not answer, by type; empty if it does.
 
     `certificate`: the one in `TLS_CERT`; why there is none to see, in words, where that is set; else None.
+    `shuts_in`: whether the kernel keeps what opens applicants' files from all else (decision 0020).
     """
 
     database: str
@@ -84,6 +86,7 @@ class Machine:
     files_problem: str
     disks: tuple[Disk, ...]
     certificate: Certificate | str | None = None
+    shuts_in: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ def machine(session: Session, config: Config, files: FileStore) -> Machine:
         problem = ""
     except OSError as trouble:
         problem = type(trouble).__name__
-    rest = (problem, tuple(_disks(config)), certificate(config))
+    rest = (problem, tuple(_disks(config)), certificate(config), confinement.available().is_whole)
     if name == "sqlite":
         return Machine(f"SQLite {sqlite3.sqlite_version}", sqlite3.sqlite_version_info >= SOUND_SQLITE, *rest)
     version = session.connection().dialect.server_version_info or ()

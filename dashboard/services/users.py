@@ -6,9 +6,9 @@ refused, also where two do it to each other at the same moment: see `_held`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from dashboard.mail_address import is_address
 from dashboard.models import AccessLink, Purpose, Role, User
 from dashboard.models.user import NO_PASSWORD
 from dashboard.permissions import Permission, allows
-from dashboard.services import access_links, accounts, scopes, second_factor, sessions
+from dashboard.services import access_links, accounts, notices, scopes, second_factor, sessions
 from dashboard.services.accounts import AccountError
 from dashboard.services.activity import By
 from dashboard.services.scopes import Scope
@@ -33,26 +33,28 @@ class NotAllowed(AccountError):
     """Something that nobody may do, or not any more; the message says what to do instead."""
 
 
-def invite(session: Session, email: str, role: str, by: By, *, is_limited: bool = False) -> tuple[User, AccessLink]:
+def invite(
+    session: Session, email: str, role: str, by: By, *, is_limited: bool = False, mails: bool = False
+) -> tuple[User, AccessLink]:
     """Add somebody, with a link by which they choose a password. Raises `AccountError`. The caller commits.
 
-    `is_limited`: a recruiter sees nothing until it is chosen what they may see.
+    `is_limited`: a recruiter sees nothing until it is chosen what they may see. `mails`: see `_let_in`.
     """
-    _held(session, None, by)
+    _, managers = _held(session, None, by)
     if is_limited and role != Role.RECRUITER:
         raise AccountError("Only recruiters can be limited to some jobs and companies.")
     if not is_address(accounts.fold(email)):
         raise AccountError(f"{email!r} is not an email address.")
     user = accounts.new_user(session, email, role, NO_PASSWORD, now=by.at)
-    note_added(session, user, by)
+    note_added(session, user, by, **_let_in(session, user, managers, by, mails=mails))
     if is_limited:
         scopes.limit(session, user, Scope(is_limited=True), by)
     return user, access_links.make(session, Purpose.INVITATION, user, by)
 
 
-def note_added(session: Session, user: User, by: By) -> None:
+def note_added(session: Session, user: User, by: By, **details: Any) -> None:
     """Have it in the audit log that this user was made."""
-    accounts.note(session, Action.USER_ADDED, user, by, role=user.role)
+    accounts.note(session, Action.USER_ADDED, user, by, role=user.role, **details)
 
 
 def new_link(session: Session, user_id: int, by: By) -> AccessLink:
@@ -82,16 +84,20 @@ def forgotten(session: Session, email: str, by: By) -> AccessLink | None:
     return access_links.make(session, access_links.purpose_for(user), user, by, way="asked for")
 
 
-def set_role(session: Session, user_id: int, role: str, by: By) -> User:
-    """Give a user another role; their sessions end, so that nothing of the former one stays. Raises `AccountError`."""
+def set_role(session: Session, user_id: int, role: str, by: By, *, mails: bool = False) -> User:
+    """Give a user another role; their sessions end, so that nothing of the former one stays. Raises `AccountError`.
+
+    `mails`: see `_let_in`.
+    """
     user, managers = _held(session, user_id, by)
     _refuse_oneself(user, by, "You cannot change your own role. Another administrator can.")
     accounts.check_role(role)
     if user.role == role:
         return user
     _refuse_the_last(user, managers, role)
-    accounts.note(session, Action.ROLE_CHANGED, user, by, before=user.role, after=role)
-    user.role = role
+    before, user.role = user.role, role
+    let_in = _let_in(session, user, managers, by, mails=mails)
+    accounts.note(session, Action.ROLE_CHANGED, user, by, before=before, after=role, **let_in)
     session.flush()
     sessions.end_all(session, user, by)
     return user
@@ -112,15 +118,16 @@ def deactivate(session: Session, user_id: int, by: By) -> User:
     return user
 
 
-def reactivate(session: Session, user_id: int, by: By) -> User:
-    """Let somebody in again, with the password and the role they had. Raises `AccountError`."""
-    user, _ = _held(session, user_id, by)
+def reactivate(session: Session, user_id: int, by: By, *, mails: bool = False) -> User:
+    """Let somebody in again, with the password and the role they had. Raises `AccountError`. `mails`: see `_let_in`."""
+    user, managers = _held(session, user_id, by)
     if user.active:
         return user
     sessions.end_all(session, user, by)  # begun in the moment in which they were deactivated
     user.active = True
     session.flush()
-    accounts.note(session, Action.USER_REACTIVATED, user, by)
+    let_in = _let_in(session, user, managers, by, mails=mails)
+    accounts.note(session, Action.USER_REACTIVATED, user, by, **let_in)
     return user
 
 
@@ -162,6 +169,19 @@ def _held(session: Session, user_id: int | None, by: By) -> tuple[User, Sequence
     if found is None:
         raise NotAllowed("That user doesn’t exist.")
     return found, managers
+
+
+def _let_in(session: Session, user: User, managers: Iterable[User], by: By, *, mails: bool) -> dict[str, Any]:
+    """That the user may see applicants now, by the word of somebody who may not: said in the audit log by the details
+    returned, and where `mails` can be sent, to each HR administrator. Else they read it where they sign in next.
+    """
+    who = next((one for one in managers if one.id == by.user_id), None)
+    if who is None or allows(who.role, Permission.APPLICATIONS) or not allows(user.role, Permission.APPLICATIONS):
+        return {}
+    if mails:
+        told = [one for one in managers if one.role == Role.HR_ADMIN and one.id != user.id]
+        notices.queue_let_in(session, user, told, by)
+    return {"let_in": 1}
 
 
 def _refuse_oneself(user: User, by: By, words: str) -> None:

@@ -75,6 +75,7 @@ def _because(application: Application, found: Record) -> str | None:
 
 def team_part(application: Application, typed: Mapping[str, str] = MappingProxyType({})) -> str:
     """What changes on the page when colleagues rate, assign, tag or note."""
+    noting.part_shown(application)
     now = utcnow()
     found = record.of(reading(), application, current_user.reach, now=now, viewer_id=current_user.id)
     part = _team(application, found, now, typed)

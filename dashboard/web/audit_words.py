@@ -25,12 +25,14 @@ _FLAGS: Final = (
     ("ok", True, "succeeded"),
     ("ok", False, "failed"),
     ("way", "asked for", "requested on the sign-in page"),
+    ("let_in", 1, "sees applicants, unlike whoever did it"),
 )
 _NOT_TOLD: Final = frozenset({*(name for name, *_ in _FLAGS), "before", "after", "digests", "key", "hold"})
 _PAGES: Final = {
     "privacy": "on the privacy page",
     "person": "on the person’s page",
     "incomplete": "while incomplete",
+    "team": "the Team section and the history",
 }
 _PURPOSES: Final = {
     "invitation": "for a first password",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from flask import Flask, current_app, redirect, request, url_for
 from flask_login import current_user
@@ -25,6 +25,8 @@ from dashboard.services.files import FileStore
 from dashboard.services.notebook import Notebook
 from dashboard.services.reporting import Rules
 from dashboard.services.together import Together
+
+_OWN_WISH: Final = ("same-origin", "none")
 
 
 def settings(app: Flask | None = None) -> Config:
@@ -91,6 +93,14 @@ def storing() -> Session:
 def remote_address() -> str:
     """The network address of whoever asks; behind proxies, as far as `TRUSTED_PROXIES` says."""
     return (request.remote_addr or "unknown")[:64]
+
+
+def another_site_asks() -> bool:
+    """Whether another site's page had the browser ask, and not somebody's own press on our page, or what they typed.
+
+    Browsers that do not say are believed.
+    """
+    return request.headers.get("Sec-Fetch-Site", "same-origin") not in _OWN_WISH
 
 
 def by_user() -> By:

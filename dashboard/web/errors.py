@@ -19,12 +19,16 @@ from dashboard.date_words import clock
 from dashboard.extensions import db, login_manager
 from dashboard.logs import without_contents
 from dashboard.services.throttle import ExportsThrottled
+from dashboard.web.exports import NotWished
 from dashboard.web.formatting import viewer_zone
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER: Final = 60
 """Seconds after which trying again is worth while when the database or the disk could not do its work."""
+
+TO_BE_NOTED: Final = "shown, to be noted"
+"""Where a request keeps what its answer will show (`web/noting.py`); an error shows nothing of that."""
 
 SIGN_IN: Final = (
     "Please sign in",
@@ -56,11 +60,13 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(ExportsThrottled, _too_many_exports)
+    app.register_error_handler(NotWished, _not_wished)
     app.register_error_handler(Exception, answer)
 
 
 def page(code: int, title: str, message: str, written: str = "") -> Response:
     """An error for whoever asked: a page for people, with what they had `written`, JSON for machines."""
+    g.pop(TO_BE_NOTED, None)
     if request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html") == "text/html":
         response = Response(_html(code, title, message, written), mimetype="text/html")
     else:
@@ -103,6 +109,16 @@ def _stale_form(_problem: CSRFError) -> Response:
     words = written()
     do = "Copy what you wrote, open the page again" if words else "Go back, reload the page"
     return page(400, "This form is out of date", f"{do} and submit it again. Nothing was changed.", words)
+
+
+def _not_wished(_problem: NotWished) -> Response:
+    log.warning("another site asked for %s", request.endpoint)
+    return page(
+        403,
+        "Download it from the dashboard",
+        "Another site’s page asked for this download, so nothing was downloaded. Open the dashboard yourself, go to the"
+        " page with the list or the person, and press the button there.",
+    )
 
 
 def _too_many_exports(throttled: ExportsThrottled) -> Response:

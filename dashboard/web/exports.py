@@ -9,14 +9,21 @@ from dashboard.clock import utcnow
 from dashboard.extensions import db
 from dashboard.services import audit, throttle
 from dashboard.services.throttle import ExportsThrottled
-from dashboard.web.edge import acting, settings, writing
+from dashboard.web.edge import acting, another_site_asks, settings, writing
+
+
+class NotWished(Exception):
+    """Another site had the browser ask for an export: its files would lie on the disk of somebody who wanted none."""
 
 
 def count() -> None:
-    """Count one that is about to begin. Raises `ExportsThrottled`, which `errors` answers; commits then as well.
+    """Count one that is about to begin. Commits, unless another site asks for it.
 
+    Raises `NotWished` and `ExportsThrottled`, which `errors` answers.
     Of those that are refused only the first is noted: whoever goes on asking shall not fill the log.
     """
+    if another_site_asks():
+        raise NotWished
     most, now = settings().exports_per_hour, utcnow()
     if not most:
         return

@@ -1,7 +1,8 @@
 """What people are shown and given is noted in the audit log: here, once the answer is made and before it is sent.
 
 A view says what it shows by `shown`, and what it hands out by `handed_out`. An answer that cannot be noted is not sent
-(docs/decisions/0011-audit.md): whoever asks who has seen a person's data is told of everybody.
+(docs/decisions/0011-audit.md): whoever asks who has seen a person's data is told of everybody. Whether it was what they
+wanted makes no difference: a form that is refused comes back on the whole page. Only `errors.page` shows nobody.
 """
 
 from __future__ import annotations
@@ -33,9 +34,8 @@ AHEAD: Final = "X-Fetched-Ahead"
 
 Whoever asks can say so of any page: no entry is left out by it, and it is told as the browser's word."""
 
-_SHOWN: Final = "shown, to be noted"
 _ONE_LOOK: Final = timedelta(hours=1)
-"""For how long the pictures of a file's pages belong to the look at it that is noted."""
+"""For how long what is fetched for a page, pictures of files and parts made anew, belongs to the look that is noted."""
 _LOOKS: Final = (Action.APPLICATION_VIEWED, Action.FILE_VIEWED)
 
 Item = TypeVar("Item")
@@ -46,14 +46,23 @@ def init_app(app: Flask) -> None:
 
 
 def shown(action: Action, subject: Subject | None = None, **details: Any) -> None:
-    """Have it noted that whoever asks is shown this, should the answer succeed. `details` as for `audit.note`."""
-    g.setdefault(_SHOWN, []).append((action, subject, details))
+    """Have it noted that whoever asks is shown this, unless an error is all they get. `details` as for `audit.note`."""
+    g.setdefault(errors.TO_BE_NOTED, []).append((action, subject, details))
 
 
 def application_shown(application: Application, **details: Any) -> None:
     """Everything about somebody; to nobody yet, says the browser, where a page is fetched ahead."""
     ahead = 1 if AHEAD in request.headers else None
     shown(Action.APPLICATION_VIEWED, Subject("application", application.public_id), ahead=ahead, **details)
+
+
+def part_shown(application: Application) -> None:
+    """What is put anew on somebody's page after a form; noted only where the look at the page is not.
+
+    Whoever rates, tags and writes notes gets it each time: entries for all of them would bury the looks.
+    """
+    if not _has_looked(application.public_id):
+        application_shown(application, page="team")
 
 
 def kept_page_shown(application: Application) -> None:
@@ -71,10 +80,14 @@ def file_shown(attachment: Attachment, action: Action = Action.FILE_VIEWED) -> N
 
 def picture_shown(attachment: Attachment) -> None:
     """A page of a file; noted only where the look at the file that it belongs to is not."""
-    ids = (attachment.public_id, attachment.application.public_id)
-    since = utcnow() - _ONE_LOOK
-    if not audit_list.has_noted(reading(), _LOOKS, subject_ids=ids, actor_id=current_user.id, since=since):
+    if not _has_looked(attachment.public_id, attachment.application.public_id):
         file_shown(attachment)
+
+
+def _has_looked(*ids: str) -> bool:
+    """Whether a look of the reader's at one of these is noted that still goes on."""
+    since = utcnow() - _ONE_LOOK
+    return audit_list.has_noted(reading(), _LOOKS, subject_ids=ids, actor_id=current_user.id, since=since)
 
 
 def handed_out(
@@ -110,8 +123,8 @@ def _counted(what: str, items: Iterable[Item], *, counts: bool, by: Mapping[str,
 
 def _note(response: Response) -> Response:
     """Write what was shown into the log: the answer's last word to the database, in a transaction of its own."""
-    noted = g.pop(_SHOWN, ())
-    if not noted or response.status_code >= 400:
+    noted = g.pop(errors.TO_BE_NOTED, ())
+    if not noted:
         return response
     try:
         session, now = writing(), utcnow()

@@ -20,7 +20,7 @@ from dashboard.services import accounts, audit, single_sign_on, throttle
 from dashboard.services.activity import By
 from dashboard.services.single_sign_on import NotAdmitted
 from dashboard.services.throttle import SignInThrottled
-from dashboard.web.edge import first_page, reading, remote_address, settings, writing
+from dashboard.web.edge import another_site_asks, first_page, reading, remote_address, settings, writing
 from dashboard.web.security import OIDC, OIDC_FACTOR
 from dashboard.web.session import ask_for_code, begin, onward
 
@@ -32,9 +32,6 @@ LIFE: Final = 1_800
 _ATTEMPT: Final = "oidc"
 _BEGUN_ELSEWHERE: Final = "This sign-in was started in another browser, or too long ago. Please start again."
 
-_WISHED: Final = ("same-origin", "none")
-"""From where browsers come who were sent by somebody's own press: our page, or what they typed. Another site could have
-them signed in without their wanting it. (Browsers that do not say are believed.)"""
 _STEPS: Final = 2
 """Tries that signing in once counts as: there, and back."""
 
@@ -47,7 +44,7 @@ Answer = Response | tuple[str, int] | tuple[str, int, dict[str, str]]
 def go() -> Answer:
     if current_user.is_authenticated:
         return redirect(onward() or first_page())
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in _WISHED:
+    if another_site_asks():  # it would have somebody signed in who does not want that
         return redirect(url_for("session.login", next=onward()))
     provider = _provider()
     from dashboard import openid

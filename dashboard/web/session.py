@@ -16,7 +16,7 @@ from dashboard import audit_list
 from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import User
+from dashboard.models import Role, User
 from dashboard.permissions import PUBLIC, SIGNED_IN, needs
 from dashboard.services import accounts, audit, half_signed_in, sessions, throttle
 from dashboard.web.edge import first_page, reading, remote_address, writing
@@ -31,6 +31,7 @@ DONE: Final = {
     Action.ACCESS_LINK_MADE: "created a password reset link for your account",
     Action.SECOND_FACTOR_OFF: "reset your two-step verification",
 }
+LET_IN: Final = "gave {} a role that sees applicants, which their own does not"
 UNEXPECTED: Final = "If you didn’t expect this, tell another administrator right away."
 HALF: Final = "half"
 """Where the cookie says who is half signed in, without their code so far: `services/half_signed_in.py`."""
@@ -132,13 +133,19 @@ def begin(user_id: int, how: str, *, now: datetime) -> None:
 
 
 def _done_meanwhile(reader: Session, user: User, now: datetime) -> list[str]:
-    """What others did to this user's way in since they last came: where no mail can be sent, nobody else tells them."""
+    """What others did to this user's way in since they last came, and, for HR administrators, whom others who see no
+    applicants let see them: where no mail can be sent, nobody else tells them."""
     since = sessions.last_before(reader, user.id, now) or user.created_at
     entries = audit_list.done_to(reader, user.id, user.public_id, since)
+    done = [(entry, DONE[Action(entry.action)]) for entry in entries[:SAID_AT_MOST]]
+    if user.role == Role.HR_ADMIN:
+        let_in = audit_list.let_in(reader, user.id, user.public_id, since)[:SAID_AT_MOST]
+        whom = audit_list.addresses(reader, let_in)
+        done += [(entry, LET_IN.format(whom[entry.subject_id or ""])) for entry in let_in]
     return [
         f"Since you last signed in, {entry.actor.email if entry.actor else 'the operator of the dashboard'} "
-        f"{DONE[Action(entry.action)]}. {UNEXPECTED}"
-        for entry in entries[:SAID_AT_MOST]
+        f"{words}. {UNEXPECTED}"
+        for entry, words in done
     ]
 
 

@@ -42,7 +42,7 @@ def invite() -> Answer:
     sees = request.form.get("sees", "")
     writer = writing()
     try:
-        user, link = users.invite(writer, email, role, by_user(), is_limited=sees == "some")
+        user, link = users.invite(writer, email, role, by_user(), is_limited=sees == "some", mails=_mails())
     except AccountError as problem:
         db.session.rollback()
         return _index(email=email, role=role, sees=sees, problem=str(problem)), 400
@@ -71,8 +71,8 @@ def show(public_id: str) -> str:
 @bp.post("/<public_id>/role")
 @needs(Permission.USERS)
 def set_role(public_id: str) -> Response:
-    role = request.form.get("role", "")
-    return _do(public_id, lambda writer, user: users.set_role(writer, user.id, role, by_user()), _has_role)
+    role, mails = request.form.get("role", ""), _mails()
+    return _do(public_id, lambda writer, user: users.set_role(writer, user.id, role, by_user(), mails=mails), _has_role)
 
 
 @bp.post("/<public_id>/deactivate")
@@ -84,8 +84,8 @@ def deactivate(public_id: str) -> Response:
 @bp.post("/<public_id>/reactivate")
 @needs(Permission.USERS)
 def reactivate(public_id: str) -> Response:
-    told = "{0.email} can sign in again."
-    return _do(public_id, lambda writer, user: users.reactivate(writer, user.id, by_user()), told.format)
+    told, mails = "{0.email} can sign in again.", _mails()
+    return _do(public_id, lambda writer, user: users.reactivate(writer, user.id, by_user(), mails=mails), told.format)
 
 
 @bp.post("/<public_id>/sessions/end")
@@ -118,7 +118,7 @@ def _index(**typed: Any) -> str:
 
 def _hand_over(writer: Session, user: User, link: AccessLink) -> Response:
     """Show the link on the next page, and have it sent where that can be."""
-    if Rules.of(settings()).no_mail is None:
+    if _mails():
         invitations.queue(writer, link, by_user())
     session[SHOWN_LINK] = link.public_id
     told = f"{user.email} is invited. Choose which jobs they can see: none until you save. Then their link is shown."
@@ -128,6 +128,10 @@ def _hand_over(writer: Session, user: User, link: AccessLink) -> Response:
     if is_new:
         flash(told, "info")
     return redirect(address)
+
+
+def _mails() -> bool:
+    return Rules.of(settings()).no_mail is None
 
 
 def _shown_address(link: AccessLink | None, rules: Rules) -> str | None:

@@ -20,7 +20,17 @@ from dashboard.services.bulk_verbs import Verb
 from dashboard.services.reporting import Rules
 from dashboard.services.review import BadChange
 from tests.colleagues import by, do, tags_of, told
-from tests.outbox_fixtures import HOLD, NOON, RULES, add_applicant, add_recruiter, all_at_once, conversions, move
+from tests.outbox_fixtures import (
+    HOLD,
+    NOON,
+    RULES,
+    add_applicant,
+    add_recruiter,
+    all_at_once,
+    conversions,
+    move,
+    restrict,
+)
 
 TELLS_BOTH = Rules({"hired": 2}, {"hired": "hired", "rejected": "declined"}, HOLD)
 LATER = NOON + timedelta(minutes=5)
@@ -243,6 +253,52 @@ def test_undo_takes_a_tag_off_those_that_got_it(session: Session, rita: User):
     action = act(session, these(had, got), verb(session, "untag", tag="night"), rita)
     undo(session, action, rita)
     assert [tags_of(session, one.id) for one in (had, got)] == [["night"], []]
+
+
+EACH_VERB = {
+    "stage": {"stage": "hired"},
+    "assign": {"user": "rita"},
+    "rate": {"rating": "4"},
+    "hold": {},
+    "tag": {"tag": "night"},
+}
+
+
+def stored(session: Session, application: Application) -> list[Any]:
+    """What bulk actions change of an application, with its history and what Talroo is to hear of it."""
+    session.rollback()
+    one, tags = session.get_one(Application, application.id), tags_of(session, application.id)
+    history = [
+        session.scalars(select(kind.id).where(kind.application_id == one.id)).all() for kind in (StageChange, Activity)
+    ]
+    reports = session.scalars(select(Outbound.state).where(Outbound.application_id == one.id)).all()
+    return [one.stage, one.stage_version, one.rating, one.held_at, one.assigned_to_id, tags, history, reports]
+
+
+@pytest.mark.parametrize("name", EACH_VERB)
+def test_undo_leaves_alone_who_was_restricted_since_and_names_nobody(session: Session, rita: User, name: str):
+    ada, bea = (add_applicant(session, one) for one in ("Ada", "Bea"))
+    fields = {key: rita.public_id if value == "rita" else value for key, value in EACH_VERB[name].items()}
+    action = act(session, these(ada, bea), verb(session, name, **fields), rita)
+    restrict(session, ada)
+    kept, changed = stored(session, ada), stored(session, bea)
+    assert undo(session, action, rita)
+    assert stored(session, ada) == kept
+    assert stored(session, bea) != changed
+    (part,) = bulk.result(session, action, EVERYTHING).kept
+    assert (part.why, part.number, part.applications) == (bulk.BEYOND_REACH, 1, ())
+
+
+@pytest.mark.parametrize("name", EACH_VERB)
+def test_what_is_restricted_between_choosing_and_doing_stays_as_it_is(session: Session, rita: User, name: str):
+    ada = add_applicant(session)
+    fields = {key: rita.public_id if value == "rita" else value for key, value in EACH_VERB[name].items()}
+    what = verb(session, name, **fields)
+    wanted = bulk.choose(session, these(ada), EVERYTHING).wanted
+    restrict(session, ada)
+    kept = stored(session, ada)
+    assert do(session, lambda writer: what.do(writer, wanted, by(rita), RULES)).changed == ()
+    assert stored(session, ada) == kept
 
 
 def test_undo_finds_a_tag_gone_that_nobody_wears_any_more(session: Session, rita: User):

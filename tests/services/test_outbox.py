@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from dashboard.database import start_writing
 from dashboard.models import Outbound
 from dashboard.models.outbound import Channel, State
-from dashboard.services import outbox, review
+from dashboard.services import outbox, queueing, review
 from dashboard.services.review import Change, Wanted
 from dashboard.stages import Stage
 from dashboard.worker import Worker
@@ -29,8 +29,10 @@ from tests.outbox_fixtures import (
     click_ids,
     conversions,
     dispositions,
+    lift,
     move,
     only_conversion,
+    restrict,
     rules,
 )
 from tests.upstream import Answer, Step, Upstream, busy, moved
@@ -91,6 +93,69 @@ def test_undoing_a_hire_within_the_hold_sends_nothing(
     assert upstream.requests == []
     assert only_conversion(session).state == State.CANCELLED
     assert attempts(session) == []
+
+
+def test_of_somebody_restricted_nothing_is_sent_until_that_is_lifted_and_then_once(
+    session: Session, worker: Worker, upstream: Upstream, clock: Clock
+):
+    told = rules({"hired": 2}, {"hired": "hired"})
+    ada, bea = add_applicant(session), add_applicant(session)
+    for one in (ada, bea):
+        move(session, one, "hired", rules=told)
+    restrict(session, ada)
+    for _ in range(30):
+        worker.once()
+        clock.advance(days=1)
+    assert len(upstream.requests) == 2, "of the other alone"
+    assert {(row.application_id, row.state) for row in _reports(session)} == {
+        (ada.id, State.WAITING),
+        (bea.id, State.SENT),
+    }
+    lift(session, at=clock.now)
+    clock.advance(hours=1)
+    for _ in range(2):
+        worker.once()
+    assert len(upstream.requests) == 4
+    assert {row.state for row in _reports(session)} == {State.SENT}
+    assert {row.event_time for row in _reports(session)} == {NOON}
+
+
+def test_a_report_that_failed_before_the_restriction_begins_anew_after_it(
+    session: Session, worker: Worker, upstream: Upstream, clock: Clock
+):
+    ada = add_applicant(session)
+    move(session, ada, "hired", rules=AT_ONCE)
+    upstream.add(busy(60))
+    worker.once()
+    assert only_conversion(session).failures == 1
+    restrict(session, ada)
+    for _ in range(20):
+        clock.advance(days=1)
+        worker.once()
+    assert only_conversion(session).shown_state(clock.now) == "held", "nothing is wrong with it"
+    lift(session, at=clock.now)
+    upstream.add(busy(60))
+    clock.advance(hours=1)
+    worker.once()
+    assert only_conversion(session).shown_state(clock.now) == "retrying", "not parked for its age"
+
+
+def test_what_is_restricted_and_tried_again_by_hand_waits_all_the_same(
+    session: Session, worker: Worker, upstream: Upstream, clock: Clock
+):
+    ada = add_applicant(session)
+    move(session, ada, "hired", rules=AT_ONCE)
+    restrict(session, ada)
+    session.execute(update(Outbound).values(state=State.PARKED))
+    queueing.retry_all(session, now=NOON, only=Outbound.channel == Channel.CONVERSION)
+    session.commit()
+    worker.once()
+    assert upstream.requests == []
+    assert only_conversion(session).state == State.WAITING
+
+
+def _reports(session: Session) -> list[Outbound]:
+    return [*conversions(session), *dispositions(session)]
 
 
 def test_hire_undo_hire_after_sending_stays_one_conversion(session: Session, worker: Worker, upstream: Upstream):

@@ -259,6 +259,72 @@ def test_a_stranger_who_goes_on_asking_sends_three_mails_an_hour_and_five_a_day(
     assert session.scalar(noted) == len(sent)
 
 
+IVY = "ivy@example.com"
+GIVEN: dict[str, Callable[[Session, By, bool], Any]] = {
+    "invited": lambda s, it, mails: users.invite(s, IVY, Role.HR_ADMIN, it, mails=mails),
+    "invited as recruiter": lambda s, it, mails: users.invite(s, IVY, Role.RECRUITER, it, mails=mails),
+    "given a role": lambda s, it, mails: users.set_role(s, _ivy(s, Role.IT_ADMIN), Role.HR_ADMIN, it, mails=mails),
+    "reactivated": lambda s, it, mails: users.reactivate(s, _ivy(s, Role.HR_ADMIN, False), it, mails=mails),
+}
+
+
+def _ivy(session: Session, role: Role, active: bool = True) -> int:
+    ivy = accounts.new_user(session, "ivy@example.com", role, HASH, now=NOON)
+    ivy.active = active
+    session.flush()
+    return ivy.id
+
+
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("mails", [True, False])
+def test_whom_somebody_lets_see_applicants_who_sees_none_each_hr_administrator_hears_of(
+    session: Session, server: MailServer, worker: Worker, given: str, mails: bool
+):
+    add_user(session, "ann@example.com")
+    add_user(session, "ben@example.com")
+    away = add_user(session, "cleo@example.com")
+    do(session, users.deactivate, away.id, By(None, None, NOON))
+    add_user(session, "rita@example.com", Role.RECRUITER)
+    it = by(add_user(session, "it@example.com", Role.IT_ADMIN))
+    do(session, GIVEN[given], it, mails)
+    worker.once()
+    assert {mail.to for mail in server.mails} == ({("ann@example.com",), ("ben@example.com",)} if mails else set())
+    for mail in server.mails:
+        text = " ".join(mail.text.split())
+        assert mail.message["Subject"] == "Somebody was given access to applicants in the Talroo dashboard"
+        assert (
+            "it@example.com, whose role sees no applicants, gave ivy@example.com a role that does at https://jobs"
+            in text
+        )
+        ivy = session.scalars(select(User.public_id).where(User.email == "ivy@example.com")).one()
+        assert text.endswith(f"https://jobs.example.com/admin/users/{ivy}")
+    told = [details for details in session.scalars(select(AuditEntry.details)) if '"let_in":1' in details]
+    assert len(told) == 1, "where they sign in next"
+
+
+@pytest.mark.parametrize(("given", "by_hr"), [*((given, True) for given in GIVEN), ("given a role", False)])
+def test_whom_hr_or_the_provider_lets_see_applicants_nobody_is_told_of(
+    session: Session, server: MailServer, worker: Worker, given: str, by_hr: bool
+):
+    ann = add_user(session, "ann@example.com")
+    add_user(session, "ben@example.com")
+    do(session, GIVEN[given], by(ann) if by_hr else By(None, None, NOON), True)
+    worker.once()
+    assert server.mails == []
+    assert not [details for details in session.scalars(select(AuditEntry.details)) if "let_in" in details]
+
+
+def test_who_is_let_see_no_applicants_is_no_news(session: Session, server: MailServer, worker: Worker):
+    ann = add_user(session, "ann@example.com")
+    it = by(add_user(session, "it@example.com", Role.IT_ADMIN))
+    do(session, users.invite, IVY, Role.IT_ADMIN, it, mails=True)
+    ivy = session.scalars(select(User.id).where(User.email == "ivy@example.com")).one()
+    do(session, users.set_role, ann.id, Role.HR_ADMIN, it, mails=True)
+    do(session, users.reactivate, ivy, it, mails=True)
+    worker.once()
+    assert server.mails == []
+
+
 @pytest.mark.parametrize(
     ("notice", "by_whom", "subject", "told"),
     [

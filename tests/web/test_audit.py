@@ -20,7 +20,7 @@ from dashboard.audit_actions import Action
 from dashboard.clock import utcnow
 from dashboard.database import start_writing
 from dashboard.extensions import db
-from dashboard.models import Attachment, AuditEntry, Delivery, User
+from dashboard.models import Attachment, AuditEntry, Delivery, Note, User
 from dashboard.services import audit
 from dashboard.services.audit import Subject
 from dashboard.web.noting import AHEAD
@@ -39,6 +39,16 @@ def arrived(deliver) -> str:
     """The id of an application with a picture of a résumé."""
     resume = file_object(b"\x89PNG\r\n\x1a\n" + b"0" * 50, "cv.png")
     return deliver(event(applicant={"firstName": "Ada", "resume": resume})).json["application"]
+
+
+@pytest.fixture
+def disk_full(monkeypatch) -> None:
+    """No look can be noted any more."""
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr("dashboard.web.noting.writing", refuse)
 
 
 def noted(app) -> list[tuple[str, str | None, dict[str, object]]]:
@@ -102,10 +112,98 @@ def test_that_somebody_else_fetched_it_ahead_says_nothing_of_the_reader(app, rec
     assert [details for *_, details in noted(app)] == [{}, {"ahead": 1}]
 
 
-def test_a_refused_form_shows_the_page_and_so_is_a_look(app, recruiter, arrived):
-    assert post(recruiter, f"/applications/{arrived}/rating", rating="9").status_code == 400
+REFUSED = {
+    "a stage that there is not": ("applications/{}/stage", 400, {"stage": "x"}),
+    "a stage chosen on an old page": ("applications/{}/stage", 409, {"stage": "offer", "version": "7"}),
+    "a rating that there is not": ("applications/{}/rating", 400, {"rating": "9"}),
+    "a note of nothing": ("applications/{}/notes", 400, {"body": " "}),
+    "a note changed on an old page": ("applications/{}/notes/{note}", 409, {"body": "b", "edits": "7"}),
+    "erasing without a reason": ("privacy/people/{}/erase", 400, {"sure": "1"}),
+    "erasing who is held": ("privacy/people/{}/erase", 409, {"sure": "1", "reason": "asked"}),
+    "holding without a reason": ("privacy/people/{}/keep", 400, {"do": "hold"}),
+}
+
+
+@pytest.fixture
+def refused(app, sign_in, arrived, request):
+    """Sends one of the forms in `REFUSED`; returns its answer, with which status that should come, and what is noted
+    of the look besides."""
+    address, status, fields = REFUSED[request.param]
+    is_privacy = address.startswith("privacy")
+    client = sign_in("hr_admin" if is_privacy else "recruiter")
+    note = _note_of(app, client, arrived) if "{note}" in address else ""
+    if fields.get("reason"):
+        post(client, f"/privacy/people/{arrived}/keep", application=arrived, do="hold", words="a claim")
+    answer = post(client, "/" + address.format(arrived, note=note), application=arrived, **fields)
+    return answer, status, {"page": "privacy"} if is_privacy else {}
+
+
+def _note_of(app, client, arrived: str) -> str:
+    post(client, f"/applications/{arrived}/notes", body="a", token="t" * 20)
+    with app.app_context():
+        return db.session.scalars(select(Note.public_id)).one()
+
+
+def looks(app) -> list[tuple[str | None, dict[str, object]]]:
+    return [(subject, details) for action, subject, details in noted(app) if action == "application_viewed"]
+
+
+@pytest.mark.parametrize("refused", REFUSED, indirect=True)
+def test_a_refused_form_shows_the_page_and_so_is_a_look(app, refused, arrived):
+    answer, status, details = refused
+    assert answer.status_code == status
+    assert "Ada" in answer.text
+    assert looks(app) == [(arrived, details)]
+
+
+@pytest.mark.parametrize("refused", REFUSED, indirect=True)
+def test_a_refused_form_whose_page_cannot_be_noted_shows_nobody(disk_full, refused):
+    answer, *_ = refused
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert "Ada" not in answer.text
+
+
+HTMX = {"HX-Request": "true"}
+
+
+def rate(client, arrived: str, rating: str = "3"):
+    token = token_of(client.get("/applications").text)
+    fields = {"csrf_token": token, "rating": rating}
+    return client.post(f"/applications/{arrived}/rating", data=fields, headers=HTMX)
+
+
+@pytest.mark.parametrize("rating", ["3", "9"])
+def test_a_part_of_a_page_that_nobody_opened_is_a_look_of_its_own(app, recruiter, sign_in, arrived, rating):
+    sign_in("hr_admin").get(f"/applications/{arrived}")
+    for _ in range(3):
+        assert rate(recruiter, arrived, rating).status_code == 200
+    assert looks(app) == [(arrived, {}), (arrived, {"page": "team"})]
+
+
+def test_rating_tagging_and_noting_belong_to_the_look_at_the_page_for_an_hour(app, recruiter, arrived, monkeypatch):
+    recruiter.get(f"/applications/{arrived}")
+    for rating in "123":
+        rate(recruiter, arrived, rating)
+    assert looks(app) == [(arrived, {})]
+    later = utcnow() + timedelta(minutes=61)
+    monkeypatch.setattr("dashboard.web.noting.utcnow", lambda: later)
+    rate(recruiter, arrived)
+    assert looks(app) == [(arrived, {}), (arrived, {"page": "team"})]
+
+
+def test_a_part_that_cannot_be_noted_is_not_shown(recruiter, arrived, disk_full):
+    answer = rate(recruiter, arrived)
+    assert answer.status_code == 503
+    assert "team-title" not in answer.text
+
+
+def test_a_file_that_is_not_there_any_more_was_not_seen(app, recruiter, arrived):
+    file = file_of(app)
+    with app.app_context():
+        app.extensions["file_store"].delete(db.session.scalars(select(Attachment.sha256)).one())
+    for path in ("", "/picture", "/preview", "/preview-part"):
+        assert recruiter.get(f"/files/{file}{path}").status_code == 404, path
     assert noted(app) == []
-    assert post(recruiter, f"/applications/{arrived}/tags", tag="", body="half a note").status_code == 400
 
 
 def test_an_unfinished_application_is_noted_when_it_is_opened(app, sign_in, deliver):
@@ -236,11 +334,8 @@ def test_nothing_of_an_applicant_is_ever_noted(stocked, sign_in):
 
 
 @pytest.mark.parametrize("path", ["/applications/{}", "/applications.csv", "/people/{}"])
+@pytest.mark.usefixtures("disk_full")
 def test_what_cannot_be_noted_is_not_shown(app, recruiter, arrived, monkeypatch, path):
-    def refuse(*_: object) -> None:
-        raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database or disk is full"))
-
-    monkeypatch.setattr("dashboard.web.noting.writing", refuse)
     answer = recruiter.get(path.format(arrived))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
     assert "Ada" not in answer.text

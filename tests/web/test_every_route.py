@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
+from dashboard.extensions import db
+from dashboard.models import AuditEntry
 from dashboard.permissions import GRANTED, PUBLIC, SIGNED_IN, Permission, allows
-from tests.stocked_site import CANARY, MACHINE_ADDRESSES
+from tests.stocked_site import CANARY, MACHINE_ADDRESSES, token_of
 
 ROLES = ("recruiter", "hr_admin", "it_admin")
 
@@ -52,6 +56,14 @@ PUBLIC_ADDRESSES = {
     *("access.show", "access.choose", "access.set_up", "access.begin", "access.forgot", "access.ask"),
     *("violations.report", "health.healthz", "health.readyz", "health.prometheus"),
 }
+
+LISTS = {
+    *("applications.index", "applications.filters", "incomplete.index", "views.index", "views.bar", "views.save"),
+    *("messages.index", "conversions.index", "bulk.show", "compose.index"),
+    "outcome.show",  # a name and a stage, as in a list's row
+}
+"""What shows applicants and is no look at one (docs/decisions/0011-audit.md)."""
+LOOKS = {"application_viewed", "file_viewed", "file_downloaded", "delivery_viewed", "exported"}
 
 
 def who_may(endpoint: str) -> set[str]:
@@ -185,6 +197,29 @@ def test_an_it_administrator_sees_nothing_of_an_applicant_anywhere(stocked, sign
         assert CANARY.lower() not in answer.text.lower(), address
     assert opened >= 5
     assert CANARY in sign_in("hr_admin").get(f"/admin/deliveries/{stocked.ids['deliveries']}").text
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["a page", "a part of one"])
+def test_whatever_shows_an_applicant_is_noted_whether_it_is_refused_or_not(stocked, sign_in, monkeypatch, headers):
+    """Each address is opened, and each form sent with nothing in it; with a note of theirs in the history."""
+    monkeypatch.setattr("dashboard.web.noting._ONE_LOOK", timedelta(0))
+    hired, writer, looks = f"/applications/{stocked.ids['team']}", sign_in("hr_admin"), set()
+    writer.post(f"{hired}/notes", data={"body": CANARY, "csrf_token": token_of(writer.get(hired).text)})
+    for method in ("GET", "POST"):
+        for name, address in [*stocked.addresses(method), *(stocked.pages() if method == "GET" else ())]:
+            client = sign_in("hr_admin")
+            token = token_of(client.get("/applications").text)
+            before = _noted(stocked)
+            answer = client.open(address, method=method, data={"csrf_token": token}, headers=headers)
+            if CANARY.encode() in answer.data and name not in LISTS:
+                assert set(_noted(stocked)[len(before) :]) & LOOKS, f"{method} {address}: {answer.status_code}"
+                looks.add(name)
+    assert looks >= {"applications.show", "files.download", "outcome.change_stage", "team.assign", "privacy.erase"}
+
+
+def _noted(stocked) -> list[str]:
+    with stocked.app.app_context():
+        return list(db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.number)))
 
 
 def test_a_replay_tells_an_it_administrator_nothing_of_the_applicant(stocked, sign_in):

@@ -87,6 +87,50 @@ def test_beyond_the_limit_every_export_waits_and_says_until_when(site: Flask, ri
             assert db.session.scalars(select(LoginThrottle.failures)).all() == [MOST + 1]
 
 
+GIVEN = (
+    "/applications.csv",
+    "/conversions.csv",
+    "/dispositions.csv",
+    "/incomplete/messages.csv",
+    "/admin/audit.csv",
+    "/privacy/export/{}",
+)
+
+
+@pytest.mark.parametrize("most", [0, MOST])
+@pytest.mark.parametrize("address", GIVEN)
+def test_what_another_site_asks_for_is_neither_given_nor_counted(
+    make_app: MakeApp, database_url: str, address: str, most: int
+):
+    site = make_app(database_url, exports_per_hour=most)
+    address = address.format(applied(site))
+    client = signed_in_client(site, "hr_admin")
+    for other in ("cross-site", "same-site"):
+        answer = client.get(address, headers={"Sec-Fetch-Site": other})
+        assert (answer.status_code, answer.mimetype) == (403, "text/html")
+        assert "Another site’s page asked for this download" in answer.text
+        assert "Content-Disposition" not in answer.headers
+    with site.app_context():
+        assert db.session.scalars(select(LoginThrottle.failures)).all() == []
+    assert noted(site) == []
+    for own in ({}, {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "same-origin"}):
+        assert client.get(address, headers=own).headers["Content-Disposition"].startswith("attachment")
+
+
+def test_every_table_and_archive_there_is_refuses_another_site(stocked, sign_in):
+    """Whatever is given as a file to download and noted as an export, by any address that takes GET."""
+    client = sign_in("hr_admin")
+    given = {name for name, address in stocked.addresses() if _is_export(client.get(address))}
+    assert len(given) == len(GIVEN)
+    for name, address in stocked.addresses():
+        if name in given:
+            assert client.get(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403, address
+
+
+def _is_export(answer: Any) -> bool:
+    return answer.mimetype in ("text/csv", "application/zip")
+
+
 def test_an_archive_that_has_to_wait_for_others_is_not_counted_and_one_that_is_refused_keeps_nobody_waiting(
     site: Flask, rita: FlaskClient
 ):

@@ -8,6 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from dashboard.clock import utcnow
+from dashboard.documents import confinement
 from dashboard.extensions import db
 from dashboard.models import Outbound, SyncKind, SyncRun
 from dashboard.models.outbound import Channel, State
@@ -48,6 +49,13 @@ def test_a_fresh_dashboard_says_what_it_waits_for(sign_in, role):
     assert found.select_one("#posturl").text == (
         "<postUrl><![CDATA[http://127.0.0.1:8000/talroo/applications]]></postUrl>"
     )
+
+
+@pytest.mark.parametrize(("means", "said"), [((3, True), False), ((2, True), True), ((7, False), True)])
+def test_where_the_kernel_cannot_shut_readers_of_files_in_it_is_said(sign_in, monkeypatch, means, said):
+    monkeypatch.setattr("dashboard.documents.confinement.available", lambda: confinement.Means(*means))
+    words = card(page(sign_in("it_admin")), "machine")
+    assert ("cannot fully isolate the process that opens applicants’ files" in words) is said
 
 
 def test_the_last_arrival_and_what_waits_for_a_look_are_told(sign_in, deliver):

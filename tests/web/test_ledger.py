@@ -267,6 +267,16 @@ def test_a_long_ledger_has_pages(app: Flask, recruiter: FlaskClient):
     assert "From your own apply page" in words(source)
 
 
+def test_a_report_about_somebody_restricted_says_for_what_it_waits(app, recruiter, hire):
+    person = hire("held")
+    assert "waits until" not in recruiter.get("/conversions").text
+    with app.app_context():
+        start_writing(db.session())
+        holding.place(db.session(), [person], Keeping(HoldKind.RESTRICTION, "A charge", None, utcnow(), None))
+        db.session.commit()
+    assert "waits until the restriction is lifted" in recruiter.get("/conversions").text
+
+
 @pytest.mark.parametrize("state", ["parked", "sent"])
 def test_of_somebody_restricted_neither_click_nor_answer_is_told(app, recruiter, hire, state):
     person = hire(state, tlrSid="click-of-ada", applicant={"firstName": "Zara"})

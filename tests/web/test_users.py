@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from dashboard.clock import utcnow
 from dashboard.extensions import db
-from dashboard.models import LoginSession, User
-from dashboard.services import users
+from dashboard.models import LoginSession, Outbound, User
+from dashboard.services import accounts, users
 from dashboard.services.activity import By
-from tests.application import PASSWORD
-from tests.following_up import words
+from tests.application import PASSWORD, signed_in_client
+from tests.following_up import MAIL, words
 from tests.inviting import (
     EMAIL,
     NEW,
@@ -68,6 +68,48 @@ def test_whoever_uses_somebodys_link_does_not_take_that_news_from_them(app: Flas
     client = app.test_client()
     told = follow(log_in(client, "recruiter@example.com", NEW), client)
     assert "Since you last signed in, hr-admin@example.com created a password" in told
+
+
+AWAY_AND_BACK = ("deactivate", "reactivate")
+LETS_IN = {
+    "invite": ("hr_admin", lambda admin, path: post(admin, "/admin/users", email="ivy@example.com", role="hr_admin")),
+    "role": ("it_admin", lambda admin, path: post(admin, f"{path}/role", role="recruiter")),
+    "reactivate": ("recruiter", lambda admin, path: [post(admin, f"{path}/{do}") for do in AWAY_AND_BACK]),
+}
+
+
+@pytest.mark.parametrize("way", LETS_IN)
+@pytest.mark.parametrize("by_whom", ["it_admin", "hr_admin"])
+def test_hr_reads_at_the_next_sign_in_whom_it_let_see_applicants(app: Flask, sign_in: Any, way: str, by_whom: str):
+    role, lets_in = LETS_IN[way]
+    sign_in("hr_admin")
+    log_in(app.test_client(), "hr-admin@example.com", PASSWORD)
+    if way != "invite":
+        with app.app_context():
+            accounts.add_user(db.session(), "ivy@example.com", PASSWORD, role, now=utcnow())
+            db.session.commit()
+    lets_in(sign_in(by_whom), path_of(app, "ivy@example.com") if way != "invite" else "")
+    news = "it-admin@example.com gave ivy@example.com a role that sees applicants, which their own does not."
+    for told in (by_whom == "it_admin", False):
+        client = app.test_client()
+        assert (news in follow(log_in(client, "hr-admin@example.com", PASSWORD), client)) is told
+    client = app.test_client()
+    sign_in("recruiter")
+    assert news not in follow(log_in(client, "recruiter@example.com", PASSWORD), client)
+
+
+def test_where_mail_can_be_sent_hr_is_written_to_at_once(make_app: Any, database_url: str):
+    app = make_app(database_url, **MAIL)
+    signed_in_client(app, "hr_admin")
+    admin = signed_in_client(app, "it_admin")
+    post(admin, "/admin/users", email="ivy@example.com", role="recruiter")
+    ivy, hr = (path_of(app, f"{name}@example.com").rpartition("/")[2] for name in ("ivy", "hr-admin"))
+    for do in AWAY_AND_BACK:
+        post(admin, f"/admin/users/{ivy}/{do}")
+    post(admin, f"/admin/users/{ivy}/role", role="hr_admin")
+    with app.app_context():
+        told = select(Outbound.event).where(Outbound.business_key.startswith("notice:"))
+        assert db.session.scalars(told).all() == [f"let_in:{hr}:{ivy}"] * 3
 
 
 @pytest.mark.parametrize("ends", ["sessions/end", "deactivate", "role"])
