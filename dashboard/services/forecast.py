@@ -21,7 +21,7 @@ NOT_NOTIFIED = "Applicants are not notified."
 
 
 def in_words(session: Session, applications: Iterable[Application], stage: Stage, rules: Rules) -> tuple[str, ...]:
-    """Sentences: "11 conversions (event 2) will be sent.", "2 conversions cannot be sent: no click id." Never empty.
+    """Sentences: "11 conversions (event 2) will be sent.", "2 conversions can't be sent: no click ID." Never empty.
 
     Three statements, however many applications. Those that stand at `stage` already are left out, and tests of our
     own: of neither anything is sent.
@@ -46,7 +46,7 @@ def _conversions(session: Session, moving: Sequence[Application], stage: Stage, 
     if twins := len(able) - len(keys):
         yield f"{counted(twins, 'conversion')} for the same click {_be(twins)} not sent twice."
     if len(moving) > len(able):
-        yield f"{counted(len(moving) - len(able), 'conversion')} cannot be sent: no click id."
+        yield f"{counted(len(moving) - len(able), 'conversion')} can't be sent: no click ID."
 
 
 def _dispositions(session: Session, moving: Sequence[Application], stage: Stage, rules: Rules) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _dispositions(session: Session, moving: Sequence[Application], stage: Stage,
     able = [one for one in moving if one.tlr_application_id or valid_click_id(one.tlr_sid)]
     yield from _of(session, "disposition", f" “{name}”", {reporting.disposition_key(one, name) for one in able})
     if len(moving) > len(able):
-        yield f"{counted(len(moving) - len(able), 'disposition')} cannot be sent: no application id and no click id."
+        yield f"{counted(len(moving) - len(able), 'disposition')} can't be sent: no application ID and no click ID."
 
 
 def _of(session: Session, noun: str, which: str, keys: set[str]) -> Iterator[str]:

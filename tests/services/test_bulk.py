@@ -110,10 +110,10 @@ def test_what_will_be_done_and_sent_is_counted_before(session: Session):
         "3 conversions (event 2) will be sent.",
         "1 conversion was sent before and is not sent again.",
         "1 conversion for the same click is not sent twice.",
-        "1 conversion cannot be sent: no click id.",
+        "1 conversion can't be sent: no click ID.",
         "4 dispositions “hired” will be sent.",
         "1 disposition was sent before and is not sent again.",
-        "1 disposition cannot be sent: no application id and no click id.",
+        "1 disposition can't be sent: no application ID and no click ID.",
         "Applicants are not notified.",
     )
     assert set(shown.picked) == {str(picked) for picked in chosen.picked}
@@ -124,7 +124,7 @@ def test_what_was_counted_is_what_is_sent(session: Session, rita: User):
     able, twin = add_applicant(session), add_applicant(session, tlr_sid=None)
     before = len(conversions(session))
     shown = bulk.preview(session, these(able, twin), verb(session, "stage", stage="hired"), RULES, EVERYTHING)
-    assert shown.words[1:-1] == ("1 conversion (event 2) will be sent.", "1 conversion cannot be sent: no click id.")
+    assert shown.words[1:-1] == ("1 conversion (event 2) will be sent.", "1 conversion can't be sent: no click ID.")
     act(session, Selection.read(shown.picked), verb(session, "stage", stage="hired"), rita)
     states = [row.state for row in conversions(session)[before:]]
     assert sorted(states) == [State.UNSENDABLE, State.WAITING]
