@@ -168,7 +168,7 @@ def _mapped(path: Path | None, *, grows: bool = False) -> mmap.mmap:
         return mmap.mmap(-1, _ROWS * _ROW)
     with path.open("a+b") as file:
         file.truncate(_ROWS * _ROW)
-        if grows:
+        if grows and hasattr(os, "posix_fallocate"):  # macOS has none
             # What has no room on the disk is refused here. A store into the map would meet a signal that ends us.
             os.posix_fallocate(file.fileno(), 0, _ROWS * _ROW)
         return mmap.mmap(file.fileno(), _ROWS * _ROW)
