@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, or_, select, union_all, update
@@ -190,7 +190,8 @@ def _open_ones() -> Select[Hold]:
 
 def _words(hold: Hold) -> str:
     who = hold.user.email if hold.user else "somebody"
-    until = f" until {day(hold.until)}" if hold.until else ""
+    # A day ends at midnight where it was chosen: noon before that has its date in any zone.
+    until = f" until {day(hold.until - timedelta(hours=12))}" if hold.until else ""
     what = "Restricted" if hold.kind == HoldKind.RESTRICTION else "Under legal hold"
     return f"{what} since {day(hold.at)}{until} by {who}: {hold.reason}. End that first, or deselect the application."
 

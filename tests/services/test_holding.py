@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -76,6 +77,13 @@ def test_what_is_held_is_not_erased_and_says_why(session, ada):
     assert listed(session, "quill") == [ada]
     end_all(session)
     assert erase(session, ada).counts["applications"] == 1
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Honolulu", "America/New_York", "UTC", "Asia/Tokyo"])
+def test_why_it_is_not_erased_names_the_day_that_was_chosen(session, ada, zone):
+    keep(session, HoldKind.LEGAL, ada, until=datetime(2099, 2, 1, tzinfo=ZoneInfo(zone)))
+    with pytest.raises(CannotErase, match=r" until Jan 31, 2099 by somebody"):
+        erase(session, ada)
 
 
 def test_a_hold_whose_day_is_over_keeps_nothing(session, ada):
