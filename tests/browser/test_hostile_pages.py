@@ -228,7 +228,7 @@ def test_nothing_happens_while_somebody_writes(visit: Begin, hostile_site: Hosti
     for one in (*CORPUS[:3], CORPUS[40]):
         somebody.page.get_by_label("Subject").fill(plain(one.text))
         with somebody.page.expect_response("**/incomplete/message"):
-            somebody.page.get_by_label("Text", exact=True).press_sequentially(one.text[:1])
+            somebody.page.get_by_label("Message", exact=True).press_sequentially(one.text[:1])
         settled(somebody.page)
         somebody.look()
     assert somebody.found == []
