@@ -7,6 +7,8 @@ import unicodedata
 from typing import Final
 
 LONGEST: Final = 254
+NO_ADDRESS_WORDS: Final = "No email can be sent to their address."
+"""Why somebody whose address is none (`is_address`) gets no mail."""
 
 _BREAKS_A_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

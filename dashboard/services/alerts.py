@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.database import insert_into
 from dashboard.date_words import moment
-from dashboard.mail_address import is_address
+from dashboard.mail_address import NO_ADDRESS_WORDS, is_address
 from dashboard.models import Alert, Outbound, User
 from dashboard.models.outbound import Channel
 from dashboard.permissions import Permission, allows
@@ -33,7 +33,6 @@ OVER: Final = "over"
 
 OVER_WORDS: Final = "It was over before the email could be sent."
 UNWANTED_WORDS: Final = "They turned alerts off, or can’t see the integration page."
-NO_ADDRESS_WORDS: Final = "No email can be sent to their address."
 
 _PRODUCT: Final = "Talroo dashboard"
 _CALM_SINCE: Final = "calm since"

@@ -12,13 +12,12 @@ from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from dashboard.date_words import moment
-from dashboard.mail_address import is_address
+from dashboard.mail_address import NO_ADDRESS_WORDS, is_address
 from dashboard.models import AccessLink, Outbound, Purpose, User
 from dashboard.models.outbound import Channel
 from dashboard.services import access_links, queueing
 from dashboard.services.activity import By
 
-NO_ADDRESS_WORDS: Final = "No email can be sent to their address."
 _KEY: Final = "access:"
 """Before a link's public id, the business key of the mail with it."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.clock import zone_named
-from dashboard.mail_address import is_address
+from dashboard.mail_address import NO_ADDRESS_WORDS, is_address
 from dashboard.models import Outbound, User
 from dashboard.models.outbound import Channel
 from dashboard.services import queueing
@@ -24,7 +24,6 @@ BATCH: Final = 50
 NOTHING_WORDS: Final = "There was nothing new."
 OVER_WORDS: Final = "The morning was over before it could be sent."
 TURNED_OFF_WORDS: Final = "The morning email was turned off."
-NO_ADDRESS_WORDS: Final = "No email can be sent to their address."
 
 
 def want(session: Session, user_id: int, *, zone: str, now: datetime) -> None:

@@ -29,7 +29,7 @@
     const time = (seconds = "") => `${there.hour}:${there.minute}${seconds} ${there.dayPeriod} ${there.timeZoneName}`;
     if (exact) return `${there.weekday}, ${day}, ${time(`:${there.second}`)}`;
     const today = dayOf(parts(new Date(), WHOLE));
-    // Two hours before midnight and a little: a day has 23 hours in spring and 25 in autumn.
+    // Not 24 hours ago: a day has 23 of them in spring and 25 in autumn.
     const { hour } = parts(new Date(), { hour: "numeric", hourCycle: "h23" });
     const yesterday = dayOf(parts(new Date(Date.now() - (Number(hour) + 2) * 3600e3), WHOLE));
     const near = { [yesterday]: "yesterday", [today]: "today" }[day];

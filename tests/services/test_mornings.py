@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from dashboard.database import start_writing
+from dashboard.mail_address import NO_ADDRESS_WORDS
 from dashboard.models import Outbound, User
 from dashboard.models.outbound import Channel, State
 from dashboard.services import mornings, queueing
@@ -173,7 +174,7 @@ def test_a_user_whose_address_is_none_is_told_so_and_nothing_is_refused(session:
     rita.email = "rita@localhost@"
     session.commit()
     worker.once()
-    assert stands(session) == [(State.CANCELLED, mornings.NO_ADDRESS_WORDS)]
+    assert stands(session) == [(State.CANCELLED, NO_ADDRESS_WORDS)]
 
 
 @pytest.mark.usefixtures("rita")
